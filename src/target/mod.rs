@@ -4,6 +4,8 @@
 //! things and takes only what an operator has [`Confirmed`]. Faces and fleet know these two traits and
 //! never a target's client.
 
+pub mod compose;
+
 use std::{pin::Pin, sync::Arc};
 
 use futures::{Stream, future::BoxFuture};
