@@ -8,6 +8,8 @@
 pub mod release;
 
 pub mod config;
+pub mod fleet;
+pub mod operation;
 pub mod pipeline;
 pub mod registry;
 pub mod target;
