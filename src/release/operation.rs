@@ -244,7 +244,7 @@ pub fn step_state(journal: &[JournalLine], direction: Direction, id: &str) -> St
                 };
                 let seconds = (line.at - since).max(0);
                 state = match exit {
-                    0 => StepState::Done { seconds },
+                    Some(0) => StepState::Done { seconds },
                     exit => StepState::Failed {
                         seconds,
                         exit: *exit,
