@@ -11,5 +11,6 @@ pub mod config;
 pub mod fleet;
 pub mod operation;
 pub mod pipeline;
+pub mod plan;
 pub mod registry;
 pub mod target;
