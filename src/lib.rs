@@ -1,1 +1,15 @@
+//! flightdeck: a release cockpit for the terminal.
+//!
+//! The rooms, from the top: `cli` and `cockpit` are two faces of one library; `operation` starts and
+//! follows deeds; `fleet` knows all environments; `target`, `registry` and `pipeline` are where releases
+//! run, where versions come from and what built them; `plan` and `config` are pure; `release` is the
+//! ground floor. A room uses only rooms below it.
 
+pub mod release;
+
+pub mod config;
+pub mod fleet;
+pub mod operation;
+pub mod pipeline;
+pub mod registry;
+pub mod target;

@@ -1,0 +1,306 @@
+//! The checked configuration: what `config.toml` says, once it is known to make sense.
+//!
+//! Everything here is pure: where the file lies and reading it is `locate`'s; secrets are held as
+//! references and resolved by whoever needs them. Nothing here knows a target's client or a screen.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use crate::release::{EnvironmentName, Repository, ServiceName, version::TagConvention};
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// The repository whose workflow runs are shown, if there is one.
+    pub github: Option<GitHub>,
+    /// How registries are spoken to, by host; one that is not named is asked without a login.
+    pub registries: BTreeMap<String, Registry>,
+    /// Services by name.
+    pub services: BTreeMap<ServiceName, Service>,
+    /// Environments in the order of the file.
+    pub environments: Vec<Environment>,
+    /// How the cockpit looks.
+    pub interface: Interface,
+}
+
+impl Config {
+    /// An environment by its name.
+    pub fn environment(&self, name: &EnvironmentName) -> Option<&Environment> {
+        self.environments.iter().find(|e| e.name == *name)
+    }
+
+    /// Each repository of the services, once, in order, with the convention that its tags follow.
+    pub fn repositories(&self) -> Vec<(&Repository, &TagConvention)> {
+        let mut seen: Vec<(&Repository, &TagConvention)> = Vec::new();
+        for service in self.services.values() {
+            if !seen
+                .iter()
+                .any(|(repository, _)| **repository == service.repository)
+            {
+                seen.push((&service.repository, &service.tags));
+            }
+        }
+        seen
+    }
+}
+
+/// A secret by reference: never its value in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretReference {
+    /// The value of an environment variable of ours.
+    Variable(String),
+    /// What a command prints, without the last line break.
+    Command(Vec<String>),
+    /// What a file holds, without the last line break. Absolute, or relative to the configuration.
+    File(PathBuf),
+}
+
+/// The repository whose workflow runs are shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GitHub {
+    /// `owner`.
+    pub owner: String,
+    /// `name`.
+    pub name: String,
+    /// The token; without one only public repositories answer, and few times.
+    pub token: Option<SecretReference>,
+    /// The API's base, for GitHub Enterprise and tests.
+    pub api: url::Url,
+    /// How often runs are asked for while none is under way, and while one is.
+    pub poll: Duration,
+}
+
+/// How a registry is spoken to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Registry {
+    /// The login, if there is one: user name and password or token.
+    pub login: Option<(String, SecretReference)>,
+    /// Plain HTTP, for registries on loopback and in tests.
+    pub plain_http: bool,
+}
+
+/// A part of a release with an image of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Service {
+    /// Its name, as in the compose file.
+    pub name: ServiceName,
+    /// Where its images come from.
+    pub repository: Repository,
+    /// How its tags are written and ordered.
+    pub tags: TagConvention,
+    /// What pins its version on a Compose server.
+    pub pin: Pin,
+}
+
+/// What pins a service's version on a Compose server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pin {
+    /// A variable of a `.env` file that the compose file interpolates.
+    Variable {
+        /// The file, relative to the environment's directory.
+        file: String,
+        /// The variable.
+        variable: String,
+        /// What the variable holds.
+        form: PinForm,
+    },
+    /// An override file of our own that sets the service's `image`; one of the environment's files.
+    Override {
+        /// The file, relative to the environment's directory.
+        file: String,
+    },
+}
+
+/// What a pinning variable holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinForm {
+    /// `v1@sha256:…`, for `image: repository:${TAG}`.
+    Tag,
+    /// `repository:v1@sha256:…`, for `image: ${IMAGE}`.
+    Reference,
+}
+
+/// A place where releases run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Where it is.
+    pub target: Target,
+    /// The services that flightdeck releases here, in order.
+    pub services: Vec<ServiceName>,
+    /// Whether its name has to be typed before it is changed; the short word that serves too.
+    pub protection: Protection,
+    /// What has to hold before a promotion.
+    pub gates: Vec<GateRule>,
+    /// What is asked after a switch.
+    pub checks: Vec<CheckRule>,
+    /// The schema's migration, if there is one.
+    pub migration: Option<Migration>,
+    /// Services to restart after a switch, such as a reverse proxy.
+    pub restart: Vec<ServiceName>,
+    /// How long a service may take to become healthy.
+    pub health_timeout: Duration,
+    /// For how long nothing may restart after it was healthy.
+    pub stable_for: Duration,
+}
+
+/// Whether an environment's name has to be typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Protection {
+    /// A dialog is enough.
+    Open,
+    /// The name, or this word, has to be typed.
+    Protected {
+        /// The short word.
+        word: Option<String>,
+    },
+}
+
+/// Where an environment is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// A Docker Compose project on a server.
+    Compose(Compose),
+}
+
+/// A Docker Compose project on a server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compose {
+    /// The server.
+    pub host: Host,
+    /// The project's directory on it: absolute, or relative to the login's home with `~/`.
+    pub directory: String,
+    /// The compose files, relative to the directory, in order.
+    pub files: Vec<String>,
+    /// The files that feed interpolation, in order; `.env` unless configured.
+    pub environment_files: Vec<String>,
+    /// The project's name.
+    pub project: String,
+}
+
+/// A server.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Host {
+    /// How it is reached.
+    pub reach: Reach,
+    /// The command that runs Docker there: `docker`, or `sudo -n docker`.
+    pub docker: Vec<String>,
+    /// The Engine's socket there; `None`: what `docker context inspect` and `$DOCKER_HOST` say.
+    pub socket: Option<String>,
+}
+
+/// How a server is reached.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reach {
+    /// This machine.
+    Local,
+    /// Anything that the operator's ssh understands.
+    Ssh {
+        /// `shop.example.com`, `deploy@10.0.0.4`, a `Host` of `~/.ssh/config`.
+        destination: String,
+        /// Another configuration file than the operator's own (`ssh -F`).
+        config: Option<PathBuf>,
+    },
+}
+
+impl Host {
+    /// What people call it: the destination, or `local`.
+    pub fn label(&self) -> &str {
+        match &self.reach {
+            Reach::Local => "local",
+            Reach::Ssh { destination, .. } => destination,
+        }
+    }
+}
+
+/// A rule that has to hold before a promotion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GateRule {
+    /// The newest workflow run of the version's revision has succeeded: of this workflow, or of all.
+    Ci {
+        /// The workflow's name.
+        workflow: Option<String>,
+    },
+    /// The same digests run healthy in that environment, for so long at least.
+    HealthyIn {
+        /// Which.
+        environment: EnvironmentName,
+        /// For how long.
+        at_least: Duration,
+    },
+}
+
+/// Something that is asked after a switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckRule {
+    /// What people call it.
+    pub name: String,
+    /// What is asked.
+    pub probe: Probe,
+    /// How often at most.
+    pub attempts: u32,
+    /// How long between two attempts.
+    pub interval: Duration,
+}
+
+/// What a check asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// An HTTP request.
+    Http {
+        /// The address.
+        url: url::Url,
+        /// The status that it must answer with.
+        status: u16,
+        /// A text that the body must hold.
+        body: Option<String>,
+        /// In whose container it is asked; `None`: on the server.
+        inside: Option<ServiceName>,
+    },
+    /// A command on the server, in the project's directory.
+    Command(String),
+    /// A command in a service's container.
+    Exec {
+        /// In whose container.
+        service: ServiceName,
+        /// The command and its arguments.
+        command: Vec<String>,
+    },
+}
+
+/// A schema's migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// With which service's image and configuration.
+    pub service: ServiceName,
+    /// The tool, which says how heads are read and how it goes down.
+    pub tool: MigrationTool,
+}
+
+/// The tools that are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MigrationTool {
+    /// Alembic; the command that starts it, `alembic` unless configured.
+    Alembic {
+        /// Such as `["alembic", "-c", "db/alembic.ini"]`.
+        command: Vec<String>,
+    },
+    /// Any command; heads cannot be read, and it cannot go down.
+    Command {
+        /// What migrates to the newest.
+        up: Vec<String>,
+    },
+}
+
+/// How the cockpit looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// A theme's name, or a path to a theme's file; `None`: by the terminal.
+    pub theme: Option<String>,
+    /// Log lines kept for each pane.
+    pub log_lines: usize,
+    /// Other keys for actions: action's name → keys.
+    pub keys: BTreeMap<String, Vec<String>>,
+}

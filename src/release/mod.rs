@@ -1,0 +1,26 @@
+//! The ground floor: the words of this field as types.
+//!
+//! Everything above speaks in these: names, image references, releases, what was observed, plans,
+//! journals, faults, moments. Nothing here does I/O, knows a screen, a server or a file format other
+//! than the JSON of plans, journals and ledgers.
+
+pub mod confirm;
+pub mod fault;
+pub mod image;
+pub mod name;
+pub mod observation;
+pub mod observed;
+pub mod operation;
+pub mod plan;
+pub mod record;
+pub mod survey;
+pub mod text;
+pub mod time;
+pub mod version;
+pub mod workflow;
+
+pub use confirm::{Confirmed, Permit};
+pub use fault::{Fault, FaultKind};
+pub use image::{Digest, ImageId, ImageReference, Repository, Tag};
+pub use name::{EnvironmentName, ServiceName};
+pub use time::{Moment, Now};

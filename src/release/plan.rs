@@ -1,0 +1,477 @@
+//! Plans: what is to be done, from what it was made, in which steps, and what happens on failure.
+//!
+//! A plan is data. The room `plan` makes it, a target renders its steps as commands, the screen and
+//! `--dry-run` show it, the server keeps it beside the journal. It carries no secrets: what must travel
+//! with it and must not be seen goes as [`Attachment`]s, which are never serialised.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use secrecy::{ExposeSecret, SecretSlice};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Digest, EnvironmentName, ImageId, ImageReference, ServiceName,
+    operation::{Direction, OperationId},
+    record::Release,
+};
+
+/// The format that plans, journals and ledgers of this version are written in.
+pub const FORMAT: u32 = 1;
+
+/// What kind of deed a plan is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanKind {
+    /// Record what runs, change nothing.
+    Adopt,
+    /// Bring a version into the environment.
+    Promote,
+    /// Bring an earlier release back.
+    Rollback,
+    /// Migrate the schema, without a switch.
+    Migrate,
+}
+
+impl PlanKind {
+    /// The verb for it, as screens write it.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Adopt => "adopt",
+            Self::Promote => "promote",
+            Self::Rollback => "roll back",
+            Self::Migrate => "migrate",
+        }
+    }
+}
+
+/// What is to be done, with everything that an operator has to know before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The format's version.
+    pub v: u32,
+    /// What kind of deed it is.
+    pub kind: PlanKind,
+    /// Where.
+    pub environment: EnvironmentName,
+    /// Who does it.
+    pub operator: String,
+    /// From which machine.
+    pub origin: String,
+    /// Why, in the operator's words.
+    pub reason: String,
+    /// What it was made from; refused where that no longer holds.
+    pub basis: Basis,
+    /// What runs before.
+    pub before: Release,
+    /// What shall run after.
+    pub after: Release,
+    /// What has to hold, and whether it does.
+    pub gates: Vec<Gate>,
+    /// What the operator should know before: "nginx is recreated too".
+    pub warnings: Vec<String>,
+    /// Doing it.
+    pub forward: Vec<Step>,
+    /// Going back to `before`, whatever forward had reached.
+    pub back: Vec<Step>,
+    /// What happens when forward fails.
+    pub on_failure: OnFailure,
+    /// What must be typed to confirm it; `None` where a dialog is enough.
+    pub confirm: Option<ConfirmWords>,
+    /// Secret bytes that travel with it, by the name that steps use.
+    #[serde(skip)]
+    pub attachments: Vec<Attachment>,
+}
+
+/// What confirms a dangerous plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmWords {
+    /// The environment's name.
+    pub name: String,
+    /// Its short word, where the configuration gives one.
+    pub short: Option<String>,
+}
+
+impl ConfirmWords {
+    /// Whether `typed` is one of the words, exactly.
+    pub fn matches(&self, typed: &str) -> bool {
+        typed == self.name || self.short.as_deref() == Some(typed)
+    }
+}
+
+/// What happens when forward fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// Back to the release before.
+    GoBack,
+    /// Stay as it is and say so: there is no release before that is recorded healthy.
+    Stay,
+}
+
+/// What a plan was made from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// The newest operation then; `None` on first contact.
+    pub last_operation: Option<OperationId>,
+    /// Each concerned service's containers' image IDs then, in order; empty if none ran.
+    pub images: BTreeMap<ServiceName, Vec<ImageId>>,
+    /// Hashes of pin, compose and environment files then, as `algorithm:hex`, by absolute path.
+    pub files: BTreeMap<String, String>,
+    /// The schema's heads then, where the plan depends on them.
+    pub schema_heads: Option<Vec<String>>,
+}
+
+/// Something that has to hold before a promotion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Its name: `ci`, `staging healthy`.
+    pub name: String,
+    /// Whether it holds.
+    pub verdict: Verdict,
+    /// Why, in words.
+    pub detail: String,
+    /// Whether the operator passed it all the same; recorded.
+    pub overridden: bool,
+}
+
+/// Whether a gate holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It holds.
+    Passed,
+    /// It does not.
+    Failed,
+    /// It cannot be told, and unknown is not passed.
+    Unknown,
+}
+
+impl Plan {
+    /// The gates that keep this plan from starting.
+    pub fn closed_gates(&self) -> impl Iterator<Item = &Gate> {
+        self.gates
+            .iter()
+            .filter(|g| g.verdict != Verdict::Passed && !g.overridden)
+    }
+
+    /// One of its two lists.
+    pub fn steps(&self, direction: Direction) -> &[Step] {
+        match direction {
+            Direction::Forward => &self.forward,
+            Direction::Back => &self.back,
+        }
+    }
+
+    /// One line: `promote production: backend v1 → v2`.
+    pub fn title(&self) -> String {
+        let changes: Vec<String> = self
+            .after
+            .services
+            .iter()
+            .map(|(name, to)| match self.before.services.get(name) {
+                Some(from) if self.kind != PlanKind::Adopt => {
+                    format!("{name} {} → {}", from.label(), to.label())
+                }
+                _ => format!("{name} {}", to.label()),
+            })
+            .collect();
+        format!(
+            "{} {}: {}",
+            self.kind.verb(),
+            self.environment,
+            changes.join(", ")
+        )
+    }
+}
+
+/// One step of a plan: an intent, and how it behaves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Unique in its list, `[a-z0-9-]+`, used in file names and journals: `pull-backend`.
+    pub id: String,
+    /// What it does.
+    pub intent: Intent,
+    /// How long it may take.
+    pub limit: Duration,
+    /// How long it took before, where the ledger tells.
+    pub estimate: Option<Duration>,
+    /// What a second run of it means.
+    pub again: Again,
+    /// Whether it may be ended in the middle when somebody cancels.
+    pub interruptible: bool,
+    /// Whether the environment is another after it than before; forward's first such step is where
+    /// going back begins to mean something.
+    pub changes: bool,
+}
+
+/// What a second run of a step means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Again {
+    /// The same as one run.
+    Safe,
+    /// The step looks first whether it was done, or still runs.
+    Probe,
+    /// Nobody knows: an operator's own command. Ask.
+    Ask,
+}
+
+/// What a step does. A target renders it as commands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "intent", rename_all = "snake_case")]
+pub enum Intent {
+    /// Bring an image onto the server by digest.
+    Pull {
+        /// For which service.
+        service: ServiceName,
+        /// Which image, with its digest.
+        reference: ImageReference,
+    },
+    /// Keep an image from being pruned, under a tag of our own.
+    Keep {
+        /// For which service.
+        service: ServiceName,
+        /// Which image: by reference with digest, or by ID where it has none.
+        image: ImageName,
+    },
+    /// Run the schema's migration with a service's image.
+    Migrate {
+        /// With which service's configuration.
+        service: ServiceName,
+        /// With which image.
+        image: ImageName,
+        /// The command and its arguments inside the container.
+        command: Vec<String>,
+        /// Prints the heads, one a line, beginning with the revision; empty where nobody can tell.
+        heads: Vec<String>,
+        /// For people: `a1f3 → c9e2`.
+        summary: String,
+    },
+    /// Put the candidate pin files in place, or the former ones on the way back.
+    Pin {
+        /// The files.
+        files: Vec<PinFile>,
+    },
+    /// Recreate services with what is pinned.
+    Switch {
+        /// Which.
+        services: Vec<ServiceName>,
+        /// The image that each must run afterwards: by reference with digest, or by ID.
+        expected: BTreeMap<ServiceName, ImageName>,
+        /// Whether Compose may look at what they depend on.
+        dependencies: bool,
+    },
+    /// Restart services that only have to notice the change, such as a reverse proxy.
+    Restart {
+        /// Which.
+        services: Vec<ServiceName>,
+    },
+    /// Wait for health and for the stabilisation window.
+    Health {
+        /// Of which services.
+        services: Vec<ServiceName>,
+        /// For how long nothing may restart.
+        stable_for: Duration,
+    },
+    /// Ask whether it works.
+    Check {
+        /// What for.
+        name: String,
+        /// How.
+        check: Check,
+        /// How often at most.
+        attempts: u32,
+        /// How long between two attempts.
+        interval: Duration,
+    },
+    /// Copy the compose and environment files as they were, and take down the containers' last words.
+    Snapshot {
+        /// Absolute paths.
+        files: Vec<String>,
+        /// The images that run, to be kept.
+        keep: BTreeMap<ServiceName, ImageName>,
+    },
+    /// Write down what is observed: image IDs, health, schema heads.
+    Observe {
+        /// Of which services.
+        services: Vec<ServiceName>,
+        /// How the schema's heads are asked for, where they are.
+        heads: Option<(ServiceName, Vec<String>)>,
+    },
+}
+
+/// How a step names an image to the Engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageName {
+    /// By reference with its digest.
+    Reference(ImageReference),
+    /// By ID, for images that no registry has seen.
+    Id(ImageId),
+}
+
+impl fmt::Display for ImageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reference(reference) => write!(f, "{reference}"),
+            Self::Id(id) => write!(f, "{id}"),
+        }
+    }
+}
+
+/// A file that pins versions, and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinFile {
+    /// Its absolute path on the server.
+    pub path: String,
+    /// The hash that it must have to be replaced, as `algorithm:hex`; `None` if it must not exist.
+    pub expected: Option<String>,
+    /// The name of the attachment that it becomes; `None` if it is taken away.
+    pub attachment: Option<String>,
+    /// What changes in it, in words that hold no secret: `BACKEND_IMAGE_TAG=v2@sha256:…`.
+    pub summary: Vec<String>,
+}
+
+/// A way to ask whether something works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Check {
+    /// An HTTP request.
+    Http {
+        /// The address.
+        url: String,
+        /// The status that it must answer with.
+        status: u16,
+        /// A text that the body must hold.
+        body: Option<String>,
+        /// With what it is asked.
+        means: HttpMeans,
+    },
+    /// A command on the server, in the project's directory; 0 is good.
+    Command {
+        /// For `sh -c`.
+        command: String,
+    },
+    /// A command inside a service's container; 0 is good.
+    Exec {
+        /// In whose container.
+        service: ServiceName,
+        /// The command and its arguments.
+        command: Vec<String>,
+    },
+}
+
+/// With what an HTTP check is asked; found when the plan is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HttpMeans {
+    /// `curl` on the server.
+    Curl,
+    /// `wget` on the server.
+    Wget,
+    /// `curl` in that service's container.
+    CurlIn(ServiceName),
+    /// `wget` (busybox's will do) in that service's container.
+    WgetIn(ServiceName),
+}
+
+/// Secret bytes that travel with a plan.
+#[derive(Clone)]
+pub struct Attachment {
+    /// `[a-z0-9.-]+`, unique in the plan.
+    pub name: String,
+    /// What it holds.
+    pub bytes: SecretSlice<u8>,
+}
+
+impl PartialEq for Attachment {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.bytes.expose_secret() == other.bytes.expose_secret()
+    }
+}
+
+impl fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Attachment({:?}, secret)", self.name)
+    }
+}
+
+/// What an operator asks for; with a survey and the configuration it becomes a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Where.
+    pub environment: EnvironmentName,
+    /// What.
+    pub deed: Deed,
+    /// Why, in the operator's words; may be empty.
+    pub reason: String,
+    /// Gates that the operator passes all the same, by name.
+    pub overrides: Vec<String>,
+}
+
+/// What an operator asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// Record what runs.
+    Adopt,
+    /// Bring these versions in: for each service a tag and the digest that it was chosen by.
+    Promote {
+        /// What to bring in.
+        versions: BTreeMap<ServiceName, ChosenVersion>,
+        /// Whether a configured migration is run.
+        migrate: bool,
+    },
+    /// Bring a release back.
+    Rollback {
+        /// To the release after this operation; `None`: the last one recorded healthy.
+        to: RollbackTo,
+        /// Whether the schema goes back too.
+        schema: SchemaChoice,
+    },
+    /// Migrate the schema with the images that run, or with these.
+    Migrate {
+        /// Instead of what runs.
+        versions: BTreeMap<ServiceName, ChosenVersion>,
+        /// To that revision, downwards if it lies behind; `None`: to the newest.
+        to: Option<String>,
+    },
+}
+
+/// A version that an operator chose: by tag for people, by digest for machines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChosenVersion {
+    /// The tag that was under the cursor.
+    pub tag: super::Tag,
+    /// What it pointed at then.
+    pub digest: Digest,
+    /// The commit it was built from, where it is known.
+    pub revision: Option<String>,
+}
+
+/// Which release a rollback returns to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RollbackTo {
+    /// The last release recorded healthy that is not the one that runs.
+    LastHealthy,
+    /// The release that this operation reached.
+    Operation(OperationId),
+    /// An image that lies on the server and was never recorded healthy here.
+    Image {
+        /// Of which service.
+        service: ServiceName,
+        /// Which image.
+        image: ImageId,
+    },
+}
+
+/// What a rollback does about the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaChoice {
+    /// The images alone.
+    ImageOnly,
+    /// Downgrade to the revision recorded with that release, with the image that runs now, then switch.
+    Downgrade,
+}

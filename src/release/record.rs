@@ -1,0 +1,179 @@
+//! Releases and the ledger's records of them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Digest, EnvironmentName, ImageId, ImageReference, Repository, ServiceName, Tag,
+    operation::{OperationId, Outcome},
+    plan::PlanKind,
+};
+
+/// What one service of a release runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceRelease {
+    /// Where the image comes from.
+    pub repository: Repository,
+    /// The tag that people know it by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<Tag>,
+    /// The digest in that repository; `None` for an image that no registry has seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// The image on that server's Engine; `None` before it was pulled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_id: Option<ImageId>,
+    /// The commit that it was built from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+}
+
+impl ServiceRelease {
+    /// The reference that names it as exactly as is known: with tag and digest where both are.
+    pub fn reference(&self) -> ImageReference {
+        ImageReference {
+            repository: self.repository.clone(),
+            tag: self.tag.clone(),
+            digest: self.digest.clone(),
+        }
+    }
+
+    /// What people call it: the tag, else the short digest, else the short image ID.
+    pub fn label(&self) -> String {
+        match (&self.tag, &self.digest, &self.image_id) {
+            (Some(tag), _, _) => tag.to_string(),
+            (None, Some(digest), _) => digest.short().to_owned(),
+            (None, None, Some(id)) => id.short().to_owned(),
+            (None, None, None) => "unknown".to_owned(),
+        }
+    }
+
+    /// Whether both name the same image: by digest if both have one, else by image ID.
+    pub fn is_same_image(&self, other: &Self) -> bool {
+        match (&self.digest, &other.digest, &self.image_id, &other.image_id) {
+            (Some(a), Some(b), _, _) => a == b,
+            (_, _, Some(a), Some(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// What an environment runs, as far as it is ours to say.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Release {
+    /// Each service's image.
+    pub services: BTreeMap<ServiceName, ServiceRelease>,
+    /// The schema's heads, one a branch; `None` if nobody looked, empty at base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_heads: Option<Vec<String>>,
+    /// The compose and environment files' hashes, as `algorithm:hex`, by path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
+}
+
+impl Release {
+    /// What people call it: its services' labels, one if they are all the same.
+    pub fn label(&self) -> String {
+        let mut labels: Vec<String> = self.services.values().map(ServiceRelease::label).collect();
+        labels.dedup();
+        match labels.len() {
+            0 => "nothing".to_owned(),
+            1 => labels.remove(0),
+            _ => self
+                .services
+                .iter()
+                .map(|(name, s)| format!("{name} {}", s.label()))
+                .collect::<Vec<_>>()
+                .join(", "),
+        }
+    }
+
+    /// Whether every service that both name runs the same image in both, and they share at least one.
+    pub fn is_same_images(&self, other: &Self) -> bool {
+        let mut shared = 0;
+        self.services.iter().all(|(name, service)| {
+            other.services.get(name).is_none_or(|there| {
+                shared += 1;
+                service.is_same_image(there)
+            })
+        }) && shared > 0
+    }
+}
+
+/// One line of the ledger: an ended operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The format's version.
+    pub v: u32,
+    /// The operation's number.
+    pub operation: OperationId,
+    /// The environment's name in the configuration of whoever did it.
+    pub environment: EnvironmentName,
+    /// What it was.
+    pub kind: PlanKind,
+    /// Who.
+    pub operator: String,
+    /// From which machine.
+    pub origin: String,
+    /// Why, in the operator's words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// What ran before.
+    pub before: Release,
+    /// What the plan was to reach.
+    pub after: Release,
+    /// Gates and other rules that the operator overrode, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overridden: Vec<String>,
+    /// In seconds since 1970 by the server's clock.
+    pub started: i64,
+    /// In seconds since 1970 by the server's clock.
+    pub ended: i64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The step that decided it, if it was not all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// Seconds that each step took.
+    #[serde(default)]
+    pub times: BTreeMap<String, i64>,
+    /// What steps found out: `schema_heads`, `backup`, `healthy` (`yes` or `no`), …
+    #[serde(default)]
+    pub results: BTreeMap<String, String>,
+    /// Fields of a newer format: kept, not lost.
+    #[serde(flatten)]
+    pub other: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Record {
+    /// The release that ran when the operation had ended, where that is known: `after` if it
+    /// succeeded, `before` if nothing changed or it went back.
+    pub fn runs(&self) -> Option<&Release> {
+        match self.outcome {
+            Outcome::Succeeded => Some(&self.after),
+            Outcome::WentBack | Outcome::Cancelled | Outcome::Refused => Some(&self.before),
+            Outcome::Stuck | Outcome::Interrupted | Outcome::Abandoned => None,
+        }
+    }
+
+    /// The release that this record proves healthy: a verification held at its end. An adoption
+    /// proves it only if it found everything healthy.
+    pub fn proves_healthy(&self) -> Option<&Release> {
+        (self.outcome == Outcome::Succeeded
+            && self.kind != PlanKind::Migrate
+            && self.results.get("healthy").map(String::as_str) != Some("no"))
+        .then_some(&self.after)
+    }
+
+    /// The release that this record proves bad: it was tried and did not hold.
+    pub fn proves_bad(&self) -> Option<&Release> {
+        (matches!(self.outcome, Outcome::WentBack | Outcome::Stuck)
+            && matches!(self.kind, PlanKind::Promote | PlanKind::Rollback)
+            && self
+                .step
+                .as_deref()
+                .is_some_and(|s| s.starts_with("switch") || s.starts_with("verify")))
+        .then_some(&self.after)
+    }
+}

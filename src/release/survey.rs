@@ -1,0 +1,108 @@
+//! What was read on a server for one plan: everything that the plan is made from and the screen does
+//! not know anyway. Read-only: making a plan changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{
+    ImageId, ImageReference, ServiceName,
+    observation::{Containers, Image},
+    operation::{OperationId, OperationState},
+    plan::{Attachment, PinFile},
+    record::Record,
+};
+
+/// The answers for one plan.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    /// When it was taken, by our clock.
+    pub taken: Timestamp,
+    /// The environment's containers and their images.
+    pub containers: Containers,
+    /// The project's services as Compose resolves them with the pins that are in place.
+    pub services: BTreeMap<ServiceName, ComposeService>,
+    /// The same with the candidate pins; empty if the request changes no pin.
+    pub candidate_services: BTreeMap<ServiceName, ComposeService>,
+    /// The version of Compose on the server.
+    pub compose_version: String,
+    /// The project's directory, absolute, symlinks resolved.
+    pub directory: String,
+    /// Hashes of compose, environment and pin files, by absolute path.
+    pub files: BTreeMap<String, String>,
+    /// The pin files: what forward makes of them. Empty if the request changes no pin.
+    pub candidate_pins: Vec<PinFile>,
+    /// The pin files: what back makes of them.
+    pub former_pins: Vec<PinFile>,
+    /// The bytes of both.
+    pub attachments: Vec<Attachment>,
+    /// Images of the services' repositories that lie on the server.
+    pub images: Vec<Image>,
+    /// What there is to ask an HTTP server with.
+    pub means: Means,
+    /// The newest operation's number; `None` on first contact.
+    pub last_operation: Option<OperationId>,
+    /// The operation that holds the environment or was interrupted, if there is one.
+    pub operation: Option<OperationState>,
+    /// The ledger, oldest first.
+    pub records: Vec<Record>,
+    /// The schema's heads, where they were asked for and could be told.
+    pub schema_heads: Option<Vec<String>>,
+    /// Revisions between two heads and whether each can be undone, newest first, where they were asked for.
+    pub schema_path: Vec<SchemaRevision>,
+}
+
+/// A service as `docker compose config` resolves it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ComposeService {
+    /// Its image, as Compose would ask for it.
+    pub image: String,
+    /// `docker compose config --hash`.
+    pub config_hash: String,
+    /// What it depends on.
+    pub depends_on: BTreeSet<ServiceName>,
+    /// Its fixed container name, if it has one.
+    pub container_name: Option<String>,
+    /// Its `pull_policy`, if it has one.
+    pub pull_policy: Option<String>,
+    /// Whether it has a health check of its own in the compose file.
+    pub has_health_check: bool,
+}
+
+/// What there is to ask an HTTP server with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Means {
+    /// `curl` on the server.
+    pub curl: bool,
+    /// `wget` on the server.
+    pub wget: bool,
+    /// Services in whose running containers there is a `curl`.
+    pub curl_in: BTreeSet<ServiceName>,
+    /// Services in whose running containers there is a `wget`.
+    pub wget_in: BTreeSet<ServiceName>,
+}
+
+/// One revision of a schema's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaRevision {
+    /// Its name.
+    pub revision: String,
+    /// What it says of itself, cleaned.
+    pub message: String,
+}
+
+impl Survey {
+    /// The image on the server for a reference with digest, if it lies there.
+    pub fn image_here(&self, reference: &ImageReference) -> Option<&Image> {
+        let digest = reference.digest.as_ref()?;
+        self.images
+            .iter()
+            .chain(self.containers.images.values())
+            .find(|image| image.digest_in(&reference.repository) == Some(digest))
+    }
+
+    /// Whether an image lies on the server, by its ID.
+    pub fn has_image(&self, id: &ImageId) -> bool {
+        self.containers.images.contains_key(id) || self.images.iter().any(|image| image.id == *id)
+    }
+}

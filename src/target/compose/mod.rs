@@ -1,0 +1,3 @@
+//! Docker Compose projects on servers, over ssh or here.
+
+pub mod shell;
