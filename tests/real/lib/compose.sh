@@ -28,10 +28,12 @@ compose_from_source() {
   [ -x "$plugin" ] && return
   go=$(provide_go)
   say "Compose $version from source, some two minutes"
+  mkdir -p "$STATE/build" "$STATE/log"
   (
     cd "$REAL/compose/$series" || exit 1
     CGO_ENABLED=0 GOFLAGS=-buildvcs=false GOTOOLCHAIN=auto "$go" build -tags compose -trimpath \
-      -ldflags "-s -w -X $module/internal.Version=$version" -o "$STATE/build/docker-compose-$series" "$module/cmd"
+      -ldflags "-s -w -X $module/internal.Version=$version" -o "$STATE/build/docker-compose-$series" "$module/cmd" \
+      >"$STATE/log/compose-$series" 2>&1 || fail "Compose $version could not be built: $(tail -n 3 "$STATE/log/compose-$series")"
   )
   install_plugin "$STATE/build/docker-compose-$series" "$plugin"
   rm "$STATE/build/docker-compose-$series"

@@ -5,6 +5,8 @@
 
 DOCKER_GROUP=flightdeck-docker
 ENGINE_NETWORKS=172.30.0.0/15
+# What must not outlive a reboot.
+ENGINE_RUN=/run/flightdeck-real-engine
 
 start_engine() {
   if daemon_runs engine; then
@@ -12,7 +14,8 @@ start_engine() {
     return
   fi
   getent group "$DOCKER_GROUP" >/dev/null || groupadd --system "$DOCKER_GROUP"
-  mkdir -p "$STATE/docker"
+  mkdir -p "$STATE/docker" "$ENGINE_RUN"
+  rm -f "$ENGINE_RUN/pid"
   cat >"$STATE/docker/daemon.json" <<END
 {
   "default-address-pools": [{ "base": "$ENGINE_NETWORKS", "size": 27 }],
@@ -21,7 +24,7 @@ start_engine() {
 END
   start_daemon engine dockerd \
     --config-file "$STATE/docker/daemon.json" \
-    --data-root "$STATE/docker/data" --exec-root "$STATE/docker/exec" --pidfile "$STATE/docker/pid" \
+    --data-root "$STATE/docker/data" --exec-root "$ENGINE_RUN/exec" --pidfile "$ENGINE_RUN/pid" \
     --host "unix://$DOCKER_SOCKET" --group "$DOCKER_GROUP" \
     --containerd-namespace flightdeck-real --containerd-plugins-namespace flightdeck-real-plugins \
     --bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false
