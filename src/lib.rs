@@ -7,6 +7,7 @@
 
 pub mod release;
 
+pub mod clock;
 pub mod config;
 pub mod fleet;
 pub mod operation;
