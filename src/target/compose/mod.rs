@@ -1,3 +1,4 @@
 //! Docker Compose projects on servers, over ssh or here.
 
+pub mod script;
 pub mod shell;
