@@ -7,7 +7,10 @@
 
 pub mod release;
 
+pub mod clock;
 pub mod config;
+pub mod fleet;
+pub mod operation;
 pub mod pipeline;
 pub mod registry;
 pub mod target;

@@ -108,16 +108,18 @@ pub enum Event {
         direction: Direction,
         /// The step's id in the plan.
         step: String,
-        /// Its exit code; 128 + n for a signal.
-        exit: i64,
+        /// Its exit code, 128 + n for a signal; `None` if it is not known.
+        exit: Option<i64>,
         /// The output's length when it ended, in bytes.
         offset: u64,
         /// `limit`, `cancel` or `signal`, where the step did not end by itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
-    /// Somebody asked to cancel.
+    /// Somebody asked to cancel, and the runner has seen it.
     Cancel,
+    /// The runner was killed; its supervisor goes on.
+    RunnerLost,
     /// The operation has ended.
     End {
         /// How.
@@ -191,6 +193,12 @@ pub struct End {
     /// That step's exit code.
     #[serde(default)]
     pub exit: Option<i64>,
+    /// `limit`, `cancel` or `signal`, where that step did not end by itself.
+    #[serde(default)]
+    pub why: Option<String>,
+    /// The step that failed on the way back, if one did.
+    #[serde(default)]
+    pub back_step: Option<String>,
     /// Whether anything was changed at all.
     #[serde(default)]
     pub changed: bool,
@@ -209,8 +217,8 @@ pub enum StepState {
     Running { since: i64 },
     /// Ended with exit code 0.
     Done { seconds: i64 },
-    /// Ended otherwise.
-    Failed { seconds: i64, exit: i64 },
+    /// Ended otherwise; the exit code is `None` where it is not known.
+    Failed { seconds: i64, exit: Option<i64> },
 }
 
 /// How the step `id` of the list `direction` stands, from the journal. The last start counts.
@@ -236,7 +244,7 @@ pub fn step_state(journal: &[JournalLine], direction: Direction, id: &str) -> St
                 };
                 let seconds = (line.at - since).max(0);
                 state = match exit {
-                    0 => StepState::Done { seconds },
+                    Some(0) => StepState::Done { seconds },
                     exit => StepState::Failed {
                         seconds,
                         exit: *exit,

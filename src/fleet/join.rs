@@ -1,0 +1,351 @@
+//! What follows from several facts together: where a version runs, drift, an environment's state.
+
+use jiff::Timestamp;
+
+use crate::{
+    config::Environment,
+    release::{
+        Digest, EnvironmentName, ImageReference, Now, Repository, ServiceName, Tag,
+        observation::{Containers, Files, Health},
+        observed::{Freshness, Policy},
+        operation::{Liveness, OperationState},
+        record::{Record, Release, ServiceRelease},
+        version::WhereItRuns,
+    },
+};
+
+use super::{EnvironmentFacts, Fleet};
+
+/// How an environment is, in one word; what it sorts and is coloured by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Condition {
+    /// An operation is stuck or interrupted, or something is unhealthy, crashing or missing.
+    Unwell,
+    /// Cannot be seen now.
+    Unseen,
+    /// An operation runs, or something is starting.
+    Changing,
+    /// Nothing is known yet.
+    Unknown,
+    /// All is well.
+    Well,
+}
+
+/// A service of an environment, as a row of the environments pane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceRow {
+    /// The service.
+    pub service: ServiceName,
+    /// Whether flightdeck releases it; the others of the project are shown and left alone.
+    pub released: bool,
+    /// The reference that its containers were asked for with, cleaned; empty if there are none.
+    pub reference: String,
+    /// What people call what runs: tag, else short digest or ID; `None` if nothing does.
+    pub label: Option<String>,
+    /// The tag in the reference.
+    pub tag: Option<Tag>,
+    /// The digest that runs, where it is known.
+    pub digest: Option<Digest>,
+    /// The worst health among its containers.
+    pub health: Health,
+    /// Since when the oldest of its containers runs.
+    pub since: Option<Timestamp>,
+    /// Restarts of all its containers.
+    pub restarts: u64,
+    /// How many containers it has.
+    pub containers: usize,
+    /// What does not agree with what.
+    pub drift: Vec<Drift>,
+}
+
+/// What does not agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Drift {
+    /// What is pinned is not what runs: the next `up` by hand would change it.
+    Pin {
+        /// What is pinned.
+        pinned: String,
+    },
+    /// The last release in the ledger is not what runs: somebody else deployed.
+    Ledger {
+        /// What the ledger says.
+        recorded: String,
+    },
+    /// The tag that it was asked for with points at something else by now.
+    Tag {
+        /// The tag.
+        tag: Tag,
+    },
+    /// Its containers run different images.
+    Mixed,
+}
+
+impl Drift {
+    /// The words for it.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Pin { pinned } => {
+                format!("pinned {pinned}, runs another: the next `up` would change it")
+            }
+            Self::Ledger { recorded } => {
+                format!("the ledger says {recorded}: somebody else deployed")
+            }
+            Self::Tag { tag } => format!("{tag} points at another image by now"),
+            Self::Mixed => "its containers run different images".to_owned(),
+        }
+    }
+
+    /// One word for narrow places.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Pin { .. } => "pin",
+            Self::Ledger { .. } => "ledger",
+            Self::Tag { .. } => "tag",
+            Self::Mixed => "mixed",
+        }
+    }
+}
+
+impl EnvironmentFacts {
+    /// The operation that holds the environment or was interrupted.
+    pub fn operation(&self) -> Option<&OperationState> {
+        self.files.value().and_then(|f| f.operation.as_ref())
+    }
+
+    /// The ledger as far as it is known, oldest first.
+    pub fn records(&self) -> &[Record] {
+        self.files
+            .value()
+            .map(|f| f.records.as_slice())
+            .unwrap_or_default()
+    }
+
+    /// The freshness of what is the less fresh, containers or files: a row is no fresher than its parts.
+    pub fn freshness(&self, now: Now, policy: &Policy) -> Freshness {
+        let containers = self.containers.freshness(now, policy);
+        if matches!(containers, Freshness::Fresh) {
+            self.files.freshness(now, policy)
+        } else {
+            containers
+        }
+    }
+}
+
+impl Fleet {
+    /// How an environment is.
+    pub fn condition(&self, name: &EnvironmentName, now: Now, policy: &Policy) -> Condition {
+        let Some(facts) = self.environment(name) else {
+            return Condition::Unknown;
+        };
+        let Some(environment) = self.config.environment(name) else {
+            return Condition::Unknown;
+        };
+        if facts
+            .operation()
+            .is_some_and(|o| o.end.is_none() && o.liveness == Liveness::Dead)
+        {
+            return Condition::Unwell;
+        }
+        match facts.containers.freshness(now, policy) {
+            Freshness::Unreachable { .. } | Freshness::Stale { fault: Some(_), .. } => {
+                return Condition::Unseen;
+            }
+            Freshness::Unknown | Freshness::Connecting { .. } => return Condition::Unknown,
+            Freshness::Fresh | Freshness::Stale { fault: None, .. } => {}
+        }
+        let rows = self.services(environment);
+        let released = || rows.iter().filter(|r| r.released || r.containers > 0);
+        if facts.operation().is_some_and(|o| o.end.is_none()) {
+            Condition::Changing
+        } else if released().any(|r| !r.health.is_well() && r.health != Health::Starting) {
+            Condition::Unwell
+        } else if released().any(|r| r.health == Health::Starting) {
+            Condition::Changing
+        } else {
+            Condition::Well
+        }
+    }
+
+    /// The services of an environment: those that flightdeck releases first, then what else runs there.
+    pub fn services(&self, environment: &Environment) -> Vec<ServiceRow> {
+        let Some(facts) = self.environment(&environment.name) else {
+            return Vec::new();
+        };
+        let empty = Containers::default();
+        let containers = facts.containers.value().unwrap_or(&empty);
+        let mut names = environment.services.clone();
+        for container in &containers.containers {
+            if !names.contains(&container.service) {
+                names.push(container.service.clone());
+            }
+        }
+        names
+            .into_iter()
+            .map(|name| self.service_row(environment, facts, containers, name))
+            .collect()
+    }
+
+    fn service_row(
+        &self,
+        environment: &Environment,
+        facts: &EnvironmentFacts,
+        containers: &Containers,
+        name: ServiceName,
+    ) -> ServiceRow {
+        let released = environment.services.contains(&name);
+        let repository = self.config.services.get(&name).map(|s| &s.repository);
+        let running = running_release(containers, &name, repository);
+        let first = containers.of(&name).next();
+        let mut drift = Vec::new();
+        if released && first.is_some() {
+            let mut ids = containers.of(&name).map(|c| &c.image_id);
+            let one = ids.next();
+            if ids.any(|id| Some(id) != one) {
+                drift.push(Drift::Mixed);
+            }
+            if let (Some(files), Some(running)) = (facts.files.value(), &running) {
+                drift.extend(pin_drift(files, &name, running));
+                drift.extend(ledger_drift(files, &name, running));
+            }
+            if let Some(running) = &running {
+                drift.extend(self.tag_drift(running));
+            }
+        }
+        ServiceRow {
+            released,
+            reference: first.map(|c| c.reference.clone()).unwrap_or_default(),
+            label: running.as_ref().map(ServiceRelease::label),
+            tag: running.as_ref().and_then(|r| r.tag.clone()),
+            digest: running.and_then(|r| r.digest),
+            health: containers.health(&name),
+            since: containers.of(&name).filter_map(|c| c.started).min(),
+            restarts: containers.of(&name).map(|c| c.restarts).sum(),
+            containers: containers.of(&name).count(),
+            drift,
+            service: name,
+        }
+    }
+
+    fn tag_drift(&self, running: &ServiceRelease) -> Option<Drift> {
+        let (tag, digest) = (running.tag.as_ref()?, running.digest.as_ref()?);
+        let versions = self.versions(&running.repository)?.value()?;
+        let now = versions
+            .versions
+            .iter()
+            .find(|v| v.tag == *tag)?
+            .digest
+            .value()?;
+        (now != digest).then(|| Drift::Tag { tag: tag.clone() })
+    }
+
+    /// What an environment runs, of the services that flightdeck releases there.
+    pub fn running(&self, environment: &Environment) -> Release {
+        let containers = self
+            .environment(&environment.name)
+            .and_then(|f| f.containers.value());
+        let services = environment.services.iter().filter_map(|name| {
+            let repository = self.config.services.get(name).map(|s| &s.repository);
+            Some((
+                name.clone(),
+                running_release(containers?, name, repository)?,
+            ))
+        });
+        Release {
+            services: services.collect(),
+            schema_heads: None,
+            files: Default::default(),
+        }
+    }
+
+    /// Where the versions of a repository run, by digest, in the order of the configuration.
+    pub fn where_it_runs(&self, repository: &Repository) -> WhereItRuns {
+        let mut runs = WhereItRuns::new();
+        for environment in &self.config.environments {
+            for service in self.running(environment).services.values() {
+                if let (true, Some(digest)) = (service.repository == *repository, &service.digest) {
+                    let there = runs.entry(digest.clone()).or_default();
+                    if there.last() != Some(&environment.name) {
+                        there.push(environment.name.clone());
+                    }
+                }
+            }
+        }
+        runs
+    }
+
+    /// The release that a rollback of this environment returns to by default, and the record that
+    /// proves it healthy: the last one that is neither what runs now nor proven bad since.
+    pub fn last_healthy(&self, environment: &Environment) -> Option<&Record> {
+        let running = self.running(environment);
+        last_healthy(self.environment(&environment.name)?.records(), &running)
+    }
+}
+
+/// The last record whose release is proven healthy, does not run now and was not proven bad later.
+pub fn last_healthy<'a>(records: &'a [Record], running: &Release) -> Option<&'a Record> {
+    let mut bad: Vec<&Release> = Vec::new();
+    for record in records.iter().rev() {
+        if let Some(healthy) = record.proves_healthy()
+            && !healthy.is_same_images(running)
+            && !bad.iter().any(|b| b.is_same_images(healthy))
+        {
+            return Some(record);
+        }
+        bad.extend(record.proves_bad());
+    }
+    None
+}
+
+/// What a service's first container runs, named as exactly as the Engine tells.
+pub fn running_release(
+    containers: &Containers,
+    service: &ServiceName,
+    repository: Option<&Repository>,
+) -> Option<ServiceRelease> {
+    let container = containers.of(service).next()?;
+    let asked: Option<ImageReference> = container.reference.parse().ok();
+    let repository = repository
+        .cloned()
+        .or_else(|| asked.as_ref().map(|r| r.repository.clone()))?;
+    let image = containers.images.get(&container.image_id);
+    let same_repository = asked.filter(|r| r.repository == repository);
+    let digest = image
+        .and_then(|i| i.digest_in(&repository).cloned())
+        .or_else(|| same_repository.as_ref().and_then(|r| r.digest.clone()));
+    Some(ServiceRelease {
+        tag: same_repository.and_then(|r| r.tag),
+        digest,
+        image_id: Some(container.image_id.clone()),
+        revision: image.and_then(|i| i.revision.clone()),
+        repository,
+    })
+}
+
+fn pin_drift(files: &Files, service: &ServiceName, running: &ServiceRelease) -> Option<Drift> {
+    let pinned = files.pins.get(service)?;
+    let digest = pinned.rsplit_once('@').map(|(_, digest)| digest);
+    let tag = pinned
+        .split('@')
+        .next()
+        .and_then(|rest| rest.rsplit([':', '/']).next());
+    let agrees = match (digest, &running.digest) {
+        (Some(pinned), Some(running)) => pinned == running.as_str(),
+        _ => tag == running.tag.as_ref().map(Tag::as_str),
+    };
+    (!agrees).then(|| Drift::Pin {
+        pinned: tag.unwrap_or(pinned).to_owned(),
+    })
+}
+
+fn ledger_drift(files: &Files, service: &ServiceName, running: &ServiceRelease) -> Option<Drift> {
+    let recorded = files
+        .records
+        .iter()
+        .rev()
+        .find_map(Record::runs)?
+        .services
+        .get(service)?;
+    (!recorded.is_same_image(running)).then(|| Drift::Ledger {
+        recorded: recorded.label(),
+    })
+}

@@ -1,0 +1,62 @@
+//! Operations for both faces: make a plan, start it, follow it, recover it.
+//!
+//! Knows no screen. What is done is the plan's, how it is done is the target's.
+
+use crate::{
+    fleet::{Fleet, world::World},
+    release::{
+        Confirmed, EnvironmentName, Fault,
+        operation::{OperationId, Progress, Recovery},
+        plan::{Plan, Request},
+    },
+    target::BoxStream,
+};
+
+/// Starts a confirmed plan; returns its operation's number as soon as the claim is taken.
+///
+/// # Errors
+/// The target's, [`Conflict`](crate::release::FaultKind::Conflict) above all: somebody holds the environment.
+pub async fn start(world: &World, plan: Confirmed<Plan>) -> Result<OperationId, Fault> {
+    world.target(&plan.get().environment)?.start(plan).await
+}
+
+/// Cancels, resumes, takes back or abandons an operation.
+///
+/// # Errors
+/// The target's.
+pub async fn recover(
+    world: &World,
+    environment: &EnvironmentName,
+    recovery: Confirmed<(OperationId, Recovery)>,
+) -> Result<(), Fault> {
+    world.target(environment)?.recover(recovery).await
+}
+
+/// An operation from its first line to its end.
+///
+/// # Errors
+/// A name that the configuration does not have.
+pub fn follow(
+    world: &World,
+    environment: &EnvironmentName,
+    operation: OperationId,
+) -> Result<BoxStream<Progress>, Fault> {
+    Ok(world.target(environment)?.follow(operation))
+}
+
+/// Surveys the server and makes the plan for `request`. Changes nothing and needs no permit.
+///
+/// # Errors
+/// The link's faults, and every refusal of the room `plan`, in words.
+pub async fn plan(world: &World, fleet: &Fleet, request: Request) -> Result<Plan, Fault> {
+    let survey = world
+        .target(&request.environment)?
+        .survey(request.clone())
+        .await?;
+    let _ = (survey, fleet);
+    Err(Fault::new(
+        crate::release::FaultKind::Unsupported,
+        request.environment.as_str(),
+        "plans are being built",
+    ))
+}
