@@ -1,5 +1,5 @@
 //! Docker Compose projects on servers, over ssh or here.
 
-pub mod script;
 pub mod pin;
+pub mod script;
 pub mod shell;
