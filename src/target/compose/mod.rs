@@ -1,5 +1,6 @@
 //! Docker Compose projects on servers, over ssh or here.
 
+pub mod script;
 pub mod shell;
 
 pub mod connection;
