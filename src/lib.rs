@@ -12,5 +12,6 @@ pub mod config;
 pub mod fleet;
 pub mod operation;
 pub mod pipeline;
+pub mod process;
 pub mod registry;
 pub mod target;
