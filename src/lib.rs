@@ -14,4 +14,6 @@ pub mod operation;
 pub mod pipeline;
 pub mod process;
 pub mod registry;
+pub mod retry;
+pub mod secrets;
 pub mod target;
