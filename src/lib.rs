@@ -14,4 +14,6 @@ pub mod fleet;
 pub mod operation;
 pub mod pipeline;
 pub mod registry;
+pub mod retry;
+pub mod secrets;
 pub mod target;
