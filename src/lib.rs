@@ -9,6 +9,7 @@ pub mod release;
 
 pub mod clock;
 pub mod config;
+pub mod diagnostics;
 pub mod fleet;
 pub mod operation;
 pub mod pipeline;
