@@ -170,13 +170,27 @@ impl Events {
 /// is looked at here, since the Engine would hold images against the same label.
 fn filters(with_images: bool) -> EventsOptions {
     let container = [
-        "create", "start", "restart", "stop", "die", "oom", "kill", "pause", "unpause", "rename",
-        "destroy", "update", "health_status",
+        "create",
+        "start",
+        "restart",
+        "stop",
+        "die",
+        "oom",
+        "kill",
+        "pause",
+        "unpause",
+        "rename",
+        "destroy",
+        "update",
+        "health_status",
     ];
     let image = ["pull", "tag", "untag", "delete", "import", "load"];
     let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
     let (types, events) = if with_images {
-        (words(&["container", "image"]), words(&[&container[..], &image[..]].concat()))
+        (
+            words(&["container", "image"]),
+            words(&[&container[..], &image[..]].concat()),
+        )
     } else {
         (words(&["container"]), words(&container))
     };
@@ -263,7 +277,11 @@ async fn list(
         .try_collect()
         .await?;
     images.retain(|id, _| containers.iter().any(|container| container.image_id == *id));
-    images.extend(read.into_iter().flatten().map(|image| (image.id.clone(), image)));
+    images.extend(
+        read.into_iter()
+            .flatten()
+            .map(|image| (image.id.clone(), image)),
+    );
     Ok(Containers {
         images: images
             .iter()
