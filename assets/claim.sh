@@ -96,6 +96,7 @@ newest_claim() {
 #                         the forward step that failed
 #   journal_back_begun, journal_cancel   yes or empty
 #   journal_started       when it began, in seconds; journal_times as in the ledger
+# shellcheck disable=SC2034 # some are for the runner alone
 read_journal() {
 	journal_open=
 	journal_direction=
