@@ -210,9 +210,16 @@ mod tests {
             "Enter passphrase for key \u{1b}[31m'/home/mira/.ssh/id':\n".into(),
         ));
         let question = questions.recv().await.unwrap();
-        assert_eq!(question.prompt, "Enter passphrase for key '/home/mira/.ssh/id':");
+        assert_eq!(
+            question.prompt,
+            "Enter passphrase for key '/home/mira/.ssh/id':"
+        );
         assert!(question.secret && question.host == "shop");
-        assert!(question.answer.answer(Some("open sesame".to_owned().into())));
+        assert!(
+            question
+                .answer
+                .answer(Some("open sesame".to_owned().into()))
+        );
         assert_eq!(child.await.unwrap().as_deref(), Some("open sesame"));
     }
 
@@ -220,7 +227,10 @@ mod tests {
     async fn where_nobody_can_see_it_the_answer_is_no() {
         let directory = tempfile::tempdir().unwrap();
         let (askpass, _questions) = listening(directory.path(), false);
-        assert_eq!(brought(askpass.socket.clone(), "", "Password:".into()).await, None);
+        assert_eq!(
+            brought(askpass.socket.clone(), "", "Password:".into()).await,
+            None
+        );
     }
 
     #[tokio::test]

@@ -362,7 +362,10 @@ mod tests {
             .run(b"echo out; echo err >&2; exit 4\n".to_vec())
             .await
             .unwrap();
-        assert_eq!((&*output.stdout, &*output.stderr), (&b"out\n"[..], &b"err\n"[..]));
+        assert_eq!(
+            (&*output.stdout, &*output.stderr),
+            (&b"out\n"[..], &b"err\n"[..])
+        );
         assert_eq!(output.status, 4);
     }
 

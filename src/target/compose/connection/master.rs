@@ -170,9 +170,7 @@ fn end_of(status: std::io::Result<ExitStatus>, said: &str, label: &str) -> Fault
         Err(error) => {
             Fault::new(FaultKind::Unreachable, label, "ssh could not be waited for").because(error)
         }
-        Ok(status) if said.trim().is_empty() => {
-            words::loss(&format!("ssh ended: {status}"), label)
-        }
+        Ok(status) if said.trim().is_empty() => words::loss(&format!("ssh ended: {status}"), label),
         Ok(_) => words::loss(said, label),
     }
 }

@@ -165,7 +165,10 @@ impl Connected {
                 if matches!(self.channels, Channels::Ssh { .. }) && facts.has_docker {
                     let engine = by_command();
                     if let Ok(version) = self.greet(&engine).await {
-                        tracing::info!(host = self.label(), "forwarding fails: docker system dial-stdio");
+                        tracing::info!(
+                            host = self.label(),
+                            "forwarding fails: docker system dial-stdio"
+                        );
                         return Ok((engine, version));
                     }
                 }
@@ -204,8 +207,12 @@ impl Connected {
         session
             .request_port_forward(
                 ForwardType::Local,
-                Socket::UnixSocket { path: near.as_path().into() },
-                Socket::UnixSocket { path: Path::new(path).into() },
+                Socket::UnixSocket {
+                    path: near.as_path().into(),
+                },
+                Socket::UnixSocket {
+                    path: Path::new(path).into(),
+                },
             )
             .await
             .map_err(|error| channel::ssh_fault(&error, label))?;
@@ -214,9 +221,11 @@ impl Connected {
     }
 
     async fn greet(&self, engine: &Engine) -> Result<EngineVersion, Fault> {
-        let version = engine.api().version().await.map_err(|error| {
-            crate::target::compose::engine::fault_of(&error, self.label())
-        })?;
+        let version = engine
+            .api()
+            .version()
+            .await
+            .map_err(|error| crate::target::compose::engine::fault_of(&error, self.label()))?;
         Ok(EngineVersion {
             version: crate::release::text::clean(&version.version.unwrap_or_default()),
         })

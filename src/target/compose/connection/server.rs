@@ -10,7 +10,9 @@ use std::{
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Connected, askpass::Askpass, backoff, connect, directory::SocketDirectory, master::Master};
+use super::{
+    Connected, askpass::Askpass, backoff, connect, directory::SocketDirectory, master::Master,
+};
 use crate::{
     clock::Clock,
     config::Host,
@@ -118,9 +120,8 @@ impl Server {
 
     /// How the connection stands, from now on. Makes it if nobody wanted it before.
     pub fn state(&self) -> watch::Receiver<State> {
-        self.task.get_or_init(|| {
-            AbortOnDropHandle::new(tokio::spawn(keep(Arc::clone(&self.shared))))
-        });
+        self.task
+            .get_or_init(|| AbortOnDropHandle::new(tokio::spawn(keep(Arc::clone(&self.shared)))));
         self.shared.state.subscribe()
     }
 

@@ -122,9 +122,9 @@ impl tower_service::Service<Uri> for Dialer {
         let dial = self.0.clone();
         Box::pin(async move {
             match dial {
-                Dial::Socket(path) => Ok(Line::Socket(TokioIo::new(
-                    UnixStream::connect(path).await?,
-                ))),
+                Dial::Socket(path) => {
+                    Ok(Line::Socket(TokioIo::new(UnixStream::connect(path).await?)))
+                }
                 Dial::Command { channels, docker } => {
                     let mut words: Vec<&str> = docker.iter().map(String::as_str).collect();
                     words.extend(["system", "dial-stdio"]);

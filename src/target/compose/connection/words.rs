@@ -20,9 +20,8 @@ pub fn fault_of(words: &str, destination: &str) -> Fault {
             .find(|line| line.contains(part))
             .unwrap_or_default()
     };
-    let fault = |kind, message: &str, remedy: &str| {
-        Fault::new(kind, destination, message).remedy(remedy)
-    };
+    let fault =
+        |kind, message: &str, remedy: &str| Fault::new(kind, destination, message).remedy(remedy);
 
     if said("REMOTE HOST IDENTIFICATION HAS CHANGED") {
         let forget = match line_with("ssh-keygen") {
@@ -227,8 +226,16 @@ mod tests {
     #[test]
     fn only_what_waiting_can_mend_is_retried() {
         assert!(fault_of("Connection refused", "shop").kind.is_passing());
-        assert!(!fault_of("Permission denied (publickey).", "shop").kind.is_passing());
-        assert!(!fault_of("No RSA host key is known for shop", "shop").kind.is_passing());
+        assert!(
+            !fault_of("Permission denied (publickey).", "shop")
+                .kind
+                .is_passing()
+        );
+        assert!(
+            !fault_of("No RSA host key is known for shop", "shop")
+                .kind
+                .is_passing()
+        );
     }
 
     #[test]

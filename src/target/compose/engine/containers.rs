@@ -134,11 +134,26 @@ mod tests {
     fn a_container_says_how_it_is() {
         for (state, expected) in [
             (json!({"Status": "running"}), Health::Running),
-            (json!({"Status": "running", "Health": {"Status": "none"}}), Health::Running),
-            (json!({"Status": "running", "Health": {"Status": "healthy"}}), Health::Healthy),
-            (json!({"Status": "running", "Health": {"Status": "unhealthy"}}), Health::Unhealthy),
-            (json!({"Status": "restarting", "Restarting": true}), Health::Restarting),
-            (json!({"Status": "created", "StartedAt": NEVER}), Health::Created),
+            (
+                json!({"Status": "running", "Health": {"Status": "none"}}),
+                Health::Running,
+            ),
+            (
+                json!({"Status": "running", "Health": {"Status": "healthy"}}),
+                Health::Healthy,
+            ),
+            (
+                json!({"Status": "running", "Health": {"Status": "unhealthy"}}),
+                Health::Unhealthy,
+            ),
+            (
+                json!({"Status": "restarting", "Restarting": true}),
+                Health::Restarting,
+            ),
+            (
+                json!({"Status": "created", "StartedAt": NEVER}),
+                Health::Created,
+            ),
             (json!({"Status": "exited", "ExitCode": 137}), Health::Exited),
         ] {
             let (_, container) = container(inspected(state.clone(), labels())).unwrap();
@@ -160,7 +175,10 @@ mod tests {
         assert_eq!(container.reference, "shop:v1");
         assert_eq!(container.restarts, 2);
         assert_eq!(container.working_directory, "/srv/shop");
-        assert_eq!(container.started.unwrap().to_string(), "2026-01-22T14:02:31.5Z");
+        assert_eq!(
+            container.started.unwrap().to_string(),
+            "2026-01-22T14:02:31.5Z"
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What runs: an environment's containers and their images, read from the Engine and kept true by its
 //! events. Only reads.
 
-mod containers;
 mod coalesce;
+mod containers;
 pub mod watch;
 
 use bollard::errors::Error;
@@ -50,10 +50,7 @@ pub fn fault_of(error: &Error, host: &str) -> Fault {
             FaultKind::Malformed,
             "the Docker Engine's answer cannot be understood",
         ),
-        _ => (
-            FaultKind::Unreachable,
-            "the Docker Engine does not answer",
-        ),
+        _ => (FaultKind::Unreachable, "the Docker Engine does not answer"),
     };
     Fault::new(kind, host, message).because(chain(error))
 }
