@@ -8,6 +8,7 @@ pub mod connection;
 pub mod engine;
 mod files;
 mod follower;
+mod logs;
 pub mod pin;
 mod readings;
 pub mod script;
@@ -126,6 +127,17 @@ impl ComposeTarget {
             files: Vec::new(),
         };
         self.host.follower.join(watched, self.services.clone())
+    }
+
+    pub fn logs(
+        &self,
+        q: crate::target::LogQuery,
+    ) -> crate::target::BoxStream<crate::target::Chunk> {
+        logs::logs(
+            Arc::clone(&self.host.server),
+            self.compose.project.clone(),
+            q,
+        )
     }
 
     /// The environment's readings, until the stream is dropped.
