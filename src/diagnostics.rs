@@ -132,13 +132,13 @@ impl Panics {
     /// # Errors
     /// If hooks were installed before.
     pub fn install(&self) -> color_eyre::Result<()> {
-        let builder = HookBuilder::default()
-            .display_env_section(false)
-            .theme(if io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        let builder = HookBuilder::default().display_env_section(false).theme(
+            if io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
                 Theme::dark()
             } else {
                 Theme::new()
-            });
+            },
+        );
         let (_, errors) = builder.into_hooks();
         errors.install()?;
         // A panic's message can hold text from outside: the report is cleaned, so it has no colours.
@@ -155,7 +155,11 @@ impl Panics {
                 .lines()
                 .map(text::clean)
                 .collect();
-            tracing::error!(thread = std::thread::current().name(), "panic: {}", report.join(" ⏎ "));
+            tracing::error!(
+                thread = std::thread::current().name(),
+                "panic: {}",
+                report.join(" ⏎ ")
+            );
             panics.keep(report.join("\n"));
         }));
         Ok(())
@@ -195,7 +199,13 @@ mod tests {
 
     #[test]
     fn what_others_log_in_detail_is_left_out() {
-        assert_eq!(LogLevel::Trace.filter().to_string(), "warn,flightdeck=trace");
-        assert_eq!(LogLevel::Error.filter().to_string(), "error,flightdeck=error");
+        assert_eq!(
+            LogLevel::Trace.filter().to_string(),
+            "warn,flightdeck=trace"
+        );
+        assert_eq!(
+            LogLevel::Error.filter().to_string(),
+            "error,flightdeck=error"
+        );
     }
 }
