@@ -11,7 +11,7 @@ use crate::{
     release::{
         Fault, Now,
         observed::{Freshness, Link, Policy},
-        operation::OperationState,
+        operation::{Liveness, OperationState, Outcome},
         time::short_age,
     },
 };
@@ -62,7 +62,7 @@ fn exit(fleet: &Fleet, environments: &[&Environment], now: Now) -> Exit {
         fleet
             .environment(&e.name)
             .and_then(|facts| facts.operation())
-            .is_some_and(OperationState::needs_operator)
+            .is_some_and(needs_operator)
     });
     if interrupted {
         Exit::Stuck
@@ -167,6 +167,15 @@ fn cells(row: &ServiceRow, now: Now) -> [String; 6] {
     ]
 }
 
+/// Whether an operation will not go on by itself: its runner is dead, or it ended where nothing is known
+/// to hold.
+fn needs_operator(operation: &OperationState) -> bool {
+    match &operation.end {
+        None => operation.liveness == Liveness::Dead,
+        Some(end) => matches!(end.outcome, Outcome::Stuck | Outcome::Interrupted),
+    }
+}
+
 /// Who holds the environment and how that stands, in one line.
 fn operation_words(operation: &OperationState) -> String {
     let claim = &operation.claim;
@@ -177,7 +186,7 @@ fn operation_words(operation: &OperationState) -> String {
     };
     let state = match &operation.end {
         Some(end) => end.outcome.words(),
-        None if operation.needs_operator() => "INTERRUPTED",
+        None if needs_operator(operation) => "INTERRUPTED",
         None if operation.cancelling => "cancelling",
         None => "running",
     };
@@ -209,7 +218,7 @@ fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
             "reason": operation.claim.reason,
             "started": operation.claim.at,
             "cancelling": operation.cancelling,
-            "interrupted": operation.needs_operator(),
+            "interrupted": needs_operator(operation),
             "outcome": operation.end.as_ref().map(|end| end.outcome),
         })),
         "rollback": fleet.last_healthy(environment).map(|record| json!({
