@@ -9,8 +9,12 @@ pub mod release;
 
 pub mod clock;
 pub mod config;
+pub mod diagnostics;
 pub mod fleet;
 pub mod operation;
 pub mod pipeline;
+pub mod process;
 pub mod registry;
+pub mod retry;
+pub mod secrets;
 pub mod target;

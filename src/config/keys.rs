@@ -121,7 +121,7 @@ pub(super) fn nearest<'a>(
 }
 
 /// `did you mean "…"?`, or what there is to choose from.
-pub(super) fn did_you_mean<'a>(
+pub fn did_you_mean<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str> + Clone,
 ) -> String {

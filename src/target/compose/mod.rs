@@ -3,3 +3,6 @@
 pub mod pin;
 pub mod script;
 pub mod shell;
+
+pub mod connection;
+pub mod engine;
