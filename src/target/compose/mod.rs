@@ -1,6 +1,7 @@
 //! Docker Compose projects on servers, over ssh or here.
 
 pub mod pin;
+pub mod render;
 pub mod script;
 pub mod shell;
 
