@@ -79,8 +79,9 @@ fn variable(key: &str, name: &str) -> Result<String, Fault> {
             std::env::VarError::NotPresent => format!("the variable {name} is not set"),
             std::env::VarError::NotUnicode(_) => format!("the variable {name} is not text"),
         };
-        Fault::new(FaultKind::Invalid, key, message)
-            .remedy(format!("export {name}, or change {key} in the configuration"))
+        Fault::new(FaultKind::Invalid, key, message).remedy(format!(
+            "export {name}, or change {key} in the configuration"
+        ))
     })
 }
 
@@ -113,13 +114,9 @@ async fn command(key: &str, words: &[String]) -> Result<String, Fault> {
         return Err(Fault::new(FaultKind::Invalid, key, "the command is empty").remedy(remedy));
     };
     let cannot_start = |error: std::io::Error| {
-        Fault::new(
-            FaultKind::Invalid,
-            key,
-            format!("cannot run {program:?}"),
-        )
-        .because(error)
-        .remedy(remedy.clone())
+        Fault::new(FaultKind::Invalid, key, format!("cannot run {program:?}"))
+            .because(error)
+            .remedy(remedy.clone())
     };
     let mut child = Command::new(program)
         .args(arguments)
@@ -165,10 +162,12 @@ async fn command(key: &str, words: &[String]) -> Result<String, Fault> {
         let complaint = String::from_utf8_lossy(&err);
         return Err(
             Fault::new(FaultKind::Failed, key, format!("{program:?} failed"))
-                .because(match complaint.lines().rfind(|line| !line.trim().is_empty()) {
-                    Some(line) => line.chars().take(200).collect(),
-                    None => status.to_string(),
-                })
+                .because(
+                    match complaint.lines().rfind(|line| !line.trim().is_empty()) {
+                        Some(line) => line.chars().take(200).collect(),
+                        None => status.to_string(),
+                    },
+                )
                 .remedy(remedy),
         );
     }
@@ -189,8 +188,7 @@ mod tests {
     use super::*;
 
     async fn run(script: &str) -> Result<String, Fault> {
-        let reference =
-            SecretReference::Command(["sh", "-c", script].map(str::to_owned).to_vec());
+        let reference = SecretReference::Command(["sh", "-c", script].map(str::to_owned).to_vec());
         Secrets::beside(Path::new("config.toml"))
             .resolve("github.token", &reference)
             .await
@@ -204,9 +202,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_failing_command_says_why_and_what_to_change_but_not_what_it_printed() {
-        let fault = run("echo hidden; echo 'no agent' >&2; exit 3").await.unwrap_err();
+        let fault = run("echo hidden; echo 'no agent' >&2; exit 3")
+            .await
+            .unwrap_err();
         let words = fault.to_string();
-        assert!(words.contains("no agent") && words.contains("change github.token"), "{words}");
+        assert!(
+            words.contains("no agent") && words.contains("change github.token"),
+            "{words}"
+        );
         assert!(!words.contains("hidden"), "{words}");
         assert_eq!(run("true").await.unwrap_err().kind, FaultKind::Invalid);
     }
@@ -217,9 +220,15 @@ mod tests {
         std::fs::write(directory.path().join("token"), "s3cret\r\n").unwrap();
         let secrets = Secrets::beside(&directory.path().join("config.toml"));
         let found = |name: &str| SecretReference::File(name.into());
-        let secret = secrets.resolve("github.token", &found("token")).await.unwrap();
+        let secret = secrets
+            .resolve("github.token", &found("token"))
+            .await
+            .unwrap();
         assert_eq!(secret.expose_secret(), "s3cret");
-        let fault = secrets.resolve("github.token", &found("gone")).await.unwrap_err();
+        let fault = secrets
+            .resolve("github.token", &found("gone"))
+            .await
+            .unwrap_err();
         assert!(fault.to_string().contains("gone"), "{fault}");
     }
 
@@ -230,6 +239,9 @@ mod tests {
             .resolve("registries.\"ghcr.io\".password", &reference)
             .await
             .unwrap_err();
-        assert!(fault.remedy.contains("export FLIGHTDECK_NOT_SET_ANYWHERE"), "{fault}");
+        assert!(
+            fault.remedy.contains("export FLIGHTDECK_NOT_SET_ANYWHERE"),
+            "{fault}"
+        );
     }
 }

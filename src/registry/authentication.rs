@@ -101,7 +101,11 @@ fn unquoted(value: &str) -> String {
     let mut out = String::with_capacity(inner.len());
     let mut characters = inner.chars();
     while let Some(c) = characters.next() {
-        out.extend(if c == '\\' { characters.next() } else { Some(c) });
+        out.extend(if c == '\\' {
+            characters.next()
+        } else {
+            Some(c)
+        });
     }
     out
 }
@@ -203,20 +207,35 @@ mod tests {
             of(&[r#"BEARER Realm="https://a.example/t?x=1,2", service=quay"#]),
             token("https://a.example/t?x=1,2", Some("quay"))
         );
-        assert_eq!(of(&[r#"Basic realm="with \" and , in it""#]), Some(Challenge::Basic));
+        assert_eq!(
+            of(&[r#"Basic realm="with \" and , in it""#]),
+            Some(Challenge::Basic)
+        );
         assert_eq!(of(&["Basic"]), Some(Challenge::Basic));
     }
 
     #[test]
     fn a_token_is_preferred_in_one_header_or_in_two() {
         let wanted = token("https://a.example/t", None);
-        assert_eq!(of(&[r#"Basic realm="r", Bearer realm="https://a.example/t""#]), wanted);
-        assert_eq!(of(&["Basic", r#"Bearer realm="https://a.example/t""#]), wanted);
+        assert_eq!(
+            of(&[r#"Basic realm="r", Bearer realm="https://a.example/t""#]),
+            wanted
+        );
+        assert_eq!(
+            of(&["Basic", r#"Bearer realm="https://a.example/t""#]),
+            wanted
+        );
     }
 
     #[test]
     fn what_is_not_understood_is_no_challenge() {
-        for value in ["Negotiate", "Bearer realm=\"nowhere\"", "Bearer", "", ",,=,\""] {
+        for value in [
+            "Negotiate",
+            "Bearer realm=\"nowhere\"",
+            "Bearer",
+            "",
+            ",,=,\"",
+        ] {
             assert_eq!(of(&[value]), None, "{value:?}");
         }
     }

@@ -140,7 +140,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let cache = Cache::of(directory.path(), &"ghcr.io/acme/shop".parse().unwrap());
         cache.save(kept(3)).await;
-        for damage in [&b"{\"format\":1,\"repos"[..], b"", b"\0\0\0", b"{\"format\":2}"] {
+        for damage in [
+            &b"{\"format\":1,\"repos"[..],
+            b"",
+            b"\0\0\0",
+            b"{\"format\":2}",
+        ] {
             std::fs::write(&cache.path, damage).unwrap();
             assert_eq!(cache.load().await, Kept::new());
         }
@@ -154,7 +159,10 @@ mod tests {
         let cache = Cache::of(directory.path(), &"ghcr.io/acme/shop".parse().unwrap());
         cache.save(kept(MOST + 5)).await;
         assert_eq!(cache.load().await.len(), MOST);
-        let refused = Cache::of(Path::new("/dev/null"), &"ghcr.io/acme/shop".parse().unwrap());
+        let refused = Cache::of(
+            Path::new("/dev/null"),
+            &"ghcr.io/acme/shop".parse().unwrap(),
+        );
         refused.save(kept(1)).await;
         assert_eq!(refused.load().await, Kept::new());
     }

@@ -62,9 +62,13 @@ impl Transports {
                 .https_only(secure)
                 .build()
                 .map_err(|error| {
-                    Fault::new(FaultKind::Unsupported, "registries", "cannot make an HTTP client")
-                        .because(innermost(&error))
-                        .remedy("see whether the system's certificates are installed (ca-certificates)")
+                    Fault::new(
+                        FaultKind::Unsupported,
+                        "registries",
+                        "cannot make an HTTP client",
+                    )
+                    .because(innermost(&error))
+                    .remedy("see whether the system's certificates are installed (ca-certificates)")
                 })
         };
         Ok(Self {
@@ -124,7 +128,11 @@ impl Client {
     ) -> Result<Self, Fault> {
         let host = repository.registry();
         // Docker Hub's images are named by another host than the one that serves them.
-        let server = if host == "docker.io" { "registry-1.docker.io" } else { host };
+        let server = if host == "docker.io" {
+            "registry-1.docker.io"
+        } else {
+            host
+        };
         let scheme = if plain { "http" } else { "https" };
         let base = Url::parse(&format!("{scheme}://{server}/v2/{}/", repository.path())).map_err(
             |error| {
@@ -133,7 +141,11 @@ impl Client {
                     .remedy("write the image as registry.example.com/path/name")
             },
         )?;
-        let http = if plain { &transports.plain } else { &transports.secure };
+        let http = if plain {
+            &transports.plain
+        } else {
+            &transports.secure
+        };
         Ok(Self(Arc::new(Inner {
             http: http.clone(),
             base,
@@ -171,8 +183,9 @@ impl Client {
         }
         let subject = self.0.repository.as_str();
         let answer = self.get(subject, &url, None, LARGEST_PAGE).await?;
-        let list: List = serde_json::from_slice(&answer.body)
-            .map_err(|error| malformed(subject, "the list of tags cannot be read").because(error))?;
+        let list: List = serde_json::from_slice(&answer.body).map_err(|error| {
+            malformed(subject, "the list of tags cannot be read").because(error)
+        })?;
         let tags = list.tags.unwrap_or_default();
         Ok(Page {
             tags: tags.iter().filter_map(|tag| tag.parse().ok()).collect(),
@@ -207,7 +220,9 @@ impl Client {
         for _ in 0..3 {
             let path = format!("manifests/{manifest}");
             let accept = Some(manifest::ACCEPT);
-            let body = self.blob(&path, &manifest, accept, LARGEST_MANIFEST).await?;
+            let body = self
+                .blob(&path, &manifest, accept, LARGEST_MANIFEST)
+                .await?;
             let (said, next) = manifest::read_manifest(&body)
                 .ok_or_else(|| malformed(&self.subject(&manifest), "is no manifest"))?;
             details = manifest::or(said, details);
@@ -220,7 +235,10 @@ impl Client {
                         .blob(&path, &configuration, None, LARGEST_CONFIGURATION)
                         .await?;
                     let (said, built) = manifest::read_configuration(&body).ok_or_else(|| {
-                        malformed(&self.subject(&configuration), "is no configuration of an image")
+                        malformed(
+                            &self.subject(&configuration),
+                            "is no configuration of an image",
+                        )
                     })?;
                     details = manifest::or(said, details);
                     details.created = details.created.or(built);
@@ -389,11 +407,20 @@ impl Client {
 
     async fn basic(&self, refused: Option<&Arc<HeaderValue>>) -> Result<Arc<HeaderValue>, Failure> {
         let Some(login) = &self.0.login else {
-            return Err(self.unauthorized("asks for a user name and a password").into());
+            return Err(self
+                .unauthorized("asks for a user name and a password")
+                .into());
         };
         if let Some(refused) = refused {
             login.forget(refused).await;
-            return Err(self.unauthorized("refuses the user name or the password").into());
+            let basic = login.basic().await?;
+            // The secret may have been changed since it was resolved; the same one is refused for good.
+            return match basic == *refused {
+                true => Err(self
+                    .unauthorized("refuses the user name or the password")
+                    .into()),
+                false => Ok(basic),
+            };
         }
         Ok(login.basic().await?)
     }
@@ -489,7 +516,11 @@ impl Client {
         let host = &self.0.host;
         let why = innermost(error);
         let fault = if error.is_timeout() {
-            Fault::new(FaultKind::TimedOut, subject, format!("{host} gives no answer"))
+            Fault::new(
+                FaultKind::TimedOut,
+                subject,
+                format!("{host} gives no answer"),
+            )
         } else if error.is_builder() {
             // Only the client for TLS refuses to begin a request.
             Fault::new(
@@ -502,7 +533,11 @@ impl Client {
                 key(host, "plain_http")
             ))
         } else {
-            let fault = Fault::new(FaultKind::Unreachable, subject, format!("cannot reach {host}"));
+            let fault = Fault::new(
+                FaultKind::Unreachable,
+                subject,
+                format!("cannot reach {host}"),
+            );
             match why.contains("InvalidContentType") || why.contains("corrupt message") {
                 true => fault.remedy(format!(
                     "if the registry speaks plain HTTP, set {} = true",
@@ -544,12 +579,16 @@ impl Client {
                 subject,
                 format!("{host} cannot do this: {status}"),
             ),
-            StatusCode::TOO_MANY_REQUESTS => {
-                Fault::new(FaultKind::RateLimited, subject, format!("{host} asks us to wait"))
-            }
-            StatusCode::SERVICE_UNAVAILABLE if wait.is_some() => {
-                Fault::new(FaultKind::RateLimited, subject, format!("{host} asks us to wait"))
-            }
+            StatusCode::TOO_MANY_REQUESTS => Fault::new(
+                FaultKind::RateLimited,
+                subject,
+                format!("{host} asks us to wait"),
+            ),
+            StatusCode::SERVICE_UNAVAILABLE if wait.is_some() => Fault::new(
+                FaultKind::RateLimited,
+                subject,
+                format!("{host} asks us to wait"),
+            ),
             status => Fault::new(
                 FaultKind::Failed,
                 subject,
@@ -642,7 +681,9 @@ mod tests {
     fn next(link: &str) -> Result<Option<String>, String> {
         let mut headers = HeaderMap::new();
         headers.insert(LINK, link.parse().unwrap());
-        let at = "https://r.example/v2/acme/shop/tags/list?n=2".parse().unwrap();
+        let at = "https://r.example/v2/acme/shop/tags/list?n=2"
+            .parse()
+            .unwrap();
         next_page(&headers, &at).map(|url| url.map(String::from))
     }
 

@@ -55,7 +55,10 @@ enum Door {
     Open,
     /// The link is lost: tried again then, or sooner if somebody asks for it, unless the registry itself
     /// has asked us to wait.
-    Until { at: Instant, asked: bool },
+    Until {
+        at: Instant,
+        asked: bool,
+    },
     /// Only an operator helps: tried again when somebody asks for a refresh.
     Shut,
 }
@@ -142,7 +145,10 @@ impl Feed {
             Door::Until { at, .. } => Some(at),
             Door::Shut => None,
         };
-        [door, self.tell_at, self.keep_at].into_iter().flatten().min()
+        [door, self.tell_at, self.keep_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Takes what somebody looks at now.
@@ -175,8 +181,9 @@ impl Feed {
             }
             if let Some(url) = self.page.take() {
                 let client = self.client.clone();
-                self.jobs
-                    .push(Box::pin(async move { Done::Listed(client.page(url).await) }));
+                self.jobs.push(Box::pin(
+                    async move { Done::Listed(client.page(url).await) },
+                ));
             }
             while self.jobs.len() < CONCURRENT
                 && let Some(question) = self.board.next()

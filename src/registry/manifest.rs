@@ -87,10 +87,9 @@ pub(super) fn read_manifest(bytes: &[u8]) -> Option<(VersionDetails, Next)> {
             .find(Entry::is_image)
             .and_then(|entry| entry.digest.parse().ok())
             .map_or(Next::End, Next::Manifest),
-        (None, Some(config)) if is_configuration(config.media_type.as_deref()) => config
-            .digest
-            .parse()
-            .map_or(Next::End, Next::Configuration),
+        (None, Some(config)) if is_configuration(config.media_type.as_deref()) => {
+            config.digest.parse().map_or(Next::End, Next::Configuration)
+        }
         _ => Next::End,
     };
     Some((said, next))
@@ -206,7 +205,10 @@ mod tests {
     fn a_chart_has_no_configuration_to_read() {
         let chart = json!({"config": {
             "digest": digest('a'), "mediaType": "application/vnd.cncf.helm.config.v1+json"}});
-        assert_eq!(read_manifest(chart.to_string().as_bytes()).unwrap().1, Next::End);
+        assert_eq!(
+            read_manifest(chart.to_string().as_bytes()).unwrap().1,
+            Next::End
+        );
         assert!(read_manifest(b"<html>").is_none());
     }
 }

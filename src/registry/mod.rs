@@ -228,12 +228,14 @@ impl Catalogue {
     fn client(&self, repository: &Repository) -> Result<Client, Fault> {
         let host = repository.registry();
         let registry = self.registries.get(host);
-        let login = registry.and_then(|r| r.login.as_ref()).map(|(user, secret)| {
-            let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(logins.entry(host.to_owned()).or_insert_with(|| {
-                Arc::new(Login::new(host, user, secret.clone(), self.secrets.clone()))
-            }))
-        });
+        let login = registry
+            .and_then(|r| r.login.as_ref())
+            .map(|(user, secret)| {
+                let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+                Arc::clone(logins.entry(host.to_owned()).or_insert_with(|| {
+                    Arc::new(Login::new(host, user, secret.clone(), self.secrets.clone()))
+                }))
+            });
         Client::new(
             &self.transports,
             repository,
