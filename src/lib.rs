@@ -9,9 +9,11 @@ pub mod release;
 
 pub mod clock;
 pub mod config;
+pub mod diagnostics;
 pub mod fleet;
 pub mod operation;
 pub mod pipeline;
+pub mod process;
 pub mod registry;
 pub mod retry;
 pub mod secrets;

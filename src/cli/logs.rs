@@ -1,0 +1,91 @@
+//! `flightdeck logs`: follow a service's logs, or an operation from its first line.
+
+use futures::StreamExt;
+use serde_json::json;
+
+use crate::{
+    fleet::log_buffer::{LineCutter, LogLine},
+    operation,
+    release::{ServiceName, operation::OperationId},
+    target::{Chunk, LogQuery},
+};
+
+use super::{
+    Attendant, Exit, Failure, Session,
+    progress::{self, Followed},
+};
+
+/// Follow a service's logs, or an operation from its first line, until Ctrl-C.
+#[derive(Debug, clap::Args)]
+pub struct Logs {
+    /// Where
+    environment: String,
+    /// Whose logs, of all its containers
+    #[arg(required_unless_present = "operation", conflicts_with = "operation")]
+    service: Option<ServiceName>,
+    /// An operation instead, as `history` and `status` number them
+    #[arg(long, value_name = "OPERATION")]
+    operation: Option<OperationId>,
+    /// Lines from before, of each container
+    #[arg(long, short = 'n', value_name = "LINES", default_value_t = 100, conflicts_with = "operation")]
+    tail: usize,
+}
+
+impl Logs {
+    pub(super) async fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let name = session.environment(&self.environment)?.name.clone();
+        let names = [name.clone()];
+        let _attendant = Attendant::start(&session.world, &names, session.interactive)?;
+        if let Some(operation) = self.operation {
+            let stream = operation::follow(&session.world, &name, operation)?;
+            return match progress::follow(operation, stream, &mut session.output).await? {
+                Followed::Ended(end) => session.print_end(operation, &name, &end),
+                Followed::Left => Ok(Exit::Interrupted),
+            };
+        }
+        let Some(service) = self.service else {
+            return Err(Failure::Usage("name a service".to_owned()));
+        };
+        let query = LogQuery {
+            service,
+            tail: self.tail,
+        };
+        let mut chunks = session.world.target(&name)?.logs(query);
+        loop {
+            let chunk = tokio::select! {
+                chunk = chunks.next() => chunk,
+                _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+            };
+            match chunk {
+                Some(chunk) => print(session, chunk)?,
+                None => return Ok(Exit::Ok),
+            }
+            session.output.flush()?;
+        }
+    }
+}
+
+fn print(session: &mut Session, chunk: Chunk) -> Result<(), Failure> {
+    match chunk {
+        Chunk::Lines { container, bytes } => {
+            // A chunk holds whole lines: nothing is left in the cutter.
+            for text in LineCutter::default().push(&bytes) {
+                let line = LogLine::parse(container.clone(), &text);
+                if session.output.json {
+                    session.output.value(&json!({
+                        "container": line.from, "at": line.at, "text": line.text,
+                    }))?;
+                } else {
+                    session
+                        .output
+                        .line(format!("{} | {}", line.from, line.text))?;
+                }
+            }
+        }
+        Chunk::Note(note) if session.output.json => {
+            session.output.value(&json!({ "note": note }))?;
+        }
+        Chunk::Note(note) => session.output.line(format!("-- {note}"))?,
+    }
+    Ok(())
+}
