@@ -4,19 +4,22 @@
 //! one follower. Everything that changes things is a script that travels ([`script`]); everything else
 //! only reads: GET for the Engine, and a fixed list of scripts.
 
-pub mod pin;
-pub mod script;
-pub mod shell;
-
 pub mod connection;
 pub mod engine;
+#[cfg(test)]
+mod fake_engine;
 mod files;
+mod follow;
 mod follower;
+mod history;
 mod logs;
+mod operate;
 pub mod pin;
 mod readings;
 pub mod script;
 pub mod shell;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
@@ -32,6 +35,12 @@ use self::{
 use crate::{
     clock::Clock,
     config::{Compose, Config, Environment, Host, Pin, Service},
+    release::{
+        Fault,
+        operation::{OperationId, Progress},
+        record::Record,
+    },
+    target::{BoxStream, Chunk, LogQuery, Reading},
 };
 
 /// All hosts of one program, and what makes targets on them. Dropped with its targets, it ends every
@@ -94,7 +103,10 @@ impl Targets {
 
     /// Tries again now wherever something failed, also where only an operator could help.
     pub fn retry_now(&self) {
-        self.settings.retries.send_modify(|count| *count += 1);
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        for host in hosts.values() {
+            host.server.retry_now();
+        }
     }
 }
 
@@ -132,20 +144,33 @@ impl ComposeTarget {
         };
         self.host.follower.join(watched, self.services.clone())
     }
+}
 
-    pub fn logs(
-        &self,
-        q: crate::target::LogQuery,
-    ) -> crate::target::BoxStream<crate::target::Chunk> {
+impl ComposeTarget {
+    /// The environment's readings, until the stream is dropped.
+    pub fn readings(&self) -> BoxStream<Reading> {
+        readings::readings(self)
+    }
+
+    /// A service's logs, until the stream is dropped.
+    pub fn logs(&self, query: LogQuery) -> BoxStream<Chunk> {
         logs::logs(
             Arc::clone(&self.host.server),
             self.compose.project.clone(),
-            q,
+            query,
         )
     }
 
-    /// The environment's readings, until the stream is dropped.
-    pub fn readings(&self) -> crate::target::BoxStream<crate::target::Reading> {
-        readings::readings(self)
+    /// An operation from its first line to its end.
+    pub fn follow(&self, operation: OperationId) -> BoxStream<Progress> {
+        follow::follow(Arc::clone(&self.host.server), self.place(), operation)
+    }
+
+    /// The last `n` records, oldest first.
+    ///
+    /// # Errors
+    /// The link's faults.
+    pub async fn history(&self, n: usize) -> Result<Vec<Record>, Fault> {
+        history::history(&self.host.server, &self.place(), n).await
     }
 }
