@@ -16,6 +16,7 @@ mod logs;
 mod operate;
 pub mod pin;
 mod readings;
+pub mod render;
 pub mod script;
 pub mod shell;
 #[cfg(test)]
@@ -27,6 +28,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use futures::future::BoxFuture;
+
 use self::{
     connection::server::{Server, Settings},
     follower::{Follower, Membership},
@@ -36,11 +39,12 @@ use crate::{
     clock::Clock,
     config::{Compose, Config, Environment, Host, Pin, Service},
     release::{
-        Fault,
-        operation::{OperationId, Progress},
+        Confirmed, Fault, FaultKind, ServiceName,
+        operation::{OperationId, Progress, Recovery},
+        plan::Plan,
         record::Record,
     },
-    target::{BoxStream, Chunk, LogQuery, Reading},
+    target::{BoxStream, Chunk, LogQuery, Operate, Reading},
 };
 
 /// All hosts of one program, and what makes targets on them. Dropped with its targets, it ends every
@@ -90,8 +94,7 @@ impl Targets {
         let services = environment
             .services
             .iter()
-            .filter_map(|name| config.services.get(name))
-            .cloned()
+            .filter_map(|name| Some((name.clone(), config.services.get(name)?.clone())))
             .collect();
         ComposeTarget {
             host: host.clone(),
@@ -115,7 +118,8 @@ pub struct ComposeTarget {
     host: SharedHost,
     environment: Environment,
     compose: Compose,
-    services: Vec<Service>,
+    /// Those that are released here.
+    services: BTreeMap<ServiceName, Service>,
 }
 
 impl ComposeTarget {
@@ -127,7 +131,8 @@ impl ComposeTarget {
     }
 
     fn follow_files(&self) -> Membership {
-        let pins = self.services.iter().map(|service| match &service.pin {
+        let services: Vec<Service> = self.services.values().cloned().collect();
+        let pins = services.iter().map(|service| match &service.pin {
             Pin::Variable { file, variable, .. } => WatchedPin {
                 file: file.clone(),
                 variable: Some(variable.clone()),
@@ -142,7 +147,7 @@ impl ComposeTarget {
             pins: pins.collect(),
             files: Vec::new(),
         };
-        self.host.follower.join(watched, self.services.clone())
+        self.host.follower.join(watched, services)
     }
 }
 
@@ -172,5 +177,37 @@ impl ComposeTarget {
     /// The link's faults.
     pub async fn history(&self, n: usize) -> Result<Vec<Record>, Fault> {
         history::history(&self.host.server, &self.place(), n).await
+    }
+}
+
+impl Operate for ComposeTarget {
+    fn start(&self, plan: Confirmed<Plan>) -> BoxFuture<'_, Result<OperationId, Fault>> {
+        Box::pin(async move {
+            let folder = render::folder(plan.get(), &self.environment, &self.services)?;
+            operate::start(&self.host.server, &self.place(), &folder).await
+        })
+    }
+
+    fn recover(
+        &self,
+        recovery: Confirmed<(OperationId, Recovery)>,
+    ) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            let (operation, recovery) = *recovery.get();
+            let wish = match recovery {
+                Recovery::Cancel => {
+                    return operate::cancel(&self.host.server, &self.place(), operation).await;
+                }
+                Recovery::Resume => "resumed",
+                Recovery::Back => "taken back",
+                Recovery::Abandon => "abandoned",
+            };
+            Err(Fault::new(
+                FaultKind::Unsupported,
+                self.environment.name.as_str(),
+                format!("operation {operation} cannot be {wish} by this version"),
+            )
+            .remedy("roll back: that passes an interrupted operation and writes its end"))
+        })
     }
 }
