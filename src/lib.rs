@@ -14,6 +14,7 @@ pub mod diagnostics;
 pub mod fleet;
 pub mod operation;
 pub mod pipeline;
+pub mod plan;
 pub mod process;
 pub mod registry;
 pub mod retry;
