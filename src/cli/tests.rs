@@ -187,6 +187,8 @@ fn unreachable() -> Server {
 
 /// Runs a command line; gives what it printed and how it ended.
 async fn run(staging: Server, production: Server, line: &str) -> (String, Result<Next, Failure>) {
+    // Another test may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let config = Arc::new(crate::config::parse(CONFIGURATION, Path::new("f.toml")).unwrap());
     let clock = Clock::of(|| Now {
         moment: Moment(1000),
