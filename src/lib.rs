@@ -7,10 +7,16 @@
 
 pub mod release;
 
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod diagnostics;
 pub mod fleet;
 pub mod operation;
 pub mod pipeline;
+pub mod plan;
+pub mod process;
 pub mod registry;
+pub mod retry;
+pub mod secrets;
 pub mod target;

@@ -12,13 +12,23 @@ use crate::{
 pub struct World {
     /// The configuration that they were made from.
     pub config: Arc<Config>,
+    /// Where versions come from.
+    pub catalogue: crate::registry::Catalogue,
     targets: BTreeMap<EnvironmentName, Arc<dyn Target>>,
 }
 
 impl World {
     /// A world of these targets: for tests and the embedded world.
-    pub fn of(config: Arc<Config>, targets: BTreeMap<EnvironmentName, Arc<dyn Target>>) -> Self {
-        Self { config, targets }
+    pub fn of(
+        config: Arc<Config>,
+        catalogue: crate::registry::Catalogue,
+        targets: BTreeMap<EnvironmentName, Arc<dyn Target>>,
+    ) -> Self {
+        Self {
+            config,
+            catalogue,
+            targets,
+        }
     }
 
     /// An environment's target.

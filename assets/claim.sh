@@ -1,0 +1,222 @@
+# shellcheck shell=sh
+# What a claim says, and whether its holder lives. Shared by the runner (which
+# may claim only what nobody holds) and by the host's follower (which shows it).
+# Laid before them by the program; it does nothing by itself.
+#
+# Uses $root (the directory that holds claims/ and operations/) and $proc.
+# A process is named by pid + start time + boot id + pid namespace: a pid alone
+# proves nothing, since pids are used again.
+
+proc=${FD_PROC:-/proc}
+
+# process_stat PID: sets process_state, process_group, process_session and
+# process_start; false where there is nothing to be seen.
+process_stat() {
+	process_text=
+	[ -r "$proc/$1/stat" ] || return 1
+	# The name in the second field may hold anything, line ends too.
+	while IFS= read -r process_line || [ -n "$process_line" ]; do
+		process_text="$process_text $process_line"
+	done 2>/dev/null <"$proc/$1/stat"
+	case $process_text in *') '*) ;; *) return 1 ;; esac
+	# shellcheck disable=SC2086 # the fields are to be split
+	set -- ${process_text##*) }
+	process_state=$1
+	process_group=$3
+	process_session=$4
+	process_start=${20:-0}
+}
+
+# process_lives PID START: a zombie has ended.
+process_lives() {
+	process_stat "$1" || return 1
+	[ "$process_start" = "$2" ] || return 1
+	case $process_state in Z | X | x) return 1 ;; esac
+}
+
+# group_lives GROUP START: START is its leader's, 0 where it was not seen.
+group_lives() {
+	if process_stat "$1"; then
+		# A number is not given again while a group still has it: another
+		# start time means that nobody of the old group is left.
+		[ "$2" = 0 ] || [ "$process_start" = "$2" ] || return 1
+		case $process_state in Z | X | x) ;; *) return 0 ;; esac
+	fi
+	for process_entry in "$proc"/[0-9]*; do
+		process_stat "${process_entry##*/}" || continue
+		[ "$process_group" = "$1" ] || [ "$process_session" = "$1" ] || continue
+		case $process_state in Z | X | x) ;; *) return 0 ;; esac
+	done
+	return 1
+}
+
+# here: sets boot and namespace, empty where they cannot be read.
+here() {
+	boot=
+	namespace=
+	if [ -r "$proc/sys/kernel/random/boot_id" ]; then
+		read -r boot <"$proc/sys/kernel/random/boot_id"
+	fi
+	namespace=$(readlink "$proc/self/ns/pid" 2>/dev/null)
+}
+
+# value NAME TEXT: sets value to a number, word or simple string of a JSON line.
+# The last such key counts. Inside a JSON string every quote has a backslash
+# before it, so that what an operator typed cannot look like a key.
+value() {
+	case $2 in
+	*"\"$1\":"*)
+		value=${2##*"\"$1\":"}
+		case $value in
+		\"*) value=${value#\"} && value=${value%%\"*} ;;
+		*) value=${value%%[,\}]*} ;;
+		esac
+		;;
+	*) value= ;;
+	esac
+}
+
+# newest_claim: sets newest to the highest claim's six digits, empty where
+# there is none.
+newest_claim() {
+	newest=
+	for newest_entry in "$root"/claims/[0-9][0-9][0-9][0-9][0-9][0-9]; do
+		[ -e "$newest_entry" ] && newest=${newest_entry##*/}
+	done
+}
+
+# read_journal FILE: sets what a journal says, from its whole lines only:
+#   journal_open          yes while a step has begun and not ended
+#   journal_direction, journal_step, journal_group, journal_group_start
+#                         of the last step that began
+#   journal_forward, journal_back
+#                         the steps of each direction that held, a space round each
+#   journal_began         the forward steps that began, likewise
+#   journal_failed, journal_failed_exit, journal_failed_why
+#                         the forward step that failed
+#   journal_back_begun, journal_cancel   yes or empty
+#   journal_started       when it began, in seconds; journal_times as in the ledger
+# shellcheck disable=SC2034 # some are for the runner alone
+read_journal() {
+	journal_open=
+	journal_direction=
+	journal_step=
+	journal_group=0
+	journal_group_start=0
+	journal_forward=' '
+	journal_back=' '
+	journal_began=' '
+	journal_failed=
+	journal_failed_exit=
+	journal_failed_why=
+	journal_back_begun=
+	journal_cancel=
+	journal_started=
+	journal_times=
+	journal_step_at=0
+	[ -r "$1" ] || return 0
+	# A last line without its end is torn: what it would tell did not happen yet.
+	while IFS= read -r journal_line; do
+		case $journal_line in '{"v":1,"at":'*'}') ;; *) continue ;; esac
+		value at "$journal_line" && journal_at=$value
+		case $journal_line in
+		*'"event":"begin"'*)
+			value direction "$journal_line"
+			[ "$value" = back ] && journal_back_begun=yes
+			[ -n "$journal_started" ] || journal_started=$journal_at
+			;;
+		*'"event":"step_start"'*)
+			journal_open=yes
+			journal_step_at=$journal_at
+			value direction "$journal_line" && journal_direction=$value
+			value step "$journal_line" && journal_step=$value
+			value group "$journal_line" && journal_group=$value
+			value group_start "$journal_line" && journal_group_start=$value
+			[ "$journal_direction" = back ] || journal_began="$journal_began$journal_step "
+			;;
+		*'"event":"step_end"'*)
+			journal_open=
+			journal_key=$journal_step
+			[ "$journal_direction" = forward ] || journal_key=back/$journal_step
+			journal_times="$journal_times,\"$journal_key\":$((journal_at - journal_step_at))"
+			value exit "$journal_line"
+			case $journal_direction:$value in
+			back:0) journal_back="$journal_back$journal_step " ;;
+			back:*) ;;
+			*:0) journal_forward="$journal_forward$journal_step " ;;
+			*)
+				journal_failed=$journal_step
+				journal_failed_exit=$value
+				value why "$journal_line" && journal_failed_why=$value
+				;;
+			esac
+			;;
+		*'"event":"cancel"'*) journal_cancel=yes ;;
+		esac
+	done 2>/dev/null <"$1"
+}
+
+# holder_of ID: sets claim (the record), over (the claim that it passed, or 0)
+# and holder:
+#   ended
+#   never_began  its holder died before the operation had a folder
+#   lock         locked by hand, until it is unlocked
+#   alive        its supervisor or its runner lives
+#   orphaned     both are gone, and the step that they started still runs
+#   interrupted  all of it is gone, and it had not ended
+#   unknown      another pid namespace, or nothing to be seen: that is not dead
+#   format       written by a newer format than this one
+holder_of() {
+	claim=
+	over=0
+	holder=unknown
+	[ -r "$root/claims/$1" ] || return 0
+	read -r claim <"$root/claims/$1" || return 0
+	case $claim in
+	'{"v":1,'*'}') ;;
+	*) holder=format && return 0 ;;
+	esac
+	value over "$claim" && over=${value:-0}
+	if [ -e "$root/operations/$1/end.json" ]; then
+		holder=ended
+		return 0
+	fi
+	case $claim in *'"kind":"lock"'*) holder=lock && return 0 ;; esac
+	value boot "$claim"
+	if [ -z "$value" ] || [ -z "$boot" ]; then return 0; fi
+	if [ "$value" = "$boot" ]; then
+		value namespace "$claim"
+		if [ -z "$value" ] || [ "$value" != "$namespace" ]; then return 0; fi
+		# Where the first process is hidden, others are too.
+		process_stat 1 || return 0
+		for holder_role in supervisor pid; do
+			value "$holder_role" "$claim" && holder_pid=$value
+			value "${holder_role}_start" "$claim"
+			if process_lives "$holder_pid" "$value"; then holder=alive && return 0; fi
+		done
+		read_journal "$root/operations/$1/journal.jsonl"
+		if [ -n "$journal_open" ] && group_lives "$journal_group" "$journal_group_start"; then
+			holder=orphaned
+			return 0
+		fi
+		# It may have ended between the two looks.
+		if [ -e "$root/operations/$1/end.json" ]; then holder_of "$1" && return 0; fi
+	fi
+	if [ ! -d "$root/operations/$1" ]; then
+		holder=never_began
+		return 0
+	fi
+	# The ledger's line is written before end.json is put in its place: an
+	# operation that died between the two has ended.
+	case $(tail -n 1 "$root/ledger.jsonl" 2>/dev/null) in
+	*"\"operation\":$(number "$1"),\"started\":"*'}') holder=ended ;;
+	*) holder=interrupted ;;
+	esac
+}
+
+# number ID: prints six digits without their leading zeros.
+number() {
+	number=$1
+	while [ "${number#0}" != "$number" ] && [ "$number" != 0 ]; do number=${number#0}; done
+	printf '%s' "$number"
+}

@@ -1,0 +1,1 @@
+//! A registry in this process, and what the catalogue makes of it.

@@ -1,0 +1,134 @@
+//! Journals and ledgers: lines of JSON of which some may be torn.
+
+use std::collections::BTreeMap;
+
+use crate::release::{
+    operation::{JournalLine, OperationId},
+    record::Record,
+};
+
+/// A journal's line holds numbers and a few words.
+const LONGEST_LINE: usize = 64 << 10;
+
+/// Reads a journal as its bytes arrive. A damaged line is counted and set aside.
+#[derive(Debug, Default)]
+pub struct JournalLines {
+    rest: Vec<u8>,
+    damaged: usize,
+}
+
+impl JournalLines {
+    /// A reader at the journal's first byte.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The whole lines that the next bytes complete.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<JournalLine> {
+        let mut lines = Vec::new();
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            if self.rest.len() + piece.len() > LONGEST_LINE {
+                // The rest of it will be damaged too, and no line of ours is lost by that.
+                self.rest.clear();
+                self.damaged += 1;
+                continue;
+            }
+            self.rest.extend_from_slice(piece);
+            if !piece.ends_with(b"\n") {
+                continue;
+            }
+            let line = self.rest.trim_ascii();
+            if !line.is_empty() {
+                match serde_json::from_slice(line) {
+                    Ok(line) => lines.push(line),
+                    Err(_) => self.damaged += 1,
+                }
+            }
+            self.rest.clear();
+        }
+        lines
+    }
+
+    /// How many lines could not be read.
+    pub fn damaged(&self) -> usize {
+        self.damaged
+    }
+}
+
+/// What a ledger says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Ledger {
+    /// The last line of each operation, oldest operation first.
+    pub records: Vec<Record>,
+    /// Lines that could not be read and were set aside.
+    pub damaged: usize,
+}
+
+/// Reads a ledger, or the end of one.
+pub fn read_ledger(bytes: &[u8]) -> Ledger {
+    let mut damaged = 0;
+    let mut records: BTreeMap<OperationId, Record> = BTreeMap::new();
+    for line in bytes.split(|&byte| byte == b'\n') {
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            continue;
+        }
+        match serde_json::from_slice::<Record>(line) {
+            Ok(record) => drop(records.insert(record.operation, record)),
+            Err(_) => damaged += 1,
+        }
+    }
+    Ledger {
+        records: records.into_values().collect(),
+        damaged,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::release::operation::{Direction, Event, Outcome};
+
+    const BEGIN: &[u8] = b"{\"v\":1,\"at\":5,\"event\":\"begin\",\"direction\":\"forward\"}\n";
+
+    #[test]
+    fn journal_lines_arrive_whole_however_they_are_cut() {
+        let journal = [
+            BEGIN,
+            b"{\"v\":1,\"at\":6,\"event\":\"step_start\",\"direction\":\"forward\",\"st\n",
+            b"\n{\"v\":1,\"at\":7,\"event\":\"novelty\"}\n",
+            b"{\"v\":1,\"at\":8,\"event\":\"end\",\"outcome\":\"went_back\",\"changed\":false}\n{\"v\"",
+        ]
+        .concat();
+        for piece in 1..journal.len() {
+            let mut reader = JournalLines::new();
+            let lines: Vec<_> = journal.chunks(piece).flat_map(|p| reader.push(p)).collect();
+            let events: Vec<_> = lines.into_iter().map(|l| l.event).collect();
+            assert_eq!(
+                events,
+                [
+                    Event::Begin {
+                        direction: Direction::Forward
+                    },
+                    Event::Unknown,
+                    Event::End {
+                        outcome: Outcome::WentBack,
+                        step: None
+                    },
+                ]
+            );
+            assert_eq!(reader.damaged(), 1);
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_is_bounded() {
+        let mut reader = JournalLines::new();
+        for _ in 0..100 {
+            assert_eq!(reader.push(&[b'x'; 4096]), []);
+        }
+        assert!(reader.rest.len() <= LONGEST_LINE);
+        reader.push(b"\n");
+        assert_eq!(reader.push(BEGIN).len(), 1);
+    }
+}

@@ -1,0 +1,24 @@
+//! What travels to a server: the scripts of `assets/`, an operation's folder, and the answers.
+//!
+//! Nothing here runs anything or knows of docker: it lays text and reads text. How the parts meet on
+//! the server is told at the head of `assets/runner.sh`, `assets/follower.sh` and `assets/tail.sh`.
+//!
+//! Every script that travels is one function that is called on the last line, so that a script which
+//! was cut off on its way runs nothing.
+
+mod folder;
+mod frame;
+mod lines;
+mod quote;
+mod reply;
+mod travel;
+
+pub use folder::{Access, Folder, LayError, Pass, Scripts};
+pub use frame::{Frame, FrameCodec, FrameError, Part};
+pub use lines::{JournalLines, Ledger, read_ledger};
+pub use quote::{Unquotable, quote};
+pub use reply::{
+    CancelReply, Refusal, StartFailure, StartReply, Unreadable, cancel_reply, find_reply,
+    start_reply,
+};
+pub use travel::{Nonce, Pin, Place, Watched, cancel, find, follow, lock, tail, upload};

@@ -1,0 +1,245 @@
+//! The one line of JSON that a script answers with.
+
+use serde::Deserialize;
+
+use crate::release::operation::{Claim, Direction, OperationId};
+
+/// An answer that is none of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the server answered {shown:?}, which is not an answer of flightdeck's scripts")]
+pub struct Unreadable {
+    /// The beginning of what it said.
+    pub shown: String,
+}
+
+/// What became of an upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartReply {
+    /// The operation is claimed and runs.
+    Started(OperationId),
+    /// Somebody holds the environment, or an operation has to be recovered first. Nothing was started.
+    Refused {
+        /// Why.
+        why: Refusal,
+        /// The claim that stands in the way.
+        operation: OperationId,
+        /// Its record; `None` if that cannot be read.
+        claim: Option<Claim>,
+        /// The step at which an interrupted operation stopped.
+        at: Option<(Direction, String)>,
+    },
+    /// It could not even be asked. Nothing was started, except perhaps after
+    /// [`StartFailure::Runner`] and [`StartFailure::Nonce`]: look for the nonce.
+    Failed(StartFailure),
+}
+
+/// Why a claim is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// Its holder lives.
+    Held,
+    /// Its runner and supervisor are gone, and the step that they started still runs.
+    Orphaned,
+    /// Whether its holder lives cannot be seen from there, and unknown is not dead.
+    Unknown,
+    /// An operation died half-way and has to be recovered first.
+    Interrupted,
+    /// Locked by hand.
+    Lock,
+    /// Written by a newer flightdeck.
+    Format,
+}
+
+/// What kept a script from starting an operation. What the system said is on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartFailure {
+    /// The directory is not there, or cannot be entered.
+    Directory,
+    /// There is no `setsid` on the server.
+    Setsid,
+    /// `.flightdeck` cannot be written.
+    Write,
+    /// The file system cannot link.
+    Link,
+    /// The folder could not be given its number: an operation of that number lies there without a claim.
+    Rename,
+    /// The same upload has been there before.
+    Nonce,
+    /// The runner ended without a word.
+    Runner,
+}
+
+#[derive(Deserialize)]
+struct RawReply {
+    started: Option<OperationId>,
+    refused: Option<Refusal>,
+    operation: Option<OperationId>,
+    claim: Option<serde_json::Value>,
+    direction: Option<Direction>,
+    step: Option<String>,
+    failed: Option<StartFailure>,
+}
+
+/// Reads what [`upload`](super::upload) or [`lock`](super::lock) printed.
+///
+/// # Errors
+/// Anything that is not such an answer, an empty one too: a lost reply, after which the nonce has to
+/// be looked for.
+pub fn start_reply(stdout: &[u8]) -> Result<StartReply, Unreadable> {
+    let raw: RawReply = last_line(stdout)?;
+    match raw {
+        RawReply {
+            started: Some(operation),
+            ..
+        } => Ok(StartReply::Started(operation)),
+        RawReply {
+            refused: Some(why),
+            operation: Some(operation),
+            claim,
+            direction,
+            step,
+            ..
+        } => Ok(StartReply::Refused {
+            why,
+            operation,
+            claim: claim.and_then(|claim| serde_json::from_value(claim).ok()),
+            at: direction.zip(step),
+        }),
+        RawReply {
+            failed: Some(failure),
+            ..
+        } => Ok(StartReply::Failed(failure)),
+        _ => Err(unreadable(stdout)),
+    }
+}
+
+/// Reads what [`find`](super::find) printed: the operation of that nonce, if it was claimed.
+///
+/// # Errors
+/// Anything that is not such an answer.
+pub fn find_reply(stdout: &[u8]) -> Result<Option<OperationId>, Unreadable> {
+    #[derive(Deserialize)]
+    struct Found {
+        started: Option<OperationId>,
+    }
+    Ok(last_line::<Found>(stdout)?.started)
+}
+
+/// What became of the wish to cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelReply {
+    /// The runner will see it.
+    Cancelling,
+    /// There is no such operation.
+    Missing,
+    /// It had ended.
+    Ended,
+    /// It could not be written down.
+    Write,
+}
+
+/// Reads what [`cancel`](super::cancel) printed.
+///
+/// # Errors
+/// Anything that is not such an answer.
+pub fn cancel_reply(stdout: &[u8]) -> Result<CancelReply, Unreadable> {
+    #[derive(Deserialize)]
+    struct Raw {
+        cancelling: Option<OperationId>,
+        failed: Option<Why>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Why {
+        Missing,
+        Ended,
+        Write,
+    }
+    match last_line(stdout)? {
+        Raw {
+            cancelling: Some(_),
+            ..
+        } => Ok(CancelReply::Cancelling),
+        Raw {
+            failed: Some(why), ..
+        } => Ok(match why {
+            Why::Missing => CancelReply::Missing,
+            Why::Ended => CancelReply::Ended,
+            Why::Write => CancelReply::Write,
+        }),
+        _ => Err(unreadable(stdout)),
+    }
+}
+
+/// The last line that looks like an answer: a server's start-up files may print before it.
+fn last_line<T: for<'a> Deserialize<'a>>(stdout: &[u8]) -> Result<T, Unreadable> {
+    stdout
+        .split(|&byte| byte == b'\n')
+        .rfind(|line| line.starts_with(b"{"))
+        .and_then(|line| serde_json::from_slice(line).ok())
+        .ok_or_else(|| unreadable(stdout))
+}
+
+fn unreadable(stdout: &[u8]) -> Unreadable {
+    let shown = String::from_utf8_lossy(&stdout[..stdout.len().min(200)]).into_owned();
+    Unreadable { shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_a_started_operation() {
+        let reply = start_reply(b"welcome to shop-1\n{\"started\":42}\n").unwrap();
+        assert_eq!(reply, StartReply::Started(OperationId(42)));
+    }
+
+    #[test]
+    fn an_interrupted_operation_names_its_step() {
+        let line = br#"{"refused":"interrupted","operation":41,"direction":"forward","step":"switch","claim":{"v":1,"kind":"promote","operator":"mira","origin":"laptop","reason":"","nonce":"n","at":5}}"#;
+        let StartReply::Refused { why, claim, at, .. } = start_reply(line).unwrap() else {
+            panic!("not refused");
+        };
+        assert_eq!(why, Refusal::Interrupted);
+        assert_eq!(claim.unwrap().operator, "mira");
+        assert_eq!(at, Some((Direction::Forward, "switch".to_owned())));
+    }
+
+    #[test]
+    fn a_claim_that_cannot_be_read_is_still_a_refusal() {
+        let line = br#"{"refused":"unknown","operation":41,"claim":null}"#;
+        assert!(matches!(
+            start_reply(line).unwrap(),
+            StartReply::Refused { claim: None, .. }
+        ));
+    }
+
+    #[test]
+    fn silence_and_noise_are_not_answers() {
+        for noise in [
+            &b""[..],
+            b"\n",
+            b"Permission denied\n",
+            b"{}",
+            b"{\"started\":",
+        ] {
+            assert!(start_reply(noise).is_err());
+        }
+    }
+
+    #[test]
+    fn cancelling() {
+        assert_eq!(
+            cancel_reply(b"{\"cancelling\":42}\n").unwrap(),
+            CancelReply::Cancelling
+        );
+        assert_eq!(
+            cancel_reply(b"{\"failed\":\"ended\"}\n").unwrap(),
+            CancelReply::Ended
+        );
+        assert_eq!(find_reply(b"{\"started\":null}\n").unwrap(), None);
+    }
+}

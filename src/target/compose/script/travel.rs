@@ -1,0 +1,265 @@
+//! The scripts as they travel, each one function called on its last line.
+
+use std::fmt;
+
+use super::{
+    folder::{Access, Folder},
+    quote::{Unquotable, printf, quote},
+};
+use crate::release::operation::OperationId;
+
+const CLAIM: &str = include_str!("../../../../assets/claim.sh");
+const RUNNER: &str = include_str!("../../../../assets/runner.sh");
+const START: &str = include_str!("../../../../assets/start.sh");
+const FOLLOWER: &str = include_str!("../../../../assets/follower.sh");
+const TAIL: &str = include_str!("../../../../assets/tail.sh");
+const FIND: &str = include_str!("../../../../assets/find.sh");
+const CANCEL: &str = include_str!("../../../../assets/cancel.sh");
+
+/// Tells our own operation from anybody else's, before it has a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nonce(String);
+
+impl Nonce {
+    /// A new one. It is no secret; it only has to be another than all before.
+    pub fn random() -> Self {
+        Self(format!("{:032x}", fastrand::u128(..)))
+    }
+
+    /// As it stands in the claim's record.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where on a server an environment lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The directory of the Compose files; may begin with `~/`.
+    pub directory: String,
+    /// The Compose project's name.
+    pub project: String,
+}
+
+/// What the host's follower watches for one environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// Where it lies.
+    pub place: Place,
+    /// What pins its versions; a pin's number in the follower's frames is its position here.
+    pub pins: Vec<Pin>,
+    /// Compose and environment files, to be hashed; relative to the directory or absolute.
+    pub files: Vec<String>,
+}
+
+/// What pins a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin {
+    /// The file, relative to the directory or absolute.
+    pub file: String,
+    /// The variable in it; `None`: the file is an override file of ours, and is shown whole.
+    pub variable: Option<String>,
+}
+
+/// Uploads `folder` and starts its operation, in one round trip. The answer is for
+/// [`start_reply`](super::start_reply).
+///
+/// # Errors
+/// A NUL byte in a path or name.
+pub fn upload(folder: &Folder, nonce: &Nonce, place: &Place) -> Result<Vec<u8>, Unquotable> {
+    start(folder, nonce, place, "supervise")
+}
+
+/// Uploads `folder` and claims with it, without any process: a lock by hand. Only its `who.json`
+/// counts, whose kind has to be `lock`.
+///
+/// # Errors
+/// A NUL byte in a path or name.
+pub fn lock(folder: &Folder, nonce: &Nonce, place: &Place) -> Result<Vec<u8>, Unquotable> {
+    start(folder, nonce, place, "lock")
+}
+
+fn start(folder: &Folder, nonce: &Nonce, place: &Place, how: &str) -> Result<Vec<u8>, Unquotable> {
+    let mut body = String::new();
+    line(
+        &mut body,
+        &format!(
+            "directory={} project={} nonce={nonce}",
+            directory(&place.directory)?,
+            quote(&place.project)?
+        ),
+    );
+    body.push_str(&bare(START));
+    line(&mut body, "prepare");
+    for parent in folder.directories() {
+        line(
+            &mut body,
+            &format!("mkdir -p {} || fail write", quote(parent)?),
+        );
+    }
+    let runner = bare(CLAIM) + &bare(RUNNER);
+    place_file(&mut body, "runner.sh", Access::Shared, runner.as_bytes())?;
+    for file in folder.files() {
+        place_file(&mut body, &file.path, file.access, &file.bytes)?;
+    }
+    line(&mut body, &format!("launch {how}"));
+    Ok(travelling(&body))
+}
+
+fn place_file(
+    body: &mut String,
+    path: &str,
+    access: Access,
+    bytes: &[u8],
+) -> Result<(), Unquotable> {
+    let path = quote(path)?;
+    let text = printf(bytes);
+    match access {
+        Access::Shared => line(body, &format!("{text} >{path} || fail write")),
+        // Made so from its first instant.
+        Access::Secret => line(
+            body,
+            &format!("(umask 077 && {text} >{path}) || fail write"),
+        ),
+    }
+    Ok(())
+}
+
+/// The host's follower: frames for [`FrameCodec`](super::FrameCodec) until its standard input ends.
+/// Environments are told apart by their position in `watched`.
+///
+/// # Errors
+/// A NUL byte or a line end in a path or name.
+pub fn follow(watched: &[Watched]) -> Result<Vec<u8>, Unquotable> {
+    let mut body = bare(CLAIM) + &bare(FOLLOWER);
+    for (index, environment) in watched.iter().enumerate() {
+        let Place { directory, project } = &environment.place;
+        line(
+            &mut body,
+            &format!(
+                "environment {index} {} {}",
+                one_line(directory)?,
+                one_line(project)?
+            ),
+        );
+        for (number, pin) in environment.pins.iter().enumerate() {
+            line(
+                &mut body,
+                &format!(
+                    "pin {index} {number} {} {}",
+                    one_line(&pin.file)?,
+                    one_line(pin.variable.as_deref().unwrap_or_default())?
+                ),
+            );
+        }
+        for file in &environment.files {
+            line(&mut body, &format!("file {index} {}", one_line(file)?));
+        }
+    }
+    line(&mut body, "follow");
+    Ok(travelling(&body))
+}
+
+/// Follows one operation from its first byte: frames for [`FrameCodec`](super::FrameCodec) until it has
+/// ended, or standard input ends.
+///
+/// # Errors
+/// A NUL byte in a path or name.
+pub fn tail(place: &Place, operation: OperationId) -> Result<Vec<u8>, Unquotable> {
+    called(TAIL, "tail_operation", place, &operation.to_string())
+}
+
+/// Looks for the operation of `nonce`, after a reply was lost. The answer is for
+/// [`find_reply`](super::find_reply).
+///
+/// # Errors
+/// A NUL byte in a path or name.
+pub fn find(place: &Place, nonce: &Nonce) -> Result<Vec<u8>, Unquotable> {
+    called(FIND, "find_operation", place, nonce.as_str())
+}
+
+/// Asks an operation to cancel; `who` is JSON on one line, kept beside it. The answer is for
+/// [`cancel_reply`](super::cancel_reply).
+///
+/// # Errors
+/// A NUL byte in a path or name.
+pub fn cancel(
+    place: &Place,
+    operation: OperationId,
+    who: &serde_json::Value,
+) -> Result<Vec<u8>, Unquotable> {
+    let arguments = format!("{operation} {}", quote(&who.to_string())?);
+    called(CANCEL, "cancel_operation", place, &arguments)
+}
+
+/// `script`, then a call of `function` with the place and `arguments`, which are shell words.
+fn called(
+    script: &str,
+    function: &str,
+    place: &Place,
+    arguments: &str,
+) -> Result<Vec<u8>, Unquotable> {
+    let mut body = bare(script);
+    line(
+        &mut body,
+        &format!(
+            "{function} {} {} {arguments}",
+            quote(&place.directory)?,
+            quote(&place.project)?
+        ),
+    );
+    Ok(travelling(&body))
+}
+
+/// One function called on the last line. Neither a part of that line nor the line without its last
+/// word calls anything: there is no command of such a name.
+fn travelling(body: &str) -> Vec<u8> {
+    format!(
+        "__flightdeck() {{\n[ \"${{1-}}\" = complete ] || return 1\n{body}}}\n__flightdeck complete\n"
+    )
+    .into_bytes()
+}
+
+/// A directory as a shell word; `~` is the server's home.
+fn directory(path: &str) -> Result<String, Unquotable> {
+    match path.strip_prefix('~') {
+        Some("") => Ok("\"$HOME\"".to_owned()),
+        Some(rest) if rest.starts_with('/') => Ok(format!("\"$HOME\"{}", quote(rest)?)),
+        _ => quote(path),
+    }
+}
+
+/// The follower keeps its lists a line an entry.
+fn one_line(text: &str) -> Result<String, Unquotable> {
+    if text.contains(['\n', '\t']) {
+        return Err(Unquotable {
+            shown: text.to_owned(),
+        });
+    }
+    quote(text)
+}
+
+/// A script without its comments and its indentation, neither of which has to travel.
+fn bare(script: &str) -> String {
+    let mut text = String::with_capacity(script.len());
+    for kept in script
+        .lines()
+        .map(|l| l.trim_start_matches('\t'))
+        .filter(|l| !l.is_empty() && !l.starts_with('#'))
+    {
+        text.push_str(kept);
+        text.push('\n');
+    }
+    text
+}
+
+fn line(body: &mut String, text: &str) {
+    body.push_str(text);
+    body.push('\n');
+}

@@ -1,0 +1,9 @@
+//! The tests that need more than one function: whole journeys through a pseudo-terminal, in the
+//! embedded and in the real world. One binary, because linking costs more than running.
+
+mod support;
+
+mod cli;
+mod house;
+mod real_world;
+mod terminal;
