@@ -81,7 +81,12 @@ impl Ages {
 
     /// The wall clock: `14:02 UTC`.
     pub fn clock(&self) -> String {
-        let into_minute = self.now.wall.as_millisecond().rem_euclid(60_000).unsigned_abs();
+        let into_minute = self
+            .now
+            .wall
+            .as_millisecond()
+            .rem_euclid(60_000)
+            .unsigned_abs();
         self.changes(Duration::from_millis(60_000 - into_minute));
         self.now.wall.strftime("%H:%M UTC").to_string()
     }

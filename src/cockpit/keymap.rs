@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::config::keys::did_you_mean;
+
 use super::{
     model::{Effect, Model},
     overlays, panes, update,
@@ -128,7 +130,7 @@ pub enum BadKeys {
         text: String,
     },
     /// Not the name of an action.
-    #[error("interface.keys: there is no action {name:?}{}", nearest(name))]
+    #[error("interface.keys: there is no action {name:?}: {}", meant(name))]
     Action {
         /// The name as it was given.
         name: String,
@@ -145,15 +147,13 @@ pub enum BadKeys {
     },
 }
 
-fn nearest(name: &str) -> String {
-    Scope::ALL
+fn meant(name: &str) -> String {
+    let names: Vec<&str> = Scope::ALL
         .iter()
         .flat_map(|(scope, _)| scope.actions())
-        .map(|action| (strsim::jaro_winkler(action.name, name), action.name))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(likeness, _)| *likeness > 0.7)
-        .map(|(_, nearest)| format!(": was {nearest:?} meant?"))
-        .unwrap_or_default()
+        .map(|action| action.name)
+        .collect();
+    did_you_mean(name, names)
 }
 
 impl FromStr for Chord {
@@ -233,7 +233,10 @@ impl Keymap {
     /// A word that is no key or no action, or a key that two actions of one scope would have.
     pub fn new(configured: &BTreeMap<String, Vec<String>>) -> Result<Self, BadKeys> {
         let all = || Scope::ALL.iter().flat_map(|(scope, _)| scope.actions());
-        if let Some(name) = configured.keys().find(|name| all().all(|a| a.name != **name)) {
+        if let Some(name) = configured
+            .keys()
+            .find(|name| all().all(|a| a.name != **name))
+        {
             return Err(BadKeys::Action { name: name.clone() });
         }
         let mut bindings = BTreeMap::new();
@@ -242,7 +245,10 @@ impl Keymap {
             let mut actions = Vec::new();
             for action in scope.actions() {
                 let chords = match configured.get(action.name) {
-                    Some(keys) => keys.iter().map(|k| k.parse()).collect::<Result<Vec<Chord>, _>>(),
+                    Some(keys) => keys
+                        .iter()
+                        .map(|k| k.parse())
+                        .collect::<Result<Vec<Chord>, _>>(),
                     None => action.keys.iter().map(|k| k.parse()).collect(),
                 }?;
                 for chord in &chords {
@@ -367,7 +373,7 @@ mod tests {
     #[test]
     fn what_cannot_be_bound_is_refused_with_what_was_meant() {
         let errors = [
-            (configured("promot", &["x"]), "was \"promote\" meant"),
+            (configured("promot", &["x"]), "did you mean \"promote\"?"),
             (configured("promote", &["hyper-x"]), "is no key"),
             (configured("promote", &["m"]), "one key, one action"),
         ];

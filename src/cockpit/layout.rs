@@ -107,7 +107,10 @@ pub fn of(model: &Model, area: Rect) -> Layout {
     let header = take(1, 4);
     let hints = take(1, 4);
     let alert = take(alert, 3);
-    let operation = take(u16::from(model.operations.under_way(&model.fleet).next().is_some()), 5);
+    let operation = take(
+        u16::from(model.operations.under_way(&model.fleet).next().is_some()),
+        5,
+    );
     let environments = u16::try_from(model.fleet.config.environments.len()).unwrap_or(u16::MAX);
     let strip = if model.focus == Pane::Environments {
         0
@@ -153,7 +156,10 @@ fn wide(model: &Model, area: Rect, alert: u16) -> Layout {
     let (body, foot) = split(rest, rest.height - 1 - alert);
     let (alert, hints) = split(foot, alert);
     // The left third shrinks first: it has short words, the right has tags and log lines.
-    let left_width = (area.width / 3).min(54).min(area.width.saturating_sub(78)).max(32);
+    let left_width = (area.width / 3)
+        .min(54)
+        .min(area.width.saturating_sub(78))
+        .max(32);
     let left = Rect {
         width: left_width,
         ..body
@@ -169,8 +175,7 @@ fn wide(model: &Model, area: Rect, alert: u16) -> Layout {
         boxed(Pane::Operations, operations, false, true),
     ];
     let mut steps = None;
-    if model.operations.open().is_some()
-        && !matches!(model.focus, Pane::Versions | Pane::Pipelines)
+    if model.operations.open().is_some() && !matches!(model.focus, Pane::Versions | Pane::Pipelines)
     {
         let (above, output) = split(right, right.height * 11 / 20);
         steps = Some(boxed(Pane::Operations, above, true, false));

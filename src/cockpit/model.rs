@@ -75,11 +75,7 @@ pub enum Effect {
     /// Start what was confirmed.
     Start(Ticket, Box<Confirmed<Plan>>),
     /// Recover an operation.
-    Recover(
-        Ticket,
-        EnvironmentName,
-        Confirmed<(OperationId, Recovery)>,
-    ),
+    Recover(Ticket, EnvironmentName, Confirmed<(OperationId, Recovery)>),
     /// Answer a question of a server's; `None` is "no".
     Answer(Answerer, Option<secrecy::SecretString>),
     /// Ask everything anew.

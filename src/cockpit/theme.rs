@@ -172,7 +172,12 @@ mod tests {
     fn the_monochrome_theme_has_no_colour_and_still_marks_the_cursor() {
         let theme = Theme::built_in("monochrome").unwrap();
         for style in [
-            theme.text, theme.good, theme.warning, theme.bad, theme.protected, theme.cursor,
+            theme.text,
+            theme.good,
+            theme.warning,
+            theme.bad,
+            theme.protected,
+            theme.cursor,
         ] {
             assert_eq!((style.fg, style.bg), (None, None));
         }

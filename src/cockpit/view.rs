@@ -33,7 +33,14 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) -> Option<
     }
     if let (Some(place), Some(followed)) = (&layout.steps, model.operations.open()) {
         let title = Line::raw(steps::title(followed));
-        frame(model, place, title, Line::default(), model.focus == Pane::Operations, buf);
+        frame(
+            model,
+            place,
+            title,
+            Line::default(),
+            model.focus == Pane::Operations,
+            buf,
+        );
         steps::view(model, ages, followed, place.inner(), buf);
     }
     under_way(model, ages, layout.operation, buf);
@@ -55,7 +62,9 @@ fn header(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
         row = row.gap(1).text(format!(" {badge} "), theme.badge);
     }
     if let Some(github) = &model.fleet.config.github {
-        row = row.gap(2).text(format!("{}/{}", github.owner, github.name), theme.text);
+        row = row
+            .gap(2)
+            .text(format!("{}/{}", github.owner, github.name), theme.text);
     }
     let mut right: Vec<Span<'_>> = Vec::new();
     let mut say = |words: String, style: Style| {
@@ -117,8 +126,7 @@ fn strip(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
         .take(usize::from(area.height))
         .map(|(environment, _)| {
             let width = usize::from(area.width);
-            let mut line =
-                environments::view::environment_line(model, ages, environment, width);
+            let mut line = environments::view::environment_line(model, ages, environment, width);
             let words = model
                 .fleet
                 .environment(&environment.name)
@@ -139,7 +147,14 @@ fn pane(model: &Model, ages: &Ages, place: &Place, buf: &mut Buffer) {
     let (title, right) = place.pane.title(model, ages);
     let mut numbered = Line::raw(format!("{} ", place.pane.number()));
     numbered.extend(title.spans);
-    frame(model, place, numbered, right, model.focus == place.pane, buf);
+    frame(
+        model,
+        place,
+        numbered,
+        right,
+        model.focus == place.pane,
+        buf,
+    );
     place.pane.view(model, ages, place.inner(), buf);
 }
 
@@ -171,7 +186,11 @@ fn frame(
             put(area.left(), y, "│");
             put(right_edge, y, "│");
         }
-        let (left_corner, right_corner) = if first { ("┌", "┐") } else { ("├", "┤") };
+        let (left_corner, right_corner) = if first {
+            ("┌", "┐")
+        } else {
+            ("├", "┤")
+        };
         put(area.left(), area.top(), left_corner);
         put(right_edge, area.top(), right_corner);
         if last {
@@ -204,11 +223,13 @@ fn under_way(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
     let mut all = model.operations.under_way(&model.fleet);
     if let Some((environment, operation)) = all.next() {
         let width = usize::from(area.width);
-        let mut line =
-            operations::view::under_way_line(model, ages, environment, operation, width);
+        let mut line = operations::view::under_way_line(model, ages, environment, operation, width);
         let others = all.count();
         if others > 0 {
-            line.push_span(Span::styled(format!("  and {others} more"), model.theme.warning));
+            line.push_span(Span::styled(
+                format!("  and {others} more"),
+                model.theme.warning,
+            ));
         }
         cells::draw([line], area, buf);
     }
@@ -221,7 +242,9 @@ fn alert(model: &Model, area: Rect, buf: &mut Buffer) {
         Some(notice) => (notice.text.as_str(), theme.text),
         None => (model.guidance.as_str(), theme.badge),
     };
-    let row = Row::new(usize::from(area.width)).gap(1).text(clean(text), style);
+    let row = Row::new(usize::from(area.width))
+        .gap(1)
+        .text(clean(text), style);
     cells::draw([row.line()], area, buf);
 }
 
@@ -230,7 +253,10 @@ fn hints(model: &Model, layout: &Layout, buf: &mut Buffer) -> Option<Position> {
     let theme = &model.theme;
     let area = layout.hints;
     if let Some(Overlay::Search(search)) = model.overlays.last() {
-        let text = cells::cut(search.input.text(), usize::from(area.width.saturating_sub(3)));
+        let text = cells::cut(
+            search.input.text(),
+            usize::from(area.width.saturating_sub(3)),
+        );
         let column = 2 + u16::try_from(cells::width(&text)).unwrap_or_default();
         let line = Line::from(vec![
             Span::styled(" /", theme.key),

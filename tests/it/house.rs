@@ -33,10 +33,29 @@ const PURE: &[&str] = &[
 const DOORS: &[&str] = &["config/locate.rs"];
 /// What touches the world outside.
 const OUTSIDE: &[&str] = &[
-    "std::fs", "std::net", "std::process", "std::env", "std::thread", "std::io",
-    "tokio::fs", "tokio::io", "tokio::net", "tokio::process", "tokio::spawn", "tokio::time",
-    "axum", "bollard", "directories", "hyper", "hyper_util", "octocrab", "oci_client", "openssh",
-    "reqwest", "rustix", "tempfile",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::env",
+    "std::thread",
+    "std::io",
+    "tokio::fs",
+    "tokio::io",
+    "tokio::net",
+    "tokio::process",
+    "tokio::spawn",
+    "tokio::time",
+    "axum",
+    "bollard",
+    "directories",
+    "hyper",
+    "hyper_util",
+    "octocrab",
+    "oci_client",
+    "openssh",
+    "reqwest",
+    "rustix",
+    "tempfile",
 ];
 
 /// A source file without its comments and its own tests.
@@ -112,13 +131,18 @@ fn sources() -> Vec<Source> {
         .into_iter()
         .map(|file| {
             let text = fs::read_to_string(&file).expect("a source file can be read");
-            let own = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+            let own = text
+                .split("#[cfg(test)]\nmod tests {")
+                .next()
+                .unwrap_or_default();
             let code = own
                 .lines()
                 .map(|line| line.split("//").next().unwrap_or_default())
                 .collect::<Vec<_>>()
                 .join("\n");
-            let path = file.strip_prefix(&root).expect("a file lies below its root");
+            let path = file
+                .strip_prefix(&root)
+                .expect("a file lies below its root");
             Source {
                 path: path.to_string_lossy().into_owned(),
                 code,
@@ -152,7 +176,10 @@ fn a_room_uses_only_rooms_below_it() {
             continue;
         }
         let Some(own) = floor(room) else {
-            panic!("{room} is on no floor of the house: give it one in {}", file!());
+            panic!(
+                "{room} is on no floor of the house: give it one in {}",
+                file!()
+            );
         };
         for used in source.uses() {
             if used != room && floor(used).is_none_or(|floor| floor >= own) {
@@ -167,9 +194,9 @@ fn a_room_uses_only_rooms_below_it() {
 fn pure_rooms_do_not_touch_the_world_outside() {
     let mut wrong = Vec::new();
     for source in sources() {
-        let is_pure = PURE.iter().any(|pure| {
-            source.path == *pure || source.path.starts_with(&format!("{pure}/"))
-        });
+        let is_pure = PURE
+            .iter()
+            .any(|pure| source.path == *pure || source.path.starts_with(&format!("{pure}/")));
         if !is_pure || DOORS.contains(&source.path.as_str()) {
             continue;
         }

@@ -71,7 +71,10 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
 pub fn view(model: &Model, chooser: &Chooser, area: Rect, buf: &mut Buffer) {
     let theme = &model.theme;
     let width = popup::text_width(area).min(60);
-    let mut lines = vec![Line::styled(" which one is rolled back?", theme.text), Line::default()];
+    let mut lines = vec![
+        Line::styled(" which one is rolled back?", theme.text),
+        Line::default(),
+    ];
     for (index, name) in chooser.environments.iter().enumerate() {
         let Some(environment) = model.fleet.config.environment(name) else {
             continue;
@@ -82,17 +85,31 @@ pub fn view(model: &Model, chooser: &Chooser, area: Rect, buf: &mut Buffer) {
             Span::styled(format!(" {} ", index + 1), theme.key),
             Span::styled(
                 drawn_name(environment),
-                if is_protected(environment) { theme.protected } else { theme.title },
+                if is_protected(environment) {
+                    theme.protected
+                } else {
+                    theme.title
+                },
             ),
             Span::raw("  "),
             Span::styled(word, style),
-            Span::styled(if index == 0 { "  under the cursor" } else { "" }, theme.dim),
+            Span::styled(
+                if index == 0 { "  under the cursor" } else { "" },
+                theme.dim,
+            ),
         ]);
         if index == chooser.at {
             line = line.style(theme.cursor);
         }
         lines.push(line);
     }
-    let inner = popup::open(theme, "Emergency", theme.bad, (width, lines.len()), area, buf);
+    let inner = popup::open(
+        theme,
+        "Emergency",
+        theme.bad,
+        (width, lines.len()),
+        area,
+        buf,
+    );
     cells::draw(lines, inner, buf);
 }

@@ -61,7 +61,10 @@ pub fn view(model: &Model, commands: &Commands, area: Rect, buf: &mut Buffer) {
         }
         lines.push(Line::styled(format!(" {title}"), theme.title));
         for (index, (id, commands)) in steps.iter().enumerate() {
-            lines.push(Line::styled(format!(" {:>2} {}", index + 1, clean(id)), theme.dim));
+            lines.push(Line::styled(
+                format!(" {:>2} {}", index + 1, clean(id)),
+                theme.dim,
+            ));
             for line in commands.iter().flat_map(|command| command.lines()) {
                 for part in cells::wrap(&clean(line), width.saturating_sub(5)) {
                     lines.push(Line::styled(format!("    {part}"), theme.text));

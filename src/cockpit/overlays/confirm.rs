@@ -119,7 +119,11 @@ pub fn view(model: &Model, confirm: &Confirm, area: Rect, buf: &mut Buffer) -> O
         .map(|line| Line::styled(format!(" {line}"), theme.text))
         .collect();
     lines.push(Line::default());
-    let border = if confirm.typed { theme.protected } else { theme.border };
+    let border = if confirm.typed {
+        theme.protected
+    } else {
+        theme.border
+    };
     let Some(words) = &confirm.words else {
         lines.push(popup::buttons(model, &["Cancel", confirm.verb], confirm.at));
         let inner = popup::open(theme, "Confirm", border, (width, lines.len()), area, buf);
@@ -144,7 +148,10 @@ pub fn view(model: &Model, confirm: &Confirm, area: Rect, buf: &mut Buffer) -> O
         Span::styled(typed, theme.title),
     ]));
     if confirm.wrong {
-        lines.push(Line::styled(" that is not it: nothing was started", theme.bad));
+        lines.push(Line::styled(
+            " that is not it: nothing was started",
+            theme.bad,
+        ));
     }
     let inner = popup::open(theme, "Confirm", border, (width, lines.len()), area, buf);
     cells::draw(lines, inner, buf);

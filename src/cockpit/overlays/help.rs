@@ -6,11 +6,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use crate::cockpit::{
-    cells,
-    keymap::Scope,
-    model::Model,
-};
+use crate::cockpit::{cells, keymap::Scope, model::Model};
 
 use super::popup;
 
@@ -41,6 +37,13 @@ pub fn view(model: &Model, help: &Help, area: Rect, buf: &mut Buffer) {
         lines.push(Line::default());
     }
     let size = (width, lines.len());
-    let inner = popup::open(theme, "Keys    j k scroll, Esc closes", theme.border, size, area, buf);
+    let inner = popup::open(
+        theme,
+        "Keys    j k scroll, Esc closes",
+        theme.border,
+        size,
+        area,
+        buf,
+    );
     popup::scrolled(lines, help.scroll, inner, buf);
 }

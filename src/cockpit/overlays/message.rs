@@ -65,6 +65,13 @@ pub fn view(model: &Model, message: &Message, area: Rect, buf: &mut Buffer) {
         );
     }
     let size = (width, lines.len());
-    let inner = popup::open(&model.theme, &message.title, model.theme.warning, size, area, buf);
+    let inner = popup::open(
+        &model.theme,
+        &message.title,
+        model.theme.warning,
+        size,
+        area,
+        buf,
+    );
     popup::scrolled(lines, message.scroll, inner, buf);
 }

@@ -157,10 +157,14 @@ pub fn view(
 
 /// The plan that is open, under whatever is open over it.
 pub fn open_plan(model: &Model) -> Option<&plan::PlanView> {
-    model.overlays.iter().rev().find_map(|overlay| match overlay {
-        Overlay::Plan(view) => Some(view),
-        _ => None,
-    })
+    model
+        .overlays
+        .iter()
+        .rev()
+        .find_map(|overlay| match overlay {
+            Overlay::Plan(view) => Some(view),
+            _ => None,
+        })
 }
 
 /// The plan that is open, to be changed.

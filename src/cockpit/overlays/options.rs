@@ -42,11 +42,17 @@ enum Item {
     /// A rollback takes the schema back too.
     Schema,
     /// A gate is passed all the same.
-    Gate { name: String, detail: String },
+    Gate {
+        name: String,
+        detail: String,
+    },
     /// A rollback returns to the last release recorded healthy.
     LastHealthy,
     /// A rollback returns to the release after that operation.
-    Operation { id: OperationId, words: String },
+    Operation {
+        id: OperationId,
+        words: String,
+    },
 }
 
 /// Releases offered to return to.
@@ -212,7 +218,11 @@ pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> O
             Item::Operation { words, .. } => format!("({on}) back to {}", clean(words)),
         };
         let words = cells::cut(&words, width.saturating_sub(2)).into_owned();
-        let style = if index == options.at { theme.cursor } else { theme.text };
+        let style = if index == options.at {
+            theme.cursor
+        } else {
+            theme.text
+        };
         lines.push(Line::styled(format!(" {words}"), style));
     }
     lines.push(Line::default());
@@ -225,7 +235,14 @@ pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> O
             ("Esc".to_owned(), "leave"),
         ],
     ));
-    let inner = popup::open(theme, "Options", theme.border, (width, lines.len()), area, buf);
+    let inner = popup::open(
+        theme,
+        "Options",
+        theme.border,
+        (width, lines.len()),
+        area,
+        buf,
+    );
     cells::draw(lines, inner, buf);
     let (row, column) = cursor?;
     (!inner.is_empty()).then(|| {

@@ -107,7 +107,11 @@ pub fn view(model: &Model, palette: &Palette, area: Rect, buf: &mut Buffer) -> O
     let width = popup::text_width(area).min(72);
     let most = 14;
     let inner = popup::open(theme, "Actions", theme.border, (width, most + 1), area, buf);
-    let typed = cells::cut(palette.input.text(), usize::from(inner.width.saturating_sub(4))).into_owned();
+    let typed = cells::cut(
+        palette.input.text(),
+        usize::from(inner.width.saturating_sub(4)),
+    )
+    .into_owned();
     let column = 2 + cells::width(&typed);
     let mut lines = vec![Line::from(vec![
         Span::styled(": ", theme.key),
@@ -126,10 +130,6 @@ pub fn view(model: &Model, palette: &Palette, area: Rect, buf: &mut Buffer) -> O
         lines.push(line);
     }
     cells::draw(lines, inner, buf);
-    (!inner.is_empty()).then(|| {
-        Position::new(
-            inner.x + u16::try_from(column).unwrap_or_default(),
-            inner.y,
-        )
-    })
+    (!inner.is_empty())
+        .then(|| Position::new(inner.x + u16::try_from(column).unwrap_or_default(), inner.y))
 }

@@ -24,7 +24,9 @@ pub fn open(
     buf: &mut Buffer,
 ) -> Rect {
     let wide = u16::try_from(width + 2).unwrap_or(u16::MAX).min(area.width);
-    let high = u16::try_from(height + 2).unwrap_or(u16::MAX).min(area.height);
+    let high = u16::try_from(height + 2)
+        .unwrap_or(u16::MAX)
+        .min(area.height);
     let place = Rect::new(
         area.x + (area.width - wide) / 2,
         area.y + (area.height - high) / 2,
@@ -91,7 +93,11 @@ pub fn choose(key: KeyEvent, at: usize, count: usize) -> Option<Choice> {
 pub fn buttons<'a>(model: &Model, labels: &[&'a str], at: usize) -> Line<'a> {
     let mut line = Line::raw(" ");
     for (index, label) in labels.iter().enumerate() {
-        let style = if index == at { model.theme.cursor } else { model.theme.text };
+        let style = if index == at {
+            model.theme.cursor
+        } else {
+            model.theme.text
+        };
         line.push_span(Span::styled(format!("[ {label} ]"), style));
         line.push_span(Span::raw("  "));
     }

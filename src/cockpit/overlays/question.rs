@@ -75,25 +75,41 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
 pub fn view(model: &Model, asked: &Asked, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let theme = &model.theme;
     let width = popup::text_width(area).min(72);
-    let mut lines: Vec<Line<'_>> = cells::wrap(&clean(&asked.question.prompt), width.saturating_sub(2))
-        .into_iter()
-        .map(|line| Line::styled(format!(" {line}"), theme.text))
-        .collect();
+    let mut lines: Vec<Line<'_>> =
+        cells::wrap(&clean(&asked.question.prompt), width.saturating_sub(2))
+            .into_iter()
+            .map(|line| Line::styled(format!(" {line}"), theme.text))
+            .collect();
     let typed_at = lines.len();
     let typed = if asked.question.secret {
         "(not shown)".to_owned()
     } else {
         cells::cut(asked.input.text(), width.saturating_sub(5)).into_owned()
     };
-    let column = 3 + if asked.question.secret { 0 } else { cells::width(&typed) };
-    let style = if asked.question.secret { theme.dim } else { theme.title };
+    let column = 3 + if asked.question.secret {
+        0
+    } else {
+        cells::width(&typed)
+    };
+    let style = if asked.question.secret {
+        theme.dim
+    } else {
+        theme.title
+    };
     lines.push(Line::from(vec![
         Span::styled(" > ", theme.key),
         Span::styled(typed, style),
     ]));
     lines.push(Line::styled(" Enter answers, Esc refuses", theme.dim));
     let title = format!("{} asks", clean(&asked.question.host));
-    let inner = popup::open(theme, &title, theme.warning, (width, lines.len()), area, buf);
+    let inner = popup::open(
+        theme,
+        &title,
+        theme.warning,
+        (width, lines.len()),
+        area,
+        buf,
+    );
     cells::draw(lines, inner, buf);
     (!inner.is_empty()).then(|| {
         Position::new(

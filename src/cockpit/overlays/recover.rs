@@ -33,10 +33,10 @@ pub struct Recover {
 impl Recover {
     /// The choice that `operation` leaves.
     pub fn of(environment: EnvironmentName, operation: &OperationState) -> Self {
-        let before = operation
-            .plan
-            .as_ref()
-            .map_or_else(|| "the release before".to_owned(), |plan| plan.before.label());
+        let before = operation.plan.as_ref().map_or_else(
+            || "the release before".to_owned(),
+            |plan| plan.before.label(),
+        );
         let kind = clean(&operation.claim.kind);
         let operator = clean(&operation.claim.operator);
         let id = operation.id;
@@ -111,10 +111,21 @@ pub fn view(model: &Model, recover: &Recover, area: Rect, buf: &mut Buffer) {
         .collect();
     lines.push(Line::default());
     for (index, (words, _)) in recover.choices.iter().enumerate() {
-        let style = if index == recover.at { theme.cursor } else { theme.text };
+        let style = if index == recover.at {
+            theme.cursor
+        } else {
+            theme.text
+        };
         lines.push(Line::styled(format!(" [ {words} ]"), style));
     }
     let title = format!("Operation {}", recover.id);
-    let inner = popup::open(theme, &title, theme.warning, (width, lines.len()), area, buf);
+    let inner = popup::open(
+        theme,
+        &title,
+        theme.warning,
+        (width, lines.len()),
+        area,
+        buf,
+    );
     cells::draw(lines, inner, buf);
 }

@@ -81,7 +81,10 @@ impl Pane {
 
     /// Its number, which is its key.
     pub fn number(self) -> usize {
-        1 + Self::ALL.iter().position(|p| *p == self).unwrap_or_default()
+        1 + Self::ALL
+            .iter()
+            .position(|p| *p == self)
+            .unwrap_or_default()
     }
 
     /// Moves what the pane's keys move.
@@ -162,14 +165,13 @@ pub fn freshness_words(freshness: &Freshness, ages: &Ages) -> Option<String> {
     match freshness {
         Freshness::Fresh => None,
         Freshness::Unknown => Some("not asked yet".to_owned()),
-        Freshness::Connecting { for_ } => {
-            Some(format!("connecting… {}", ages.age(*for_, true)))
-        }
+        Freshness::Connecting { for_ } => Some(format!("connecting… {}", ages.age(*for_, true))),
         Freshness::Stale {
-            age,
-            fault: None,
-            ..
-        } => Some(format!("last seen {} ago, nothing heard since", ages.age(*age, true))),
+            age, fault: None, ..
+        } => Some(format!(
+            "last seen {} ago, nothing heard since",
+            ages.age(*age, true)
+        )),
         Freshness::Stale {
             age,
             fault: Some(fault),
@@ -188,7 +190,10 @@ pub fn freshness_words(freshness: &Freshness, ages: &Ages) -> Option<String> {
 
 /// Whether what is shown is not known to be true now.
 pub fn is_old(freshness: &Freshness) -> bool {
-    matches!(freshness, Freshness::Stale { .. } | Freshness::Unreachable { .. })
+    matches!(
+        freshness,
+        Freshness::Stale { .. } | Freshness::Unreachable { .. }
+    )
 }
 
 fn reason(fault: &Fault) -> String {

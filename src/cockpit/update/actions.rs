@@ -77,18 +77,30 @@ pub const EVERYWHERE: &[Action] = &[
     },
     motion("up", "up", &["k", "up"], |m| moved(m, Motion::Up)),
     motion("down", "down", &["j", "down"], |m| moved(m, Motion::Down)),
-    motion("left", "left: the environment or repository before", &["h", "left"], |m| {
-        moved(m, Motion::Left)
+    motion(
+        "left",
+        "left: the environment or repository before",
+        &["h", "left"],
+        |m| moved(m, Motion::Left),
+    ),
+    motion(
+        "right",
+        "right: the next environment or repository",
+        &["l", "right"],
+        |m| moved(m, Motion::Right),
+    ),
+    motion("page-up", "a page up", &["pageup", "ctrl-b"], |m| {
+        moved(m, Motion::PageUp)
     }),
-    motion("right", "right: the next environment or repository", &["l", "right"], |m| {
-        moved(m, Motion::Right)
-    }),
-    motion("page-up", "a page up", &["pageup", "ctrl-b"], |m| moved(m, Motion::PageUp)),
     motion("page-down", "a page down", &["pagedown", "ctrl-f"], |m| {
         moved(m, Motion::PageDown)
     }),
-    motion("first", "to the first row", &["g", "home"], |m| moved(m, Motion::First)),
-    motion("last", "to the last row", &["G", "end"], |m| moved(m, Motion::Last)),
+    motion("first", "to the first row", &["g", "home"], |m| {
+        moved(m, Motion::First)
+    }),
+    motion("last", "to the last row", &["G", "end"], |m| {
+        moved(m, Motion::Last)
+    }),
 ];
 
 /// What works where no overlay is open.
@@ -182,13 +194,23 @@ pub const COCKPIT: &[Action] = &[
             nothing()
         },
     },
-    motion("environments", "to pane 1", &["1"], |m| focus(m, Pane::Environments)),
-    motion("versions", "to pane 2", &["2"], |m| focus(m, Pane::Versions)),
-    motion("pipelines", "to pane 3", &["3"], |m| focus(m, Pane::Pipelines)),
-    motion("operations", "to pane 4", &["4"], |m| focus(m, Pane::Operations)),
+    motion("environments", "to pane 1", &["1"], |m| {
+        focus(m, Pane::Environments)
+    }),
+    motion("versions", "to pane 2", &["2"], |m| {
+        focus(m, Pane::Versions)
+    }),
+    motion("pipelines", "to pane 3", &["3"], |m| {
+        focus(m, Pane::Pipelines)
+    }),
+    motion("operations", "to pane 4", &["4"], |m| {
+        focus(m, Pane::Operations)
+    }),
     motion("logs-pane", "to pane 5", &["5"], |m| focus(m, Pane::Logs)),
     motion("next-pane", "to the next pane", &["tab"], |m| turn(m, 1)),
-    motion("previous-pane", "to the pane before", &["backtab"], |m| turn(m, 4)),
+    motion("previous-pane", "to the pane before", &["backtab"], |m| {
+        turn(m, 4)
+    }),
     Action {
         name: "details",
         help: "the fault of the environment under the cursor in all its words",
@@ -292,12 +314,13 @@ fn details(model: &mut Model) -> Vec<Effect> {
     let Some(environment) = environments::chosen(model) else {
         return nothing();
     };
-    let fault = model.fleet.environment(&environment.name).and_then(|facts| {
-        match (&facts.containers.link, &facts.files.link) {
+    let fault = model
+        .fleet
+        .environment(&environment.name)
+        .and_then(|facts| match (&facts.containers.link, &facts.files.link) {
             (Link::Lost { fault, .. }, _) | (_, Link::Lost { fault, .. }) => Some(fault.clone()),
             _ => None,
-        }
-    });
+        });
     match fault {
         Some(fault) => {
             let message = Message::of(environment.name.to_string(), &fault);

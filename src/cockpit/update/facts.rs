@@ -58,12 +58,16 @@ pub fn done(model: &mut Model, ticket: Ticket, outcome: Outcome) -> Vec<Effect> 
         Outcome::Started(environment, Err(fault)) => {
             if !was_waited_for {
                 let title = format!("Nothing was started on {environment}");
-                model.overlays.push(Overlay::Message(Message::of(title, &fault)));
+                model
+                    .overlays
+                    .push(Overlay::Message(Message::of(title, &fault)));
             }
         }
         Outcome::Recovered(environment, Err(fault)) => {
             let title = format!("{environment} could not be told");
-            model.overlays.push(Overlay::Message(Message::of(title, &fault)));
+            model
+                .overlays
+                .push(Overlay::Message(Message::of(title, &fault)));
         }
         Outcome::Recovered(environment, Ok(())) => {
             model.say(format!("{environment} was told"));

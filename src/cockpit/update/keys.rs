@@ -21,7 +21,11 @@ pub fn pressed(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
         return effects;
     }
     if takes_text(model) {
-        return if key.code == KeyCode::Esc { overlays::close(model) } else { nothing() };
+        return if key.code == KeyCode::Esc {
+            overlays::close(model)
+        } else {
+            nothing()
+        };
     }
     match model.keymap.action(&scopes(model), key) {
         Some(action) => run(model, action),

@@ -79,7 +79,11 @@ pub fn pane_scope(pane: Pane) -> Option<Scope> {
 /// Where keys mean something now, the nearest first.
 pub fn scopes(model: &Model) -> Vec<Scope> {
     match model.overlays.last() {
-        Some(overlay) => overlay.scope().into_iter().chain([Scope::Everywhere]).collect(),
+        Some(overlay) => overlay
+            .scope()
+            .into_iter()
+            .chain([Scope::Everywhere])
+            .collect(),
         None => pane_scope(model.focus)
             .into_iter()
             .chain([Scope::Cockpit, Scope::Everywhere])

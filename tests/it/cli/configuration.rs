@@ -42,7 +42,10 @@ fn the_configuration_is_looked_for_in_a_fixed_order() {
     let home = tempfile::tempdir().unwrap();
     let path = |mut command: Command| printed(&command.args(["config", "path"]).assert().success());
 
-    let none = flightdeck(home.path()).args(["config", "path"]).assert().code(2);
+    let none = flightdeck(home.path())
+        .args(["config", "path"])
+        .assert()
+        .code(2);
     assert!(told(&none).contains("flightdeck demo"), "{}", told(&none));
 
     let xdg = home.path().join(".config/flightdeck");
@@ -75,7 +78,10 @@ fn the_configuration_is_looked_for_in_a_fixed_order() {
 fn a_configuration_that_is_well_is_told_in_short() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("flightdeck.toml"), WELL).unwrap();
-    let well = flightdeck(home.path()).args(["config", "check"]).assert().code(0);
+    let well = flightdeck(home.path())
+        .args(["config", "check"])
+        .assert()
+        .code(0);
     insta::assert_snapshot!(printed(&well), @r"
     flightdeck.toml is well
       production: backend on deploy@shop.example.com, project shop in /srv/shop
@@ -112,7 +118,11 @@ fn every_command_says_what_is_wrong_with_the_line() {
 #[test]
 fn problems_are_json_for_programs() {
     let home = tempfile::tempdir().unwrap();
-    fs::write(home.path().join("flightdeck.toml"), WELL.replace("pin", "pni")).unwrap();
+    fs::write(
+        home.path().join("flightdeck.toml"),
+        WELL.replace("pin", "pni"),
+    )
+    .unwrap();
     let wrong = flightdeck(home.path())
         .args(["config", "check", "--json"])
         .assert()

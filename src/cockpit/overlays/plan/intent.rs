@@ -54,7 +54,9 @@ pub fn words(step: &Step) -> (&'static str, String) {
             "snapshot",
             format!("copy {} files, keep {} images", files.len(), keep.len()),
         ),
-        Intent::Observe { services, .. } => ("observe", format!("record what {} run", listed(services))),
+        Intent::Observe { services, .. } => {
+            ("observe", format!("record what {} run", listed(services)))
+        }
     }
 }
 

@@ -175,12 +175,19 @@ pub fn planned(
 }
 
 /// Takes in that an environment answers again: a plan that was refused because it did not is made anew.
-pub fn link_is_back(model: &mut Model, environment: &crate::release::EnvironmentName) -> Vec<Effect> {
+pub fn link_is_back(
+    model: &mut Model,
+    environment: &crate::release::EnvironmentName,
+) -> Vec<Effect> {
     let waits = super::open_plan(model).is_some_and(|view| {
         view.request.environment == *environment
             && matches!(&view.state, State::Refused(fault) if fault.kind.is_passing())
     });
-    if waits { plan_anew(model, None) } else { nothing() }
+    if waits {
+        plan_anew(model, None)
+    } else {
+        nothing()
+    }
 }
 
 fn continue_to_confirm(model: &mut Model) -> Vec<Effect> {
@@ -193,7 +200,10 @@ fn continue_to_confirm(model: &mut Model) -> Vec<Effect> {
         model.overlays.push(Overlay::Confirm(confirm));
     } else {
         let options = model.keymap.key_of("options");
-        let words = format!("closed: {}. {options} to pass a gate all the same", closed.join(", "));
+        let words = format!(
+            "closed: {}. {options} to pass a gate all the same",
+            closed.join(", ")
+        );
         model.complain(words);
     }
     nothing()

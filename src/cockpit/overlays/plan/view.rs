@@ -1,10 +1,6 @@
 //! How a plan is drawn: gates, warnings, steps with estimates, what happens on failure, keys.
 
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    text::Line,
-};
+use ratatui::{buffer::Buffer, layout::Rect, text::Line};
 
 use crate::{
     cockpit::{
@@ -68,11 +64,22 @@ pub fn view(model: &Model, view: &PlanView, ages: &Ages, area: Rect, buf: &mut B
         }
         State::Starting { title, .. } => (
             title.clone(),
-            said("confirmed; taking the claim on the server…", width, theme.warning),
+            said(
+                "confirmed; taking the claim on the server…",
+                width,
+                theme.warning,
+            ),
         ),
     };
     let foot = 1;
-    let inner = popup::open(theme, &title, border, (width, lines.len() + foot), area, buf);
+    let inner = popup::open(
+        theme,
+        &title,
+        border,
+        (width, lines.len() + foot),
+        area,
+        buf,
+    );
     let height = inner.height.saturating_sub(1);
     let hidden = lines.len().saturating_sub(usize::from(height));
     popup::scrolled(lines, view.scroll, Rect { height, ..inner }, buf);
@@ -80,9 +87,7 @@ pub fn view(model: &Model, view: &PlanView, ages: &Ages, area: Rect, buf: &mut B
         State::Ready { .. } => model
             .keymap
             .of(Scope::Plan)
-            .filter_map(|(action, chords)| {
-                Some((chords.first()?.to_string(), action.hint?))
-            })
+            .filter_map(|(action, chords)| Some((chords.first()?.to_string(), action.hint?)))
             .chain([("Esc".to_owned(), "cancel")])
             .chain((hidden > 0).then(|| ("j k".to_owned(), "scroll")))
             .collect(),
@@ -149,13 +154,20 @@ fn plan_lines<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     let theme = &model.theme;
     let mut lines = gates(model, plan, width);
     for warning in &plan.warnings {
-        for (index, line) in cells::wrap(&clean(warning), width.saturating_sub(4)).into_iter().enumerate() {
+        for (index, line) in cells::wrap(&clean(warning), width.saturating_sub(4))
+            .into_iter()
+            .enumerate()
+        {
             let head = if index == 0 { "!" } else { " " };
             lines.push(Line::styled(format!(" {head} {line}"), theme.warning));
         }
     }
     if !plan.reason.is_empty() {
-        lines.extend(said(&format!("reason: {}", clean(&plan.reason)), width, theme.text));
+        lines.extend(said(
+            &format!("reason: {}", clean(&plan.reason)),
+            width,
+            theme.text,
+        ));
     }
     for (index, step) in plan.forward.iter().enumerate() {
         lines.push(step_line(model, index, step, width));
@@ -175,9 +187,17 @@ fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
         .map(|gate| clean(&format!("{} ok ({})", gate.name, gate.detail)))
         .collect();
     if !passed.is_empty() {
-        lines.extend(said(&format!("gates  {}", passed.join(" · ")), width, theme.good));
+        lines.extend(said(
+            &format!("gates  {}", passed.join(" · ")),
+            width,
+            theme.good,
+        ));
     }
-    for gate in plan.gates.iter().filter(|gate| gate.verdict != Verdict::Passed) {
+    for gate in plan
+        .gates
+        .iter()
+        .filter(|gate| gate.verdict != Verdict::Passed)
+    {
         let (head, style) = match (gate.overridden, gate.verdict) {
             (true, _) => ("gate passed all the same", theme.warning),
             (false, Verdict::Unknown) => ("gate CLOSED, not known", theme.bad),

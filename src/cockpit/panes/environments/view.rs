@@ -47,9 +47,14 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
                 ));
                 if index == at && focused {
                     lines.extend(service.drift.iter().flat_map(|drift| {
-                        cells::wrap(&drift.words(), width.saturating_sub(6)).into_iter().map(
-                            |words| (Line::styled(format!("      {words}"), model.theme.warning), false),
-                        )
+                        cells::wrap(&drift.words(), width.saturating_sub(6))
+                            .into_iter()
+                            .map(|words| {
+                                (
+                                    Line::styled(format!("      {words}"), model.theme.warning),
+                                    false,
+                                )
+                            })
                     }));
                 }
             }

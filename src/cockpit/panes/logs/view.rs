@@ -30,7 +30,11 @@ pub fn title(model: &Model) -> (Line<'_>, Line<'_>) {
                     Span::raw("Logs  "),
                     Span::styled(
                         drawn_name(environment),
-                        if is_protected(environment) { theme.protected } else { theme.title },
+                        if is_protected(environment) {
+                            theme.protected
+                        } else {
+                            theme.title
+                        },
                     ),
                     Span::raw(format!("/{service}")),
                 ]),
@@ -58,7 +62,11 @@ pub fn title(model: &Model) -> (Line<'_>, Line<'_>) {
         None => "following".to_owned(),
         Some(end) => format!("paused, {} newer", around.end.saturating_sub(end)),
     });
-    let style = if model.logs.end.is_none() { theme.good } else { theme.warning };
+    let style = if model.logs.end.is_none() {
+        theme.good
+    } else {
+        theme.warning
+    };
     (left, Line::styled(words.join("  "), style))
 }
 
@@ -75,7 +83,11 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
         } else {
             "no lines yet"
         };
-        cells::draw([Line::styled(format!(" {words}"), model.theme.dim)], area, buf);
+        cells::draw(
+            [Line::styled(format!(" {words}"), model.theme.dim)],
+            area,
+            buf,
+        );
         return;
     }
     let lines = lines(model, &window, usize::from(area.width), height);
@@ -84,7 +96,10 @@ pub fn view(model: &Model, area: Rect, buf: &mut Buffer) {
 
 fn lines<'a>(model: &'a Model, window: &'a Window, width: usize, height: usize) -> Vec<Line<'a>> {
     let theme = &model.theme;
-    let several = window.lines.windows(2).any(|two| two[0].from != two[1].from);
+    let several = window
+        .lines
+        .windows(2)
+        .any(|two| two[0].from != two[1].from);
     if !model.logs.wrap {
         return window
             .lines
@@ -114,7 +129,11 @@ fn lines<'a>(model: &'a Model, window: &'a Window, width: usize, height: usize) 
                 rows.reverse();
                 return rows;
             }
-            let head = if index == 0 { prefix.clone() } else { " ".repeat(indent - 1) };
+            let head = if index == 0 {
+                prefix.clone()
+            } else {
+                " ".repeat(indent - 1)
+            };
             rows.push(Line::from_iter(
                 [Span::raw(" "), Span::styled(head, theme.dim)]
                     .into_iter()

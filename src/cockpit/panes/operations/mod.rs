@@ -144,9 +144,7 @@ pub fn cursor(model: &Model, rows: &[Row<'_>]) -> usize {
         .operations
         .cursor
         .as_ref()
-        .and_then(|(environment, id)| {
-            rows.iter().position(|row| row.key() == (environment, *id))
-        })
+        .and_then(|(environment, id)| rows.iter().position(|row| row.key() == (environment, *id)))
         .unwrap_or_default()
 }
 
@@ -235,9 +233,9 @@ pub fn step_number(operation: &OperationState) -> Option<(usize, usize)> {
     let ended = operation
         .journal
         .iter()
-        .filter(|line| {
-            matches!(&line.event, Event::StepEnd { direction: d, .. } if *d == direction)
-        })
+        .filter(
+            |line| matches!(&line.event, Event::StepEnd { direction: d, .. } if *d == direction),
+        )
         .count();
     let of = plan.steps(direction).len();
     Some(((ended + 1).min(of.max(1)), of))

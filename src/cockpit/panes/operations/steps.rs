@@ -1,12 +1,7 @@
 //! The open operation: its steps with state and seconds, the way back once it has begun, and how it
 //! stands or ended, in words.
 
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    style::Style,
-    text::Line,
-};
+use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line};
 
 use crate::{
     cockpit::{
@@ -16,9 +11,7 @@ use crate::{
         overlays::plan::intent,
     },
     release::{
-        operation::{
-            Direction, Event, Liveness, StepState, step_state, timestamp,
-        },
+        operation::{Direction, Event, Liveness, StepState, step_state, timestamp},
         plan::{OnFailure, Plan, Step},
     },
 };
@@ -41,7 +34,12 @@ pub fn view(model: &Model, ages: &Ages, followed: &Followed, area: Rect, buf: &m
     let mut at = 0;
     if let Some(plan) = &followed.plan {
         let back_began = followed.journal.iter().any(|line| {
-            matches!(line.event, Event::Begin { direction: Direction::Back })
+            matches!(
+                line.event,
+                Event::Begin {
+                    direction: Direction::Back
+                }
+            )
         });
         for direction in [Direction::Forward, Direction::Back] {
             if direction == Direction::Back {
@@ -65,10 +63,7 @@ pub fn view(model: &Model, ages: &Ages, followed: &Followed, area: Rect, buf: &m
     let height = usize::from(area.height);
     let room = height.saturating_sub(lines.len());
     let visible = cells::visible(steps.len(), at, room);
-    let steps = steps
-        .into_iter()
-        .skip(visible.start)
-        .take(visible.len());
+    let steps = steps.into_iter().skip(visible.start).take(visible.len());
     cells::draw(lines.into_iter().chain(steps), area, buf);
 }
 
@@ -95,7 +90,10 @@ fn verdict<'a>(model: &Model, ages: &Ages, followed: &Followed, width: usize) ->
         && let Some(last) = lines.last_mut()
     {
         let running = ages.running(started);
-        last.push_span(ratatui::text::Span::styled(format!("  {running}"), theme.dim));
+        last.push_span(ratatui::text::Span::styled(
+            format!("  {running}"),
+            theme.dim,
+        ));
     }
     lines
 }
@@ -104,7 +102,10 @@ fn standing(model: &Model, followed: &Followed) -> (String, Style) {
     let theme = &model.theme;
     let plan = followed.plan.as_deref();
     if let Some(end) = &followed.end {
-        return (outcome::words(plan, end), outcome::style(theme, end.outcome));
+        return (
+            outcome::words(plan, end),
+            outcome::style(theme, end.outcome),
+        );
     }
     let state = model
         .fleet
@@ -127,7 +128,10 @@ fn standing(model: &Model, followed: &Followed) -> (String, Style) {
         (Direction::Back, true) => "cancelled, going back".to_owned(),
         (Direction::Back, false) => "failed, going back".to_owned(),
         (Direction::Forward, true) => "cancelling: waits for the running step".to_owned(),
-        (Direction::Forward, false) => format!("under way; {}{back} cancels and goes back", on_failure(plan)),
+        (Direction::Forward, false) => format!(
+            "under way; {}{back} cancels and goes back",
+            on_failure(plan)
+        ),
     };
     (words, theme.warning)
 }
@@ -153,7 +157,8 @@ fn by_our_clock(model: &Model, followed: &Followed, at: i64) -> jiff::Timestamp 
         .and_then(|facts| facts.files.value())
         .map_or(0, |files| files.clock_skew_ms);
     let at = timestamp(at);
-    at.checked_sub(jiff::SignedDuration::from_millis(skew)).unwrap_or(at)
+    at.checked_sub(jiff::SignedDuration::from_millis(skew))
+        .unwrap_or(at)
 }
 
 fn step_line<'a>(
@@ -174,16 +179,25 @@ fn step_line<'a>(
             format!("> {}", ages.running(by_our_clock(model, followed, since))),
             theme.warning,
         ),
-        StepState::Done { seconds: took } => (
-            format!("ok {}", seconds(took.unsigned_abs())),
-            theme.good,
-        ),
-        StepState::Failed { seconds: took, exit } => {
+        StepState::Done { seconds: took } => {
+            (format!("ok {}", seconds(took.unsigned_abs())), theme.good)
+        }
+        StepState::Failed {
+            seconds: took,
+            exit,
+        } => {
             let exit = exit.map_or_else(|| "?".to_owned(), |e| e.to_string());
-            (format!("FAIL {exit} {}", seconds(took.unsigned_abs())), theme.bad)
+            (
+                format!("FAIL {exit} {}", seconds(took.unsigned_abs())),
+                theme.bad,
+            )
         }
     };
-    let text = if state == StepState::Waiting { theme.dim } else { theme.text };
+    let text = if state == StepState::Waiting {
+        theme.dim
+    } else {
+        theme.text
+    };
     let verb = if width >= 60 { 10 } else { 8 };
     let (name, words) = intent::words(step);
     let tail = cells::width(&word) + 1;

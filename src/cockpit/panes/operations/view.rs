@@ -44,7 +44,9 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
     let fitting = usize::from(area.height).div_ceil(lines_each);
     let mut y = area.y;
     for index in cells::visible(rows.len(), at, fitting.max(1)) {
-        let height = u16::try_from(lines_each).unwrap_or(1).min(area.bottom().saturating_sub(y));
+        let height = u16::try_from(lines_each)
+            .unwrap_or(1)
+            .min(area.bottom().saturating_sub(y));
         let place = Rect::new(area.x, y, area.width, height);
         y += height;
         let lines = match rows[index] {
@@ -60,7 +62,13 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
             } else {
                 theme.cursor_elsewhere
             };
-            buf.set_style(Rect { height: height.min(1), ..place }, style);
+            buf.set_style(
+                Rect {
+                    height: height.min(1),
+                    ..place
+                },
+                style,
+            );
         }
     }
 }
@@ -112,7 +120,10 @@ fn under_way<'a>(
     let first = Cells::new(width)
         .gap(1)
         .text("> ", style)
-        .text(format!("{}{what} ", clean(&operation.claim.kind)), theme.text)
+        .text(
+            format!("{}{what} ", clean(&operation.claim.kind)),
+            theme.text,
+        )
         .text(name, name_style);
     let since = ages.running(timestamp(operation.claim.at));
     let second = [
@@ -134,22 +145,37 @@ fn ended<'a>(
     let (name, name_style) = name(model, environment);
     let first = Cells::new(width)
         .gap(1)
-        .text(format!("{} ", time_of(timestamp(record.started), model.now)), theme.dim)
-        .text(format!("{} {} ", record.kind.verb(), record.after.label()), theme.text)
+        .text(
+            format!("{} ", time_of(timestamp(record.started), model.now)),
+            theme.dim,
+        )
+        .text(
+            format!("{} {} ", record.kind.verb(), record.after.label()),
+            theme.text,
+        )
         .text(name, name_style);
     let took = seconds((record.ended - record.started).max(0).unsigned_abs());
-    let step = match (&record.step, outcome::style(theme, record.outcome) == theme.good) {
+    let step = match (
+        &record.step,
+        outcome::style(theme, record.outcome) == theme.good,
+    ) {
         (Some(step), false) => format!(" at {}", clean(step)),
         _ => String::new(),
     };
     let mut second = vec![
-        Span::styled(record.outcome.words(), outcome::style(theme, record.outcome)),
+        Span::styled(
+            record.outcome.words(),
+            outcome::style(theme, record.outcome),
+        ),
         Span::styled(step, theme.text),
         Span::styled(format!(" {took}"), theme.dim),
         Span::styled(format!("  {}", clean(&record.operator)), theme.dim),
     ];
     if !record.reason.is_empty() {
-        second.push(Span::styled(format!("  {}", clean(&record.reason)), theme.dim));
+        second.push(Span::styled(
+            format!("  {}", clean(&record.reason)),
+            theme.dim,
+        ));
     }
     put_together(first, second, width)
 }

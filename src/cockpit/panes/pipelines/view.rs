@@ -40,7 +40,9 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
     };
     let words = words.or_else(|| rows.is_empty().then(|| "no workflow runs".to_owned()));
     if let Some(words) = words {
-        let line = Row::new(usize::from(area.width)).gap(2).text(words, theme.warning);
+        let line = Row::new(usize::from(area.width))
+            .gap(2)
+            .text(words, theme.warning);
         cells::draw([line.line()], area, buf);
         area.y += 1;
         area.height = area.height.saturating_sub(1);
@@ -54,12 +56,20 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
     let mut y = area.y;
     for index in cells::visible(rows.len(), at, usize::from(height)) {
         let row = Rect::new(area.x, y, area.width, 1);
-        cells::draw([run_line(model, ages, &rows[index], old, area.width)], row, buf);
+        cells::draw(
+            [run_line(model, ages, &rows[index], old, area.width)],
+            row,
+            buf,
+        );
         y += 1;
         if index == at {
             buf.set_style(
                 row,
-                if focused { theme.cursor } else { theme.cursor_elsewhere },
+                if focused {
+                    theme.cursor
+                } else {
+                    theme.cursor_elsewhere
+                },
             );
             if explained == 1 {
                 let line = about(model, &rows[index], area.width);
@@ -116,7 +126,12 @@ fn about<'a>(model: &Model, run: &WorkflowRun, width: u16) -> Line<'a> {
     let took = run
         .state
         .is_ended()
-        .then(|| run.updated.duration_since(run.started).as_secs().unsigned_abs())
+        .then(|| {
+            run.updated
+                .duration_since(run.started)
+                .as_secs()
+                .unsigned_abs()
+        })
         .map(seconds);
     let mut words = vec![
         clean(&run.workflow),

@@ -14,11 +14,7 @@ use crate::{
         panes::{Motion, Pane, environments, nothing},
     },
     config::Environment,
-    release::{
-        Digest, Repository, ServiceName, Tag,
-        plan::ChosenVersion,
-        version::Version,
-    },
+    release::{Digest, Repository, ServiceName, Tag, plan::ChosenVersion, version::Version},
 };
 
 /// What the pane does by itself.
@@ -152,7 +148,12 @@ pub fn promoted(
     let picks: Vec<(&Repository, Pick)> = if model.versions.marks.is_empty() {
         under_cursor(model).into_iter().collect()
     } else {
-        model.versions.marks.iter().map(|(r, p)| (r, p.clone())).collect()
+        model
+            .versions
+            .marks
+            .iter()
+            .map(|(r, p)| (r, p.clone()))
+            .collect()
     };
     if picks.is_empty() {
         return Err("no version is known yet".to_owned());

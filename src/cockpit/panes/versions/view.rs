@@ -36,7 +36,10 @@ pub fn title<'a>(model: &'a Model, ages: &Ages) -> (Line<'a>, Line<'a>) {
     if let Some(observed) = model.fleet.versions(repository) {
         if let Some(versions) = observed.value() {
             let count = versions.versions.len();
-            left.push_str(&format!("  {count}{}", if versions.complete { "" } else { "+" }));
+            left.push_str(&format!(
+                "  {count}{}",
+                if versions.complete { "" } else { "+" }
+            ));
         }
         if is_old(&ages.freshness(observed)) {
             left.push_str("  old");
@@ -49,8 +52,7 @@ pub fn title<'a>(model: &'a Model, ages: &Ages) -> (Line<'a>, Line<'a>) {
         Some(environment) => {
             let what = match promoted(model, environment) {
                 Ok(versions) => {
-                    let mut tags: Vec<&str> =
-                        versions.values().map(|v| v.tag.as_str()).collect();
+                    let mut tags: Vec<&str> = versions.values().map(|v| v.tag.as_str()).collect();
                     tags.dedup();
                     match tags.as_slice() {
                         [tag] => format!("p: {tag} to "),
@@ -78,7 +80,11 @@ pub fn title<'a>(model: &'a Model, ages: &Ages) -> (Line<'a>, Line<'a>) {
 pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
     let theme = &model.theme;
     let Some(repository) = repository(model) else {
-        cells::draw([Line::styled("no service is configured", theme.dim)], area, buf);
+        cells::draw(
+            [Line::styled("no service is configured", theme.dim)],
+            area,
+            buf,
+        );
         return;
     };
     let rows = rows(model);
@@ -93,7 +99,9 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
         };
         let lines = cells::wrap(&words, usize::from(area.width.saturating_sub(2)));
         cells::draw(
-            lines.into_iter().map(|l| Line::styled(format!("  {l}"), theme.warning)),
+            lines
+                .into_iter()
+                .map(|l| Line::styled(format!("  {l}"), theme.warning)),
             area,
             buf,
         );
@@ -101,7 +109,9 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
     }
     let mut area = area;
     if let Some(words) = words {
-        let line = Row::new(usize::from(area.width)).gap(2).text(words, theme.warning);
+        let line = Row::new(usize::from(area.width))
+            .gap(2)
+            .text(words, theme.warning);
         cells::draw([line.line()], area, buf);
         area.y += 1;
         area.height = area.height.saturating_sub(1);
@@ -127,7 +137,11 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
         if index == at {
             buf.set_style(
                 row,
-                if focused { theme.cursor } else { theme.cursor_elsewhere },
+                if focused {
+                    theme.cursor
+                } else {
+                    theme.cursor_elsewhere
+                },
             );
         }
     }
@@ -177,7 +191,9 @@ fn version_line<'a>(
         .column(short.unwrap_or_default(), 7, theme.dim)
         .gap(1);
     if width >= 96 {
-        row = row.column(digest_words(&version.digest), 12, theme.dim).gap(1);
+        row = row
+            .column(digest_words(&version.digest), 12, theme.dim)
+            .gap(1);
     }
     if let Known::Failed(fault) = &version.digest {
         return row.text(fault.message.to_string(), theme.warning).line();
@@ -195,7 +211,10 @@ fn version_line<'a>(
             } else {
                 Style::from(theme.title)
             };
-            row = row.text("◂ ", theme.title).text(drawn_name(environment), style).gap(1);
+            row = row
+                .text("◂ ", theme.title)
+                .text(drawn_name(environment), style)
+                .gap(1);
         }
     }
     if columns.rollback.as_ref() == Some(digest) {
