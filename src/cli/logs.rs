@@ -28,7 +28,13 @@ pub struct Logs {
     #[arg(long, value_name = "OPERATION")]
     operation: Option<OperationId>,
     /// Lines from before, of each container
-    #[arg(long, short = 'n', value_name = "LINES", default_value_t = 100, conflicts_with = "operation")]
+    #[arg(
+        long,
+        short = 'n',
+        value_name = "LINES",
+        default_value_t = 100,
+        conflicts_with = "operation"
+    )]
     tail: usize,
 }
 

@@ -35,10 +35,13 @@ impl Status {
 
         let config = session.world.config.clone();
         let now = session.clock.now();
-        let chosen: Vec<&Environment> = names.iter().filter_map(|n| config.environment(n)).collect();
+        let chosen: Vec<&Environment> =
+            names.iter().filter_map(|n| config.environment(n)).collect();
         if session.output.json {
             let environments: Vec<Value> = chosen.iter().map(|e| value(&fleet, e, now)).collect();
-            session.output.value(&json!({ "environments": environments }))?;
+            session
+                .output
+                .value(&json!({ "environments": environments }))?;
         } else {
             for (at, environment) in chosen.iter().enumerate() {
                 if at > 0 {
@@ -132,7 +135,14 @@ fn print(
     let rows = fleet.services(environment);
     if facts.containers.last.is_some() {
         let cells: Vec<[String; 6]> = rows.iter().map(|row| cells(row, now)).collect();
-        let head = ["  SERVICE", "VERSION", "DIGEST", "HEALTH", "SINCE", "RESTARTS"];
+        let head = [
+            "  SERVICE",
+            "VERSION",
+            "DIGEST",
+            "HEALTH",
+            "SINCE",
+            "RESTARTS",
+        ];
         output.table(head, &cells)?;
     }
     for row in &rows {

@@ -4,10 +4,6 @@
 //! one follower. Everything that changes things is a script that travels ([`script`]); everything else
 //! only reads: GET for the Engine, and a fixed list of scripts.
 
-pub mod pin;
-pub mod script;
-pub mod shell;
-
 pub mod connection;
 pub mod engine;
 mod files;
