@@ -235,7 +235,7 @@ async fn follow(
     let nobody: Arc<str> = "".into();
     let mut cutter = LineCutter::default();
     let mut told_before = false;
-    let mut push = |cutter: Vec<String>| {
+    let push = |cutter: Vec<String>| {
         buffer.push(cutter.into_iter().map(|text| LogLine {
             at: None,
             from: nobody.clone(),

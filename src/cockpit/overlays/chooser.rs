@@ -12,7 +12,7 @@ use crate::{
         cells,
         model::{Effect, Model},
         panes::{
-            environments::{condition_words, drawn_name, is_protected},
+            environments::{drawn_name, is_protected, view::condition_words},
             nothing,
         },
         update::deeds,

@@ -20,7 +20,7 @@ pub struct State {
 }
 
 /// A row of the pane.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Row<'a> {
     /// An environment.
     Environment(&'a Environment),
