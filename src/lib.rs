@@ -9,6 +9,7 @@ pub mod release;
 
 pub mod cli;
 pub mod clock;
+pub mod cockpit;
 pub mod config;
 pub mod diagnostics;
 pub mod fleet;
