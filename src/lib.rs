@@ -7,6 +7,7 @@
 
 pub mod release;
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod diagnostics;

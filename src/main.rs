@@ -1,1 +1,116 @@
-fn main() {}
+//! The front door: who was called, with which arguments, which face to show; mints the permit.
+
+use std::{
+    ffi::OsStr,
+    io::{self, IsTerminal},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+};
+
+use clap::Parser;
+use flightdeck::{
+    cli::{Arguments, Command, Exit, Failure, Next, Output, Session},
+    clock::Clock,
+    config::locate,
+    diagnostics::{self, Panics},
+    fleet::world::World,
+    release::{Fault, FaultKind, Permit, plan::Request},
+};
+
+/// What a panic exits with, as Rust's own runtime does.
+const PANICKED: u8 = 101;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let (log, no_log) = diagnostics::start_log(diagnostics::log_directory(), arguments.log_level);
+    let panics = Panics::default();
+    if let Err(error) = panics.install() {
+        eprintln!("error reports cannot be shown in full: {error}");
+    }
+    if let Some(error) = no_log {
+        eprintln!("no log is written: {error}");
+    }
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        tracing::warn!("another TLS provider was installed before");
+    }
+    // The terminal is restored by what unwinds inside; only then are reports shown.
+    let ended = catch_unwind(AssertUnwindSafe(|| run(arguments, &panics)));
+    let reports = panics.take();
+    for report in &reports {
+        eprintln!("{report}");
+    }
+    if let (false, Some(directory)) = (reports.is_empty(), &log.directory) {
+        eprintln!("the log is in {}", directory.display());
+    }
+    match ended {
+        Ok(exit) if reports.is_empty() => exit,
+        _ => ExitCode::from(PANICKED),
+    }
+}
+
+fn run(arguments: Arguments, panics: &Panics) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: no threads to run on: {error}");
+            return Exit::Failed.into();
+        }
+    };
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            ended = face(arguments) => ended,
+            () = panics.happened() => Ok(Exit::Failed),
+        }
+    });
+    // What still runs only reads, or belongs to a server: nobody waits for it.
+    runtime.shutdown_background();
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            if let Some(words) = failure.words() {
+                tracing::error!("{words}");
+                eprintln!("{words}");
+            }
+            failure.exit().into()
+        }
+    }
+}
+
+/// Shows the face that was asked for.
+async fn face(arguments: Arguments) -> Result<Exit, Failure> {
+    let Arguments {
+        config,
+        json,
+        command,
+        ..
+    } = arguments;
+    let mut output = Output::standard(json);
+    match command {
+        Some(Command::Config(command)) => command.run(config, &mut output),
+        Some(Command::Demo(_)) => Ok(Exit::Ok),
+        Some(Command::Watch) => cockpit(world(config)?, None, None).await,
+        None => cockpit(world(config)?, Some(Permit::mint()), None).await,
+        Some(command) => {
+            let permit = Permit::mint();
+            let world = world(config)?;
+            let mut session = Session {
+                world: world.clone(),
+                clock: Clock::system(),
+                interactive: io::stdin().is_terminal() && !output.json,
+                output,
+            };
+            match session.run(command, permit).await? {
+                Next::Exit(exit) => Ok(exit),
+                Next::Cockpit(request) => cockpit(world, Some(permit), Some(request)).await,
+            }
+        }
+    }
+}

@@ -41,8 +41,9 @@ pub async fn answer(question: Question, interactive: bool) {
 }
 
 fn ask(prompt: &str, secret: bool) -> io::Result<Option<SecretString>> {
-    let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
-    let _restored = Quiet::make(&terminal, secret)?;
+    let file = File::options().read(true).write(true).open("/dev/tty")?;
+    let _restored = Quiet::make(&file, secret)?;
+    let mut terminal = &file;
     terminal.write_all(prompt.as_bytes())?;
     terminal.flush()?;
     let mut typed = Vec::new();

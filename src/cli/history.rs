@@ -36,7 +36,13 @@ impl History {
         }
         let rows: Vec<[String; 7]> = records.iter().map(row).collect();
         let head = [
-            "OPERATION", "STARTED", "TOOK", "OUTCOME", "DEED", "OPERATOR", "REASON",
+            "OPERATION",
+            "STARTED",
+            "TOOK",
+            "OUTCOME",
+            "DEED",
+            "OPERATOR",
+            "REASON",
         ];
         session.output.table(head, &rows)?;
         Ok(Exit::Ok)

@@ -1,10 +1,11 @@
 //! `flightdeck logs`: follow a service's logs, or an operation from its first line.
 
 use futures::StreamExt;
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::{
-    fleet::log_buffer::{LineCutter, LogLine},
+    fleet::log_buffer::LineCutter,
     operation,
     release::{ServiceName, operation::OperationId},
     target::{Chunk, LogQuery},
@@ -27,7 +28,13 @@ pub struct Logs {
     #[arg(long, value_name = "OPERATION")]
     operation: Option<OperationId>,
     /// Lines from before, of each container
-    #[arg(long, short = 'n', value_name = "LINES", default_value_t = 100, conflicts_with = "operation")]
+    #[arg(
+        long,
+        short = 'n',
+        value_name = "LINES",
+        default_value_t = 100,
+        conflicts_with = "operation"
+    )]
     tail: usize,
 }
 
@@ -70,15 +77,13 @@ fn print(session: &mut Session, chunk: Chunk) -> Result<(), Failure> {
         Chunk::Lines { container, bytes } => {
             // A chunk holds whole lines: nothing is left in the cutter.
             for text in LineCutter::default().push(&bytes) {
-                let line = LogLine::parse(container.clone(), &text);
+                let (at, text) = at_and_text(&text);
                 if session.output.json {
                     session.output.value(&json!({
-                        "container": line.from, "at": line.at, "text": line.text,
+                        "container": &*container, "at": at, "text": text,
                     }))?;
                 } else {
-                    session
-                        .output
-                        .line(format!("{} | {}", line.from, line.text))?;
+                    session.output.line(format!("{container} | {text}"))?;
                 }
             }
         }
@@ -88,4 +93,15 @@ fn print(session: &mut Session, chunk: Chunk) -> Result<(), Failure> {
         Chunk::Note(note) => session.output.line(format!("-- {note}"))?,
     }
     Ok(())
+}
+
+/// The Engine's timestamp in front of a line, and the line without it.
+fn at_and_text(line: &str) -> (Option<Timestamp>, &str) {
+    match line.split_once(' ') {
+        Some((at, text)) => match at.parse() {
+            Ok(at) => (Some(at), text),
+            Err(_) => (None, line),
+        },
+        None => (None, line),
+    }
 }

@@ -46,7 +46,13 @@ pub struct Arguments {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// How much goes into the log file in the state directory
-    #[arg(long, global = true, value_name = "LEVEL", value_enum, default_value = "info")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        value_enum,
+        default_value = "info"
+    )]
     pub log_level: LogLevel,
     /// Print JSON: one object, or one a line for logs
     #[arg(long, global = true)]
@@ -164,8 +170,12 @@ impl Session {
         found.ok_or_else(|| {
             let names = environments.iter().map(|e| e.name.as_str());
             Failure::from(
-                Fault::new(FaultKind::Invalid, name, "is no environment of the configuration")
-                    .remedy(crate::config::keys::did_you_mean(name, names)),
+                Fault::new(
+                    FaultKind::Invalid,
+                    name,
+                    "is no environment of the configuration",
+                )
+                .remedy(crate::config::keys::did_you_mean(name, names)),
             )
         })
     }

@@ -11,7 +11,7 @@ use crate::{
     release::{
         Fault, Now,
         observed::{Freshness, Link, Policy},
-        operation::OperationState,
+        operation::{Liveness, OperationState, Outcome},
         time::short_age,
     },
 };
@@ -35,10 +35,13 @@ impl Status {
 
         let config = session.world.config.clone();
         let now = session.clock.now();
-        let chosen: Vec<&Environment> = names.iter().filter_map(|n| config.environment(n)).collect();
+        let chosen: Vec<&Environment> =
+            names.iter().filter_map(|n| config.environment(n)).collect();
         if session.output.json {
             let environments: Vec<Value> = chosen.iter().map(|e| value(&fleet, e, now)).collect();
-            session.output.value(&json!({ "environments": environments }))?;
+            session
+                .output
+                .value(&json!({ "environments": environments }))?;
         } else {
             for (at, environment) in chosen.iter().enumerate() {
                 if at > 0 {
@@ -62,7 +65,7 @@ fn exit(fleet: &Fleet, environments: &[&Environment], now: Now) -> Exit {
         fleet
             .environment(&e.name)
             .and_then(|facts| facts.operation())
-            .is_some_and(OperationState::needs_operator)
+            .is_some_and(needs_operator)
     });
     if interrupted {
         Exit::Stuck
@@ -132,7 +135,14 @@ fn print(
     let rows = fleet.services(environment);
     if facts.containers.last.is_some() {
         let cells: Vec<[String; 6]> = rows.iter().map(|row| cells(row, now)).collect();
-        let head = ["  SERVICE", "VERSION", "DIGEST", "HEALTH", "SINCE", "RESTARTS"];
+        let head = [
+            "  SERVICE",
+            "VERSION",
+            "DIGEST",
+            "HEALTH",
+            "SINCE",
+            "RESTARTS",
+        ];
         output.table(head, &cells)?;
     }
     for row in &rows {
@@ -167,6 +177,15 @@ fn cells(row: &ServiceRow, now: Now) -> [String; 6] {
     ]
 }
 
+/// Whether an operation will not go on by itself: its runner is dead, or it ended where nothing is known
+/// to hold.
+fn needs_operator(operation: &OperationState) -> bool {
+    match &operation.end {
+        None => operation.liveness == Liveness::Dead,
+        Some(end) => matches!(end.outcome, Outcome::Stuck | Outcome::Interrupted),
+    }
+}
+
 /// Who holds the environment and how that stands, in one line.
 fn operation_words(operation: &OperationState) -> String {
     let claim = &operation.claim;
@@ -177,7 +196,7 @@ fn operation_words(operation: &OperationState) -> String {
     };
     let state = match &operation.end {
         Some(end) => end.outcome.words(),
-        None if operation.needs_operator() => "INTERRUPTED",
+        None if needs_operator(operation) => "INTERRUPTED",
         None if operation.cancelling => "cancelling",
         None => "running",
     };
@@ -209,7 +228,7 @@ fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
             "reason": operation.claim.reason,
             "started": operation.claim.at,
             "cancelling": operation.cancelling,
-            "interrupted": operation.needs_operator(),
+            "interrupted": needs_operator(operation),
             "outcome": operation.end.as_ref().map(|end| end.outcome),
         })),
         "rollback": fleet.last_healthy(environment).map(|record| json!({

@@ -3,5 +3,7 @@
 
 mod support;
 
+mod cli;
+mod house;
 mod real_world;
 mod terminal;

@@ -20,8 +20,6 @@ pub struct Facts {
     pub has_setsid: bool,
     /// Whether the docker command is there.
     pub has_docker: bool,
-    /// The version of Compose; empty if there is none.
-    pub compose_version: String,
     /// Where the Engine listens.
     pub endpoint: Endpoint,
 }
@@ -95,7 +93,6 @@ fn read(output: &ShellOutput) -> Facts {
             ("user", _) => facts.user = value,
             ("setsid", "yes") => facts.has_setsid = true,
             ("docker", "yes") => facts.has_docker = true,
-            ("compose", _) => facts.compose_version = value,
             ("endpoint", _) => facts.endpoint = Endpoint::Other(value),
             ("socket", _) => socket = value,
             ("state", state) => {
@@ -123,14 +120,13 @@ mod tests {
     #[test]
     fn a_server_is_read_from_what_it_says() {
         let said = "system Linux 6.1 x86_64\nuser deploy\nsetsid yes\ndocker yes\n\
-                    compose 2.26.1\nsocket /run/user/1000/docker.sock\nstate denied\n";
+                    socket /run/user/1000/docker.sock\nstate denied\n";
         let facts = read(&ShellOutput {
             status: 0,
             stdout: said.into(),
             stderr: Vec::new(),
         });
         assert!(facts.has_setsid && facts.has_docker);
-        assert_eq!(facts.compose_version, "2.26.1");
         assert_eq!(
             facts.endpoint,
             Endpoint::Socket {

@@ -3,6 +3,14 @@
 # trip. The program appends the call: facts SOCKET DOCKER..., each quoted, with
 # SOCKET empty where the configuration names none. Changes nothing.
 
+# has_context COMMAND: whether the docker command may have another endpoint than
+# the usual one. What stands before it, such as sudo, has a configuration of its
+# own, which cannot be looked at.
+has_context() {
+	[ "$1" != docker ] || [ -n "${DOCKER_CONTEXT:-}" ] ||
+		grep -q '"currentContext"' "${DOCKER_CONFIG:-$HOME/.docker}/config.json" 2>/dev/null
+}
+
 facts() {
 	socket=$1
 	shift
@@ -10,11 +18,13 @@ facts() {
 	printf 'user %s\n' "$(id -un)"
 	if command -v setsid >/dev/null 2>&1; then echo 'setsid yes'; fi
 	if command -v "$1" >/dev/null 2>&1; then echo 'docker yes'; fi
-	printf 'compose %s\n' "$("$@" compose version --short 2>/dev/null)"
 	if [ -z "$socket" ]; then
 		endpoint=${DOCKER_HOST:-}
-		[ -n "$endpoint" ] ||
+		# Starting the docker command takes a while, and most people have no context of
+		# their own.
+		if [ -z "$endpoint" ] && has_context "$1"; then
 			endpoint=$("$@" context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null)
+		fi
 		case $endpoint in
 		unix://*) socket=${endpoint#unix://} ;;
 		'') socket=/var/run/docker.sock ;;

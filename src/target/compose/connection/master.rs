@@ -119,7 +119,7 @@ impl Master {
                     return Err(if said.trim().is_empty() {
                         fault
                     } else {
-                        words::fault_of(&said, destination)
+                        words::fault_of(&said, destination, &words::by_hand(destination, config))
                     });
                 }
                 () = tokio::time::sleep(look) => look = (look * 2).min(LOOK_RARELY),

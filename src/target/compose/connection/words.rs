@@ -4,14 +4,28 @@
 //! questions matters: a changed host key also says that verification failed, a refused connection of a
 //! jump host also says that the connection was closed.
 
+use std::path::Path;
+
 use crate::release::{Fault, FaultKind};
 
 /// Longest part of ssh's words that a fault carries.
 const LONGEST_SOURCE: usize = 400;
 
-/// The fault that `words`, ssh's standard error, tell of the server `destination`.
-pub fn fault_of(words: &str, destination: &str) -> Fault {
-    let by_hand = format!("ssh {}", shell_words::quote(destination));
+/// The command that a person types to connect in the same way.
+pub fn by_hand(destination: &str, config: Option<&Path>) -> String {
+    match config {
+        Some(config) => format!(
+            "ssh -F {} {}",
+            shell_words::quote(&config.to_string_lossy()),
+            shell_words::quote(destination)
+        ),
+        None => format!("ssh {}", shell_words::quote(destination)),
+    }
+}
+
+/// The fault that `words`, ssh's standard error, tell of the server `destination`, which a person
+/// reaches with the command `by_hand`.
+pub fn fault_of(words: &str, destination: &str, by_hand: &str) -> Fault {
     let said = |part: &str| words.contains(part);
     let line_with = |part: &str| {
         words
@@ -145,6 +159,10 @@ fn host_of(destination: &str) -> &str {
 mod tests {
     use super::*;
 
+    fn fault(words: &str, destination: &str) -> Fault {
+        fault_of(words, destination, &by_hand(destination, None))
+    }
+
     #[test]
     fn every_refusal_of_ssh_has_its_own_words() {
         let cases = [
@@ -216,7 +234,7 @@ mod tests {
             ),
         ];
         for (words, kind, message, remedy) in cases {
-            let fault = fault_of(words, "deploy@shop");
+            let fault = fault(words, "deploy@shop");
             assert_eq!(fault.kind, kind, "{words}");
             assert!(fault.message.contains(message), "{words}: {fault}");
             assert!(fault.remedy.contains(remedy), "{words}: {fault}");
@@ -225,14 +243,14 @@ mod tests {
 
     #[test]
     fn only_what_waiting_can_mend_is_retried() {
-        assert!(fault_of("Connection refused", "shop").kind.is_passing());
+        assert!(fault("Connection refused", "shop").kind.is_passing());
         assert!(
-            !fault_of("Permission denied (publickey).", "shop")
+            !fault("Permission denied (publickey).", "shop")
                 .kind
                 .is_passing()
         );
         assert!(
-            !fault_of("No RSA host key is known for shop", "shop")
+            !fault("No RSA host key is known for shop", "shop")
                 .kind
                 .is_passing()
         );
@@ -240,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_destination_cannot_smuggle_a_command_into_the_remedy() {
-        let fault = fault_of("Permission denied (publickey).", "shop; reboot");
+        let fault = fault("Permission denied (publickey).", "shop; reboot");
         assert!(fault.remedy.contains("'shop; reboot'"));
     }
 }

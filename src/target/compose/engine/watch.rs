@@ -22,8 +22,12 @@ use crate::{
     release::{
         Fault, FaultKind, ImageId,
         observation::{Containers, Image},
+        observed::Link,
     },
-    target::compose::connection::{Connected, EngineVersion, transport::Engine},
+    target::{
+        Reading,
+        compose::connection::{Connected, EngineVersion, transport::Engine},
+    },
 };
 
 /// A silent Engine is greeted so often, as a sign of life: well below the time after which a silent
@@ -34,28 +38,19 @@ const AT_ONCE: usize = 8;
 /// Events that may wait for us; the Engine keeps the rest.
 const WAITING_EVENTS: usize = 64;
 
-/// What watching tells.
-#[derive(Debug, Clone)]
-pub enum Seen {
-    /// The containers, newly read; the same as before is not told again.
-    Containers(Arc<Containers>),
-    /// The Engine is there, and what was told last is true.
-    Alive,
-}
-
-/// Watches `project` until the Engine is lost, and says why it was. `tell` is called with all that is
-/// seen; it returns whether anybody still listens.
+/// Watches `project` until the Engine is lost, and says why it was. What is seen first goes to `readings`
+/// before the link is called live, so that nobody takes old data for true; the same containers are not
+/// told again.
 pub async fn watch(
     connected: &Connected,
     project: &str,
-    mut tell: impl AsyncFnMut(Seen) -> bool,
+    readings: &mpsc::Sender<Reading>,
 ) -> Fault {
-    let found = connected.engine().await;
-    let (engine, version) = match found {
+    let (engine, version) = match connected.engine().await {
         Ok(found) => found,
         Err(fault) => return fault,
     };
-    match watch_engine(&engine, &version, project, &mut tell).await {
+    match watch_engine(&engine, &version, project, readings).await {
         Ok(()) => Fault::new(
             FaultKind::Unreachable,
             connected.label(),
@@ -69,7 +64,7 @@ async fn watch_engine(
     engine: &Engine,
     version: &EngineVersion,
     project: &str,
-    tell: &mut impl AsyncFnMut(Seen) -> bool,
+    readings: &mpsc::Sender<Reading>,
 ) -> Result<(), Error> {
     let mut events = Events::subscribe(engine, project, None).await?;
     let api = engine.api();
@@ -104,7 +99,7 @@ async fn watch_engine(
                 if last.as_deref() != Some(&containers) {
                     let containers = Arc::new(containers);
                     last = Some(Arc::clone(&containers));
-                    if !tell(Seen::Containers(containers)).await {
+                    if readings.send(Reading::Containers(containers)).await.is_err() {
                         return Ok(());
                     }
                 }
@@ -113,7 +108,11 @@ async fn watch_engine(
                 api.ping().await?;
             }
         }
-        if !tell(Seen::Alive).await {
+        if readings
+            .send(Reading::EngineLink(Link::Live))
+            .await
+            .is_err()
+        {
             return Ok(());
         }
     }
@@ -263,10 +262,11 @@ async fn list(
     });
     let containers: Vec<_> = found.into_iter().map(|(_, container)| container).collect();
 
-    let mut unknown: Vec<&ImageId> = containers
+    let mut unknown: Vec<ImageId> = containers
         .iter()
         .map(|container| &container.image_id)
         .filter(|id| !images.contains_key(*id))
+        .cloned()
         .collect();
     unknown.sort();
     unknown.dedup();
