@@ -35,6 +35,18 @@ pub fn candidates(survey: &Survey, running: &Release) -> Vec<history::Proven> {
         .collect()
 }
 
+/// The schema's heads that were recorded with the release that a rollback returns to.
+pub fn recorded_heads(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    to: &RollbackTo,
+    survey: &Survey,
+) -> Option<Vec<String>> {
+    let running = running::release(environment, services, survey);
+    let target = target(environment, services, to, survey, &running).ok()?;
+    target.release.schema_heads
+}
+
 fn is_in_place(release: &Release, survey: &Survey, running: &Release) -> bool {
     running::runs_all(release, running)
         && release
