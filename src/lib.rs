@@ -21,3 +21,5 @@ pub mod registry;
 pub mod retry;
 pub mod secrets;
 pub mod target;
+#[cfg(test)]
+mod time_by_hand;
