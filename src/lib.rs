@@ -10,6 +10,7 @@ pub mod release;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod diagnostics;
 pub mod fleet;
 pub mod operation;

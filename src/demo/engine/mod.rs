@@ -1,9 +1,9 @@
 //! The Engine's HTTP API on a Unix socket: the part that is read. What changes things is the `docker`
 //! command's.
 
-mod filters;
+pub mod filters;
 pub mod json;
-mod logs;
+pub mod logs;
 mod stream;
 
 use std::sync::Arc;

@@ -28,6 +28,8 @@ pub struct Location {
     pub name: Option<String>,
     /// The process's environment, which wins over all files.
     pub environment: Variables,
+    /// What stands on standard input, for a file that is named `-`.
+    pub input: Option<String>,
 }
 
 /// A project.
@@ -99,14 +101,14 @@ impl Project {
         let environment_files = environment_files(location, &directory)?;
         let mut variables = Variables::new();
         for file in &environment_files {
-            let text = read(file)?;
+            let text = read(file, location)?;
             read_env(&text, &mut variables)
                 .map_err(|error| format!("failed to read {}: {error}", file.display()))?;
         }
         variables.extend(location.environment.clone());
         let mut whole = Value::Null;
         for file in &files {
-            let mut value = yaml::parse(&read(file)?)
+            let mut value = yaml::parse(&read(file, location)?)
                 .map_err(|error| format!("parsing {}: yaml: {error}", file.display()))?;
             interpolate(&mut value, &variables)?;
             merge(&mut whole, value);
@@ -201,13 +203,23 @@ impl Project {
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
+fn read(path: &Path, location: &Location) -> Result<String, String> {
+    if is_input(path)
+        && let Some(input) = &location.input
+    {
+        return Ok(input.clone());
+    }
     std::fs::read_to_string(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             format!("open {}: no such file or directory", path.display())
         }
         _ => format!("open {}: {error}", path.display()),
     })
+}
+
+/// Whether a path means standard input.
+fn is_input(path: &Path) -> bool {
+    path == Path::new("/dev/stdin") || path.file_name().is_some_and(|name| name == "-")
 }
 
 fn files(location: &Location) -> Result<Vec<PathBuf>, String> {
@@ -243,7 +255,7 @@ fn environment_files(location: &Location, directory: &Path) -> Result<Vec<PathBu
         .iter()
         .map(|file| {
             let path = location.directory.join(file);
-            if path.exists() {
+            if path.exists() || is_input(&path) {
                 Ok(path)
             } else {
                 Err(format!("couldn't find env file: {}", path.display()))
