@@ -19,6 +19,7 @@ mod switch;
 use std::collections::BTreeMap;
 
 pub use gates::GateFacts;
+pub use holder::LOCK as LOCK_GATE;
 pub use rollback::{candidates, local_images};
 
 use crate::{

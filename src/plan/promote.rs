@@ -111,7 +111,7 @@ pub(super) fn plan(
     }));
     let mut back = Vec::new();
     if !switch.former.is_empty() {
-        back.push(steps::last_words(&switch.expected));
+        back.push(steps::last_words(&switch.expected, depends_on_schema));
         let former: Vec<ServiceName> = switch
             .services
             .iter()

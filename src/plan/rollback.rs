@@ -341,7 +341,7 @@ pub(super) fn plan(
     );
     let mut back = Vec::new();
     if !switch.former.is_empty() {
-        back.push(steps::last_words(&switch.expected));
+        back.push(steps::last_words(&switch.expected, depends_on_schema));
         back.extend(steps::converge(steps::Convergence {
             environment: making.environment,
             pins: survey.former_pins.clone(),

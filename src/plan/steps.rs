@@ -63,13 +63,15 @@ pub(super) fn snapshot(
     step("snapshot", intent, LOOKS)
 }
 
-/// Takes down the last words of the containers that failed, before they are replaced.
-pub(super) fn last_words(services: &BTreeMap<ServiceName, ImageName>) -> Step {
+/// Takes down the last words of the containers that failed, before they are replaced; and waits for a
+/// migration that outlived its step, so that nothing is switched under it.
+pub(super) fn last_words(services: &BTreeMap<ServiceName, ImageName>, migrates: bool) -> Step {
     let intent = Intent::Snapshot {
         files: Vec::new(),
         keep: services.clone(),
     };
-    step("last-words", intent, LOOKS)
+    let limit = if migrates { MIGRATION } else { SHORT };
+    step("last-words", intent, Manners { limit, ..LOOKS })
 }
 
 /// Pulls one image by digest.

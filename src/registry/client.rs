@@ -413,9 +413,14 @@ impl Client {
         };
         if let Some(refused) = refused {
             login.forget(refused).await;
-            return Err(self
-                .unauthorized("refuses the user name or the password")
-                .into());
+            let basic = login.basic().await?;
+            // The secret may have been changed since it was resolved; the same one is refused for good.
+            return match basic == *refused {
+                true => Err(self
+                    .unauthorized("refuses the user name or the password")
+                    .into()),
+                false => Ok(basic),
+            };
         }
         Ok(login.basic().await?)
     }

@@ -125,7 +125,7 @@ fn tell_link(members: &[Arc<Member>], link: &Link) {
 
 async fn keep(server: Arc<Server>, mut members: watch::Receiver<Vec<Arc<Member>>>) {
     let clock = server.settings().clock.clone();
-    let mut retries = server.settings().retries.subscribe();
+    let mut retries = server.retries();
     let mut state = server.state();
     let mut failures = 0;
     let mut lost_since: Option<Moment> = None;

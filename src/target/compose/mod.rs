@@ -6,19 +6,29 @@
 
 pub mod connection;
 pub mod engine;
+#[cfg(test)]
+mod fake_engine;
 mod files;
+mod follow;
 mod follower;
+mod history;
 mod logs;
+mod operate;
 pub mod pin;
 mod readings;
+pub mod render;
 pub mod script;
 pub mod shell;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
+
+use futures::future::BoxFuture;
 
 use self::{
     connection::server::{Server, Settings},
@@ -28,6 +38,13 @@ use self::{
 use crate::{
     clock::Clock,
     config::{Compose, Config, Environment, Host, Pin, Service},
+    release::{
+        Confirmed, Fault, FaultKind, ServiceName,
+        operation::{OperationId, Progress, Recovery},
+        plan::Plan,
+        record::Record,
+    },
+    target::{BoxStream, Chunk, LogQuery, Operate, Reading},
 };
 
 /// All hosts of one program, and what makes targets on them. Dropped with its targets, it ends every
@@ -77,8 +94,7 @@ impl Targets {
         let services = environment
             .services
             .iter()
-            .filter_map(|name| config.services.get(name))
-            .cloned()
+            .filter_map(|name| Some((name.clone(), config.services.get(name)?.clone())))
             .collect();
         ComposeTarget {
             host: host.clone(),
@@ -90,7 +106,10 @@ impl Targets {
 
     /// Tries again now wherever something failed, also where only an operator could help.
     pub fn retry_now(&self) {
-        self.settings.retries.send_modify(|count| *count += 1);
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        for host in hosts.values() {
+            host.server.retry_now();
+        }
     }
 }
 
@@ -99,7 +118,8 @@ pub struct ComposeTarget {
     host: SharedHost,
     environment: Environment,
     compose: Compose,
-    services: Vec<Service>,
+    /// Those that are released here.
+    services: BTreeMap<ServiceName, Service>,
 }
 
 impl ComposeTarget {
@@ -111,7 +131,8 @@ impl ComposeTarget {
     }
 
     fn follow_files(&self) -> Membership {
-        let pins = self.services.iter().map(|service| match &service.pin {
+        let services: Vec<Service> = self.services.values().cloned().collect();
+        let pins = services.iter().map(|service| match &service.pin {
             Pin::Variable { file, variable, .. } => WatchedPin {
                 file: file.clone(),
                 variable: Some(variable.clone()),
@@ -126,22 +147,67 @@ impl ComposeTarget {
             pins: pins.collect(),
             files: Vec::new(),
         };
-        self.host.follower.join(watched, self.services.clone())
+        self.host.follower.join(watched, services)
+    }
+}
+
+impl ComposeTarget {
+    /// The environment's readings, until the stream is dropped.
+    pub fn readings(&self) -> BoxStream<Reading> {
+        readings::readings(self)
     }
 
-    pub fn logs(
-        &self,
-        q: crate::target::LogQuery,
-    ) -> crate::target::BoxStream<crate::target::Chunk> {
+    /// A service's logs, until the stream is dropped.
+    pub fn logs(&self, query: LogQuery) -> BoxStream<Chunk> {
         logs::logs(
             Arc::clone(&self.host.server),
             self.compose.project.clone(),
-            q,
+            query,
         )
     }
 
-    /// The environment's readings, until the stream is dropped.
-    pub fn readings(&self) -> crate::target::BoxStream<crate::target::Reading> {
-        readings::readings(self)
+    /// An operation from its first line to its end.
+    pub fn follow(&self, operation: OperationId) -> BoxStream<Progress> {
+        follow::follow(Arc::clone(&self.host.server), self.place(), operation)
+    }
+
+    /// The last `n` records, oldest first.
+    ///
+    /// # Errors
+    /// The link's faults.
+    pub async fn history(&self, n: usize) -> Result<Vec<Record>, Fault> {
+        history::history(&self.host.server, &self.place(), n).await
+    }
+}
+
+impl Operate for ComposeTarget {
+    fn start(&self, plan: Confirmed<Plan>) -> BoxFuture<'_, Result<OperationId, Fault>> {
+        Box::pin(async move {
+            let folder = render::folder(plan.get(), &self.environment, &self.services)?;
+            operate::start(&self.host.server, &self.place(), &folder).await
+        })
+    }
+
+    fn recover(
+        &self,
+        recovery: Confirmed<(OperationId, Recovery)>,
+    ) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            let (operation, recovery) = *recovery.get();
+            let wish = match recovery {
+                Recovery::Cancel => {
+                    return operate::cancel(&self.host.server, &self.place(), operation).await;
+                }
+                Recovery::Resume => "resumed",
+                Recovery::Back => "taken back",
+                Recovery::Abandon => "abandoned",
+            };
+            Err(Fault::new(
+                FaultKind::Unsupported,
+                self.environment.name.as_str(),
+                format!("operation {operation} cannot be {wish} by this version"),
+            )
+            .remedy("roll back: that passes an interrupted operation and writes its end"))
+        })
     }
 }

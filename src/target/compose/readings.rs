@@ -67,7 +67,7 @@ impl<const N: usize> futures::Stream for Held<N> {
 
 async fn feed_engine(server: Arc<Server>, project: String, sender: mpsc::Sender<Reading>) {
     let clock = server.settings().clock.clone();
-    let mut retries = server.settings().retries.subscribe();
+    let mut retries = server.retries();
     let mut state = server.state();
     let mut failures = 0;
     let mut lost_since: Option<Moment> = None;

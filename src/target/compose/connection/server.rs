@@ -31,8 +31,6 @@ pub struct Settings {
     pub program: PathBuf,
     /// The time.
     pub clock: Clock,
-    /// Counts how often the operator asked for a new attempt.
-    pub retries: watch::Sender<u64>,
     directory: OnceLock<Arc<SocketDirectory>>,
 }
 
@@ -43,7 +41,6 @@ impl Settings {
             asking,
             program,
             clock,
-            retries: watch::Sender::new(0),
             directory: OnceLock::new(),
         }
     }
@@ -86,6 +83,8 @@ struct Shared {
     host: Host,
     settings: Arc<Settings>,
     state: watch::Sender<State>,
+    /// Counts how often the operator asked for a new attempt.
+    retries: watch::Sender<u64>,
     /// A deed wants the next attempt now.
     nudge: Notify,
     /// Who would show a question, the first who still listens.
@@ -101,6 +100,7 @@ impl Server {
                 host,
                 settings,
                 state: watch::Sender::new(State::Trying(Link::Connecting { since })),
+                retries: watch::Sender::new(0),
                 nudge: Notify::new(),
                 askers: Mutex::default(),
             }),
@@ -123,6 +123,16 @@ impl Server {
         self.task
             .get_or_init(|| AbortOnDropHandle::new(tokio::spawn(keep(Arc::clone(&self.shared)))));
         self.shared.state.subscribe()
+    }
+
+    /// Tries again now whatever failed, also where only an operator could help.
+    pub fn retry_now(&self) {
+        self.shared.retries.send_modify(|count| *count += 1);
+    }
+
+    /// Changes when the operator asks for a new attempt.
+    pub fn retries(&self) -> watch::Receiver<u64> {
+        self.shared.retries.subscribe()
     }
 
     /// Who asks the operator: each question goes to the first of these that still listens.
@@ -205,7 +215,7 @@ impl Shared {
 
 async fn keep(shared: Arc<Shared>) {
     let clock = &shared.settings.clock;
-    let mut retries = shared.settings.retries.subscribe();
+    let mut retries = shared.retries.subscribe();
     let mut failures = 0;
     let mut lost_since = None;
     loop {

@@ -67,7 +67,7 @@ struct Follower {
 
 impl Follower {
     async fn run(mut self) {
-        let mut retries = self.server.settings().retries.subscribe();
+        let mut retries = self.server.retries();
         let clock = self.server.settings().clock.clone();
         let mut state = self.server.state();
         let mut failures = 0;
@@ -112,7 +112,6 @@ impl Follower {
                 .then(|| backoff::delay(failures, fastrand::f64()));
             tokio::select! {
                 _ = pause(wait, &mut retries) => {}
-                () = self.sender.closed() => return,
                 Ok(()) = state.changed() => state.mark_changed(),
             }
         }
