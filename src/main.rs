@@ -14,6 +14,7 @@ use flightdeck::{
     cli::{Arguments, Command, Exit, Failure, Next, Output, Session},
     clock::Clock,
     config::locate,
+    demo,
     diagnostics::{self, Panics},
     fleet::world::World,
     registry::Catalogue,
@@ -25,6 +26,10 @@ use flightdeck::{
 const PANICKED: u8 = 101;
 
 fn main() -> ExitCode {
+    // The embedded world's operations run on this machine and call us by that name.
+    if demo::docker::is_called() {
+        return demo::docker::main();
+    }
     let arguments = Arguments::parse();
     let (log, no_log) = diagnostics::start_log(diagnostics::log_directory(), arguments.log_level);
     let panics = Panics::default();

@@ -1,11 +1,7 @@
 //! The line of guidance: four deeds, in an order that tells a story. Pure: what is next follows from
 //! what the ledgers say was done, never from the time.
 
-use crate::release::{
-    operation::Outcome,
-    plan::PlanKind,
-    record::Record,
-};
+use crate::release::{operation::Outcome, plan::PlanKind, record::Record};
 
 /// What the guide looks at.
 #[derive(Debug, Clone, Default)]
@@ -135,11 +131,14 @@ mod tests {
         seen.under_way = Some("production".to_owned());
         assert!(line(&seen).starts_with("1/4 Watch production"));
         seen.under_way = None;
-        seen.records.push(record(PlanKind::Promote, Outcome::Succeeded));
+        seen.records
+            .push(record(PlanKind::Promote, Outcome::Succeeded));
         assert!(line(&seen).contains("v20260124.10 fails its check"));
-        seen.records.push(record(PlanKind::Promote, Outcome::WentBack));
+        seen.records
+            .push(record(PlanKind::Promote, Outcome::WentBack));
         assert!(line(&seen).contains("! c prod Enter"));
-        seen.records.push(record(PlanKind::Rollback, Outcome::Succeeded));
+        seen.records
+            .push(record(PlanKind::Rollback, Outcome::Succeeded));
         assert_eq!(next(&seen), Some(Deed::Find));
         seen.history = true;
         assert_eq!(next(&seen), None);

@@ -40,7 +40,12 @@ struct Past {
     reason: &'static str,
 }
 
-const fn promote(ago: u64, version: usize, failed: Option<&'static str>, reason: &'static str) -> Past {
+const fn promote(
+    ago: u64,
+    version: usize,
+    failed: Option<&'static str>,
+    reason: &'static str,
+) -> Past {
     Past {
         ago,
         kind: PlanKind::Promote,
@@ -73,7 +78,12 @@ const PRODUCTION: [Past; 8] = [
         failed: None,
         reason: "checkout slow",
     },
-    promote(2 * DAY + 4 * HOUR, recent::PRODUCTION, None, "cache was cold, not the release"),
+    promote(
+        2 * DAY + 4 * HOUR,
+        recent::PRODUCTION,
+        None,
+        "cache was cold, not the release",
+    ),
 ];
 
 const STAGING: [Past; 6] = [
@@ -174,7 +184,9 @@ pub fn write(world: &mut World, places: &Places) -> io::Result<()> {
             }
         }
         let project = places.pin(environment, &running.backend, &running.frontend)?;
-        world.schemas.insert(environment.to_owned(), Some(running.schema));
+        world
+            .schemas
+            .insert(environment.to_owned(), Some(running.schema));
         run(world, &project, &running, changed);
     }
     Ok(())
@@ -215,7 +227,10 @@ fn record(
     let mut results = BTreeMap::new();
     if past.failed.is_none() {
         results.insert("healthy".to_owned(), "yes".to_owned());
-        results.insert("schema_heads".to_owned(), REVISIONS[after.schema].0.to_owned());
+        results.insert(
+            "schema_heads".to_owned(),
+            REVISIONS[after.schema].0.to_owned(),
+        );
     }
     let people = ["mira", "jonas", "aylin"];
     Ok(Record {
@@ -223,7 +238,10 @@ fn record(
         operation: id,
         kind: past.kind,
         operator: world.seed.pick("operator", past.ago, &people).to_owned(),
-        origin: world.seed.pick("origin", past.ago, &["desk-3", "laptop-mira", "jump-1"]).to_owned(),
+        origin: world
+            .seed
+            .pick("origin", past.ago, &["desk-3", "laptop-mira", "jump-1"])
+            .to_owned(),
         environment,
         reason: past.reason.to_owned(),
         before: before.release(true),
@@ -273,7 +291,12 @@ fn times(seed: Seed, id: OperationId, past: &Past, migrates: bool) -> BTreeMap<S
 }
 
 /// The containers that run now: the database for long, the rest since the last operation.
-fn run(world: &mut World, project: &super::docker::project::Project, running: &Running, since: Timestamp) {
+fn run(
+    world: &mut World,
+    project: &super::docker::project::Project,
+    running: &Running,
+    since: Timestamp,
+) {
     let others = world.catalogue.others.clone();
     for (name, service) in &project.services {
         let version = match name.as_str() {
@@ -290,7 +313,12 @@ fn run(world: &mut World, project: &super::docker::project::Project, running: &R
         if let Ok(reference) = service.image.parse() {
             world.engine.pulled(version, &reference, started);
         }
-        let recipe = recipe(project, service, version, format!("{}-{name}-1", project.name));
+        let recipe = recipe(
+            project,
+            service,
+            version,
+            format!("{}-{name}-1", project.name),
+        );
         let id = world.engine.create(recipe, started);
         world.engine.start(&id, started);
     }
@@ -316,7 +344,9 @@ mod tests {
     fn records(root: &Path, environment: &str) -> Vec<Record> {
         let path = root.join(environment).join(".flightdeck").join(environment);
         let text = std::fs::read_to_string(path.join("ledger.jsonl")).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     #[test]
@@ -340,7 +370,10 @@ mod tests {
                     .engine
                     .container(&format!("{environment}-{service}-1"))
                     .unwrap();
-                assert_eq!(Some(&running.recipe.version.image_id), release.image_id.as_ref());
+                assert_eq!(
+                    Some(&running.recipe.version.image_id),
+                    release.image_id.as_ref()
+                );
                 assert_eq!(running.health.map(|h| h.word()), Some("healthy"));
             }
         }

@@ -127,7 +127,8 @@ pub async fn start(options: Options, clock: Clock) -> Result<Demo, Fault> {
     let shared = Arc::new(Shared::new(world, clock));
     let doors = Doors::default();
     let engine = UnixListener::bind(places.engine()).map_err(|e| fault("no Engine socket", e))?;
-    let control = UnixListener::bind(places.control()).map_err(|e| fault("no control socket", e))?;
+    let control =
+        UnixListener::bind(places.control()).map_err(|e| fault("no control socket", e))?;
     let (told, guidance) = channel::channel(String::new());
     let (history_seen, history_watched) = channel::channel(false);
     let guide = watch::Guide::new(&places, history_watched, told, &shared);
@@ -136,8 +137,16 @@ pub async fn start(options: Options, clock: Clock) -> Result<Demo, Fault> {
     shared.spawn(async move {
         let _ = axum::serve(engine, api).await;
     });
-    shared.spawn(serve(registry, registry::router(&shared, &registry_address), &doors.registry));
-    shared.spawn(serve(github, github::router(&shared, &github_address), &doors.github));
+    shared.spawn(serve(
+        registry,
+        registry::router(&shared, &registry_address),
+        &doors.registry,
+    ));
+    shared.spawn(serve(
+        github,
+        github::router(&shared, &github_address),
+        &doors.github,
+    ));
     shared.spawn(docker::serve(control, Arc::clone(&shared), socket));
     let living = Arc::clone(&shared);
     shared.spawn(async move { living.live().await });

@@ -21,7 +21,7 @@ use super::{
     },
 };
 use crate::{
-    config::{Config, parse::parse},
+    config::{Config, parse},
     release::{Fault, FaultKind},
 };
 
@@ -32,7 +32,6 @@ pub const ENVIRONMENTS: [&str; 2] = ["production", "staging"];
 #[derive(Debug, Clone)]
 pub struct Places {
     root: PathBuf,
-    registry: String,
 }
 
 impl Places {
@@ -43,7 +42,6 @@ impl Places {
     pub fn make(root: &Path, registry: &str, program: &Path) -> io::Result<Self> {
         let places = Self {
             root: root.canonicalize()?,
-            registry: registry.to_owned(),
         };
         fs::create_dir(places.root.join("bin"))?;
         symlink(program, places.docker())?;
@@ -77,14 +75,21 @@ impl Places {
 
     /// Where flightdeck keeps its own of an environment.
     pub fn ledger_directory(&self, environment: &str) -> PathBuf {
-        self.project(environment).join(".flightdeck").join(environment)
+        self.project(environment)
+            .join(".flightdeck")
+            .join(environment)
     }
 
     /// Pins versions in an environment's `.env`, and reads the project as Compose does.
     ///
     /// # Errors
     /// Those of the file system; files of the world's own that cannot be read.
-    pub fn pin(&self, environment: &str, backend: &Arc<Version>, frontend: &Arc<Version>) -> io::Result<Project> {
+    pub fn pin(
+        &self,
+        environment: &str,
+        backend: &Arc<Version>,
+        frontend: &Arc<Version>,
+    ) -> io::Result<Project> {
         let directory = self.project(environment);
         let text = format!(
             "# What {environment} runs. flightdeck writes the two tags.\n\
@@ -108,8 +113,12 @@ impl Places {
         let text = self.configuration(registry, github, pace);
         let path = self.root.join("config.toml");
         parse(&text, &path).map_err(|error| {
-            Fault::new(FaultKind::Invalid, "demo", "its own configuration is refused: report this")
-                .because(error)
+            Fault::new(
+                FaultKind::Invalid,
+                "demo",
+                "its own configuration is refused: report this",
+            )
+            .because(error)
         })
     }
 
@@ -150,11 +159,6 @@ impl Places {
             ));
         }
         text
-    }
-
-    /// The registry's host and port.
-    pub fn registry(&self) -> &str {
-        &self.registry
     }
 }
 
@@ -213,7 +217,11 @@ mod tests {
         let config = places
             .config("127.0.0.1:5000", "127.0.0.1:5001", Pace::REAL)
             .unwrap();
-        let names: Vec<&str> = config.environments.iter().map(|e| e.name.as_str()).collect();
+        let names: Vec<&str> = config
+            .environments
+            .iter()
+            .map(|e| e.name.as_str())
+            .collect();
         assert_eq!(names, ENVIRONMENTS);
         let production = &config.environments[0];
         assert_eq!(

@@ -52,9 +52,8 @@ impl Guide {
                 }
             })
             .collect();
-        let tag = |position| {
-            shared.with(|world, _| world.catalogue.recent(position).tag.to_string())
-        };
+        let tag =
+            |position| shared.with(|world, _| world.catalogue.recent(position).tag.to_string());
         let guide = Self {
             ledgers,
             history,

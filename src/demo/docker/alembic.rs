@@ -16,7 +16,10 @@ const BEGIN: Duration = Duration::from_millis(400);
 /// What `alembic WORDS…` does in an image that knows the revisions up to `known`, on a database at `at`.
 pub fn alembic(words: &[String], known: usize, at: Option<usize>) -> Program {
     let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
-    while matches!(words.first(), Some(&"-c" | &"--config" | &"-n" | &"--name" | &"-x")) {
+    while matches!(
+        words.first(),
+        Some(&"-c" | &"--config" | &"-n" | &"--name" | &"-x")
+    ) {
         words.drain(..words.len().min(2));
     }
     match words.as_slice() {
@@ -46,12 +49,17 @@ pub fn alembic(words: &[String], known: usize, at: Option<usize>) -> Program {
         [command, ..] => Program {
             acts: vec![Act::Say(
                 Stream::Err,
-                format!("alembic: error: argument {{upgrade,downgrade,current,heads,history}}: invalid choice: '{command}'"),
+                format!(
+                    "alembic: error: argument {{upgrade,downgrade,current,heads,history}}: invalid choice: '{command}'"
+                ),
             )],
             code: 2,
         },
         [] => Program {
-            acts: vec![Act::Say(Stream::Err, "alembic: error: too few arguments".to_owned())],
+            acts: vec![Act::Say(
+                Stream::Err,
+                "alembic: error: too few arguments".to_owned(),
+            )],
             code: 2,
         },
     }
@@ -62,7 +70,10 @@ fn target<'a>(word: &'a str, known: usize) -> Result<Option<usize>, &'a str> {
     match word {
         "head" | "heads" => Ok(Some(known)),
         "base" => Ok(None),
-        word => position(word).filter(|at| *at <= known).map(Some).ok_or(word),
+        word => position(word)
+            .filter(|at| *at <= known)
+            .map(Some)
+            .ok_or(word),
     }
 }
 
@@ -86,7 +97,10 @@ fn connected(acts: Vec<Act>, code: i64) -> Program {
 fn failed(text: &str) -> Program {
     connected(
         vec![
-            Act::Say(Stream::Err, format!("ERROR [alembic.util.messaging] {text}")),
+            Act::Say(
+                Stream::Err,
+                format!("ERROR [alembic.util.messaging] {text}"),
+            ),
             Act::Say(Stream::Out, format!("FAILED: {text}")),
         ],
         255,
@@ -94,7 +108,10 @@ fn failed(text: &str) -> Program {
 }
 
 fn cannot_locate(at: usize) -> Program {
-    failed(&format!("Can't locate revision identified by '{}'", REVISIONS[at].0))
+    failed(&format!(
+        "Can't locate revision identified by '{}'",
+        REVISIONS[at].0
+    ))
 }
 
 fn up(from: Option<usize>, to: usize) -> Vec<Act> {
@@ -103,7 +120,9 @@ fn up(from: Option<usize>, to: usize) -> Vec<Act> {
     for at in first..=to {
         let below = at.checked_sub(1).map_or("", |below| REVISIONS[below].0);
         let (revision, message) = REVISIONS[at];
-        acts.push(info(format!("Running upgrade {below} -> {revision}, {message}")));
+        acts.push(info(format!(
+            "Running upgrade {below} -> {revision}, {message}"
+        )));
         acts.push(Act::Pause(ONE_REVISION));
         acts.push(Act::Schema(Some(at)));
     }
@@ -120,7 +139,9 @@ fn down(from: Option<usize>, to: Option<usize>) -> Vec<Act> {
         let below = at.checked_sub(1);
         let name = below.map_or("", |below| REVISIONS[below].0);
         let (revision, message) = REVISIONS[at];
-        acts.push(info(format!("Running downgrade {revision} -> {name}, {message}")));
+        acts.push(info(format!(
+            "Running downgrade {revision} -> {name}, {message}"
+        )));
         acts.push(Act::Pause(ONE_REVISION));
         acts.push(Act::Schema(below));
     }
@@ -135,7 +156,9 @@ fn history(options: &[&str], known: usize, at: Option<usize>) -> Program {
         .find(is_range)
         .map(|w| w[1])
         .or_else(|| options.iter().find_map(|o| o.strip_prefix("--rev-range=")));
-    let (from, to) = range.and_then(|range| range.split_once(':')).unwrap_or(("", ""));
+    let (from, to) = range
+        .and_then(|range| range.split_once(':'))
+        .unwrap_or(("", ""));
     let place = |word: &str, otherwise: Option<usize>| match word {
         "" => Ok(otherwise),
         "current" => Ok(at),
@@ -151,7 +174,9 @@ fn history(options: &[&str], known: usize, at: Option<usize>) -> Program {
         return Program::prints([]);
     };
     let lines = (from.unwrap_or(0)..=to).rev().map(|n| {
-        let below = n.checked_sub(1).map_or("<base>", |below| REVISIONS[below].0);
+        let below = n
+            .checked_sub(1)
+            .map_or("<base>", |below| REVISIONS[below].0);
         let (revision, message) = REVISIONS[n];
         let mark = match (n == known, options.contains(&"-i") && at == Some(n)) {
             (true, true) => " (head) (current)",
@@ -168,7 +193,11 @@ fn history(options: &[&str], known: usize, at: Option<usize>) -> Program {
 mod tests {
     use super::*;
 
-    fn said(line: &str, known: usize, at: Option<usize>) -> (Vec<String>, Option<Option<usize>>, i64) {
+    fn said(
+        line: &str,
+        known: usize,
+        at: Option<usize>,
+    ) -> (Vec<String>, Option<Option<usize>>, i64) {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
         let program = alembic(&words, known, at);
         let mut lines = Vec::new();
@@ -189,7 +218,9 @@ mod tests {
     fn a_schema_goes_up_and_down_one_revision_at_a_time() {
         let (lines, schema, code) = said("-c db/alembic.ini upgrade heads", 3, Some(1));
         assert_eq!(lines.len(), 2);
-        assert!(lines[1].ends_with("Running upgrade b4e8d2917c60 -> c9e2b4a86f13, orders have a price"));
+        assert!(
+            lines[1].ends_with("Running upgrade b4e8d2917c60 -> c9e2b4a86f13, orders have a price")
+        );
         assert_eq!((schema, code), (Some(Some(3)), 0));
         let (_, schema, _) = said("downgrade a1f3", 3, Some(3));
         assert_eq!(schema, Some(Some(1)));

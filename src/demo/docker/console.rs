@@ -61,17 +61,14 @@ impl Console {
 
     /// Prints a line on standard output.
     pub async fn out(&self, line: impl AsRef<str>) {
-        self.send(Kind::Out, format!("{}\n", line.as_ref()).as_bytes()).await;
+        self.send(Kind::Out, format!("{}\n", line.as_ref()).as_bytes())
+            .await;
     }
 
     /// Prints a line on standard error.
     pub async fn err(&self, line: impl AsRef<str>) {
-        self.send(Kind::Err, format!("{}\n", line.as_ref()).as_bytes()).await;
-    }
-
-    /// Prints text on standard output as it is.
-    pub async fn raw(&self, text: impl AsRef<str>) {
-        self.send(Kind::Out, text.as_ref().as_bytes()).await;
+        self.send(Kind::Err, format!("{}\n", line.as_ref()).as_bytes())
+            .await;
     }
 
     /// Ends.

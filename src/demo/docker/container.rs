@@ -29,10 +29,23 @@ fn no_such(name: &str) -> Complaint {
 }
 
 /// `docker inspect` (containers, then images) and `docker container inspect`.
-pub async fn inspect(shared: &Shared, console: &Console, words: &[String], containers_only: bool) -> Ended {
-    let known = [value(&["--format", "-f"]), value(&["--type"]), flag(&["-s", "--size"])];
+pub async fn inspect(
+    shared: &Shared,
+    console: &Console,
+    words: &[String],
+    containers_only: bool,
+) -> Ended {
+    let known = [
+        value(&["--format", "-f"]),
+        value(&["--type"]),
+        flag(&["-s", "--size"]),
+    ];
     let options = Options::parse(words, &known, false)?;
-    let kind = if containers_only { Some("container") } else { options.get("--type") };
+    let kind = if containers_only {
+        Some("container")
+    } else {
+        options.get("--type")
+    };
     let find = |name: &str| {
         shared.with(|world, _| {
             let container = || world.engine.container(name).map(engine_json::container);
@@ -49,7 +62,12 @@ pub async fn inspect(shared: &Shared, console: &Console, words: &[String], conta
 
 /// What `docker ps` knows of a container.
 fn row(c: &Container, now: jiff::Timestamp, whole_ids: bool) -> Value {
-    let labels: Vec<String> = c.recipe.labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let labels: Vec<String> = c
+        .recipe
+        .labels
+        .iter()
+        .map(|(k, v)| format!("{k}={v}"))
+        .collect();
     json!({
         "ID": if whole_ids { &c.id } else { &c.id[..12] },
         "Names": c.recipe.name,
@@ -93,7 +111,9 @@ pub async fn list(shared: &Shared, console: &Console, words: &[String]) -> Ended
         let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
         let line = match options.get("--format") {
             Some("json") => row.to_string(),
-            Some(template) => template::render(template, row).map_err(|e| Complaint::with_code(e, 64))?,
+            Some(template) => {
+                template::render(template, row).map_err(|e| Complaint::with_code(e, 64))?
+            }
             None if options.has("-q") => text("ID"),
             None => ["ID", "Image", "Status", "Names"].map(text).join("   "),
         };
@@ -114,14 +134,25 @@ pub async fn exec(shared: &Arc<Shared>, console: &Console, words: &[String]) -> 
         value(&["-w", "--workdir"]),
     ];
     let options = Options::parse(words, &known, true)?;
-    let Some((name, command)) = options.arguments.split_first().filter(|(_, rest)| !rest.is_empty()) else {
-        return Err(Complaint::new("\"docker exec\" requires at least 2 arguments."));
+    let Some((name, command)) = options
+        .arguments
+        .split_first()
+        .filter(|(_, rest)| !rest.is_empty())
+    else {
+        return Err(Complaint::new(
+            "\"docker exec\" requires at least 2 arguments.",
+        ));
     };
     run_in(shared, console, name, command).await
 }
 
 /// Runs a command in a running container and prints what it prints.
-pub async fn run_in(shared: &Arc<Shared>, console: &Console, name: &str, command: &[String]) -> Ended {
+pub async fn run_in(
+    shared: &Arc<Shared>,
+    console: &Console,
+    name: &str,
+    command: &[String],
+) -> Ended {
     let (id, program) = shared.with(|world, _| {
         let container = world.engine.container(name).ok_or_else(|| no_such(name))?;
         if container.state != State::Running {
@@ -152,7 +183,9 @@ pub async fn logs(shared: &Arc<Shared>, console: &Console, words: &[String]) -> 
     ];
     let options = Options::parse(words, &known, false)?;
     let [name] = options.arguments.as_slice() else {
-        return Err(Complaint::new("\"docker logs\" requires exactly 1 argument."));
+        return Err(Complaint::new(
+            "\"docker logs\" requires exactly 1 argument.",
+        ));
     };
     let time = |name: &str| options.get(name).and_then(|text| text.parse().ok());
     let wanted = Wanted {
@@ -168,7 +201,12 @@ pub async fn logs(shared: &Arc<Shared>, console: &Console, words: &[String]) -> 
 }
 
 /// Prints a container's log as it is wanted, until its end.
-pub async fn print_log(shared: &Arc<Shared>, console: &Console, name: &str, wanted: Wanted) -> Ended {
+pub async fn print_log(
+    shared: &Arc<Shared>,
+    console: &Console,
+    name: &str,
+    wanted: Wanted,
+) -> Ended {
     let mut reader = Reader::open(shared, name, wanted).ok_or_else(|| no_such(name))?;
     while let Some(lines) = reader.next().await {
         for (stream, text) in lines {
@@ -253,7 +291,9 @@ pub async fn remove(shared: &Shared, console: &Console, words: &[String]) -> End
 pub fn rename(shared: &Shared, words: &[String]) -> Ended {
     let options = Options::parse(words, &[], false)?;
     let [old, new] = options.arguments.as_slice() else {
-        return Err(Complaint::new("\"docker rename\" requires exactly 2 arguments."));
+        return Err(Complaint::new(
+            "\"docker rename\" requires exactly 2 arguments.",
+        ));
     };
     shared.change(|world, now| {
         let id = world.engine.container(old).map(|c| c.id.clone());

@@ -23,7 +23,9 @@ pub async fn pull(shared: &Arc<Shared>, console: &Console, words: &[String]) -> 
     let known = [flag(&["-q", "--quiet"]), value(&["--platform"])];
     let options = Options::parse(words, &known, false)?;
     let [name] = options.arguments.as_slice() else {
-        return Err(Complaint::new("\"docker pull\" requires exactly 1 argument."));
+        return Err(Complaint::new(
+            "\"docker pull\" requires exactly 1 argument.",
+        ));
     };
     let reference: ImageReference = name
         .parse()
@@ -79,12 +81,17 @@ pub async fn fetch(
         found.cloned().ok_or_else(|| {
             let wanted = reference.tag.as_ref().map_or("latest", |t| t.as_str());
             let wanted = reference.digest.as_ref().map_or(wanted, |d| d.as_str());
-            format!("manifest for {} not found: manifest unknown: {wanted}", reference.repository)
+            format!(
+                "manifest for {} not found: manifest unknown: {wanted}",
+                reference.repository
+            )
         })
     })?;
     let is_here = shared.with(|world, _| world.engine.images.contains_key(&version.image_id));
     let from = version.repository.path();
-    progress.say(format!("{}: Pulling from {from}", version.tag)).await;
+    progress
+        .say(format!("{}: Pulling from {from}", version.tag))
+        .await;
     if is_here {
         progress.say("Status: Image is up to date").await;
     } else {
@@ -104,13 +111,17 @@ pub async fn fetch(
 pub fn tag(shared: &Shared, words: &[String]) -> Ended {
     let options = Options::parse(words, &[], false)?;
     let [source, target] = options.arguments.as_slice() else {
-        return Err(Complaint::new("\"docker tag\" requires exactly 2 arguments."));
+        return Err(Complaint::new(
+            "\"docker tag\" requires exactly 2 arguments.",
+        ));
     };
     let parsed: ImageReference = target.parse().map_err(|_| {
         Complaint::new(format!("Error parsing reference: \"{target}\" is not a valid repository/tag: invalid reference format"))
     })?;
     if parsed.digest.is_some() {
-        return Err(Complaint::new("refusing to create a tag with a digest reference"));
+        return Err(Complaint::new(
+            "refusing to create a tag with a digest reference",
+        ));
     }
     let tag = parsed.tag.as_ref().map_or("latest", |tag| tag.as_str());
     let name = format!("{}:{tag}", parsed.repository);
@@ -176,7 +187,8 @@ pub async fn print_inspected(
         }
         Some(template) => {
             for value in &found {
-                let text = template::render(template, value).map_err(|e| Complaint::with_code(e, 64))?;
+                let text =
+                    template::render(template, value).map_err(|e| Complaint::with_code(e, 64))?;
                 console.out(text).await;
             }
         }
@@ -207,7 +219,10 @@ pub async fn list(shared: &Shared, console: &Console, words: &[String]) -> Ended
     let filters = Filters::from_pairs(options.all("--filter")).map_err(Complaint::new)?;
     let images: Vec<LocalImage> = shared.with(|world, _| {
         let images = world.engine.images.values();
-        images.filter(|image| filters.take_image(image)).cloned().collect()
+        images
+            .filter(|image| filters.take_image(image))
+            .cloned()
+            .collect()
     });
     let mut rows = Vec::new();
     for image in &images {
@@ -228,7 +243,8 @@ pub async fn list(shared: &Shared, console: &Console, words: &[String]) -> Ended
         }
         (Some(template), _) => {
             for row in &rows {
-                let text = template::render(template, row).map_err(|e| Complaint::with_code(e, 64))?;
+                let text =
+                    template::render(template, row).map_err(|e| Complaint::with_code(e, 64))?;
                 console.out(text).await;
             }
         }
@@ -238,7 +254,9 @@ pub async fn list(shared: &Shared, console: &Console, words: &[String]) -> Ended
             }
         }
         (None, false) => {
-            console.out("REPOSITORY   TAG   IMAGE ID   CREATED   SIZE").await;
+            console
+                .out("REPOSITORY   TAG   IMAGE ID   CREATED   SIZE")
+                .await;
             for row in &rows {
                 let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
                 let columns = ["Repository", "Tag", "ID", "CreatedSince", "Size"].map(text);
@@ -314,7 +332,9 @@ pub async fn remove(shared: &Shared, console: &Console, words: &[String]) -> End
         match removed {
             Ok(line) => console.out(line).await,
             Err(text) => {
-                console.err(format!("Error response from daemon: {text}")).await;
+                console
+                    .err(format!("Error response from daemon: {text}"))
+                    .await;
                 code = 1;
             }
         }

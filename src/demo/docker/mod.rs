@@ -57,7 +57,10 @@ pub fn main() -> ExitCode {
 
 /// `…/control.sock` for `…/bin/docker`.
 fn socket() -> PathBuf {
-    let called = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    let called = std::env::args_os()
+        .next()
+        .map(PathBuf::from)
+        .unwrap_or_default();
     let bin = called.parent().unwrap_or(Path::new("."));
     bin.parent().unwrap_or(Path::new("..")).join(wire::SOCKET)
 }
@@ -71,14 +74,21 @@ fn ask(socket: &Path) -> io::Result<u8> {
     let mut input = None;
     if arguments.iter().any(|argument| wire::names_input(argument)) {
         let mut text = String::new();
-        io::stdin().take(wire::LONGEST as u64 / 2).read_to_string(&mut text)?;
+        io::stdin()
+            .take(wire::LONGEST as u64 / 2)
+            .read_to_string(&mut text)?;
         input = Some(text);
     }
     let request = Request {
         arguments,
         directory: std::env::current_dir()?,
         environment: std::env::vars_os()
-            .map(|(k, v)| (k.to_string_lossy().into_owned(), v.to_string_lossy().into_owned()))
+            .map(|(k, v)| {
+                (
+                    k.to_string_lossy().into_owned(),
+                    v.to_string_lossy().into_owned(),
+                )
+            })
             .collect(),
         input,
     };
@@ -92,7 +102,9 @@ fn ask(socket: &Path) -> io::Result<u8> {
         let mut bytes = vec![0; length as usize];
         stream.read_exact(&mut bytes)?;
         match Kind::of(head[0]) {
-            Some(Kind::Out) => io::stdout().write_all(&bytes).and_then(|()| io::stdout().flush())?,
+            Some(Kind::Out) => io::stdout()
+                .write_all(&bytes)
+                .and_then(|()| io::stdout().flush())?,
             Some(Kind::Err) => io::stderr().write_all(&bytes)?,
             Some(Kind::Exit) => return Ok(bytes.first().copied().unwrap_or(FAILED)),
             None => return Err(io::Error::other("the world said something unknown")),

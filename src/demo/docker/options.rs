@@ -81,7 +81,9 @@ impl Options {
         }
         // `-qT`, `-n5`: short options in one word.
         let unknown = || Complaint::with_code(format!("unknown flag: {name}"), 125);
-        let short = name.strip_prefix('-').filter(|short| !short.starts_with('-'));
+        let short = name
+            .strip_prefix('-')
+            .filter(|short| !short.starts_with('-'));
         let mut letters = short.ok_or_else(unknown)?.chars();
         while let Some(letter) = letters.next() {
             let option = find(&format!("-{letter}")).ok_or_else(unknown)?;
@@ -109,7 +111,9 @@ impl Options {
     /// An option's last value, by its first name.
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut given = self.given.iter().rev();
-        given.find(|(given, _)| *given == name).map(|(_, value)| value.as_str())
+        given
+            .find(|(given, _)| *given == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// All of an option's values, in order.
@@ -125,7 +129,10 @@ impl Options {
         self.get(name)
             .map(|text| {
                 text.parse().map_err(|_| {
-                    Complaint::with_code(format!("invalid argument \"{text}\" for \"{name}\" flag"), 125)
+                    Complaint::with_code(
+                        format!("invalid argument \"{text}\" for \"{name}\" flag"),
+                        125,
+                    )
                 })
             })
             .transpose()
@@ -167,6 +174,9 @@ mod tests {
     #[test]
     fn an_option_that_is_not_known_is_refused_as_docker_does() {
         let complaint = parse("--bogus", false).unwrap_err();
-        assert_eq!(complaint, Complaint::with_code("unknown flag: --bogus", 125));
+        assert_eq!(
+            complaint,
+            Complaint::with_code("unknown flag: --bogus", 125)
+        );
     }
 }

@@ -65,15 +65,22 @@ pub fn program(world: &World, container: &Container, words: &[String]) -> Option
         "false" => Some(Program::ends(1)),
         "sh" => shell(world, container, arguments),
         "echo" => Some(Program::prints([arguments.join(" ")])),
-        "which" => Some(found(arguments.first().is_some_and(|name| has(name)), arguments)),
+        "which" => Some(found(
+            arguments.first().is_some_and(|name| has(name)),
+            arguments,
+        )),
         "alembic" if has("alembic") => {
-            let at = world.schemas.get(&container.recipe.project).copied().flatten();
+            let at = world
+                .schemas
+                .get(&container.recipe.project)
+                .copied()
+                .flatten();
             Some(alembic(arguments, container.recipe.version.schema, at))
         }
         "wget" if has("wget") => Some(wget(world, container, arguments)),
-        "pg_isready" if has("pg_isready") => {
-            Some(Program::prints(["/var/run/postgresql:5432 - accepting connections".to_owned()]))
-        }
+        "pg_isready" if has("pg_isready") => Some(Program::prints([
+            "/var/run/postgresql:5432 - accepting connections".to_owned(),
+        ])),
         "pg_dump" if has("pg_dump") => {
             Some(Program::prints(["-- PostgreSQL database dump".to_owned()]))
         }
@@ -122,7 +129,8 @@ fn shell(world: &World, container: &Container, arguments: &[String]) -> Option<P
             .iter()
             .filter_map(|separator| rest.find(separator).map(|at| (at, *separator)))
             .min();
-        let (command, separator) = next.map_or((rest, ""), |(at, separator)| (&rest[..at], separator));
+        let (command, separator) =
+            next.map_or((rest, ""), |(at, separator)| (&rest[..at], separator));
         if wanted {
             let done = simple(world, container, command.trim());
             all.acts.extend(done.acts);
@@ -165,7 +173,8 @@ fn simple(world: &World, container: &Container, command: &str) -> Program {
         }),
     };
     if quiet_out {
-        done.acts.retain(|act| !matches!(act, Act::Say(Stream::Out, _)));
+        done.acts
+            .retain(|act| !matches!(act, Act::Say(Stream::Out, _)));
     }
     done
 }
@@ -175,7 +184,9 @@ fn answer(container: &Container, path: &str) -> (u16, &'static str, String) {
     let version = &container.recipe.version;
     match version.behaviour {
         Behaviour::Unhealthy => (500, "Internal Server Error", String::new()),
-        Behaviour::FailsCheck if path.contains("status") => (503, "Service Unavailable", String::new()),
+        Behaviour::FailsCheck if path.contains("status") => {
+            (503, "Service Unavailable", String::new())
+        }
         _ => {
             let body = format!("{{\"status\":\"ok\",\"version\":\"{}\"}}", version.tag);
             (200, "OK", body)
@@ -194,12 +205,13 @@ fn wget(world: &World, container: &Container, arguments: &[String]) -> Program {
     let rest = &url["http://".len()..];
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let name = host.split(':').next().unwrap_or(host);
-    let asked = match name {
-        "localhost" | "127.0.0.1" => Some(container),
-        service => world.engine.containers.iter().find(|c| {
-            c.recipe.project == container.recipe.project && c.recipe.service == service
-        }),
-    };
+    let asked =
+        match name {
+            "localhost" | "127.0.0.1" => Some(container),
+            service => world.engine.containers.iter().find(|c| {
+                c.recipe.project == container.recipe.project && c.recipe.service == service
+            }),
+        };
     let Some(asked) = asked else {
         let text = format!("wget: bad address '{name}'");
         return Program {
@@ -215,22 +227,34 @@ fn wget(world: &World, container: &Container, arguments: &[String]) -> Program {
             .any(|a| a.starts_with('-') && !a.starts_with("--") && a.contains(letter))
     };
     let level = if status < 400 { "INFO " } else { "ERROR" };
-    let stream = if status < 400 { Stream::Out } else { Stream::Err };
+    let stream = if status < 400 {
+        Stream::Out
+    } else {
+        Stream::Err
+    };
     let cause = if status == 503 {
         ": column orders.price does not exist"
     } else {
         ""
     };
-    acts.push(Act::Log(stream, format!("{level} GET /{path} {status} 2ms{cause}")));
+    acts.push(Act::Log(
+        stream,
+        format!("{level} GET /{path} {status} 2ms{cause}"),
+    ));
     if short('S') || arguments.iter().any(|a| a == "--server-response") {
-        acts.push(Act::Say(Stream::Err, format!("  HTTP/1.1 {status} {reason}")));
+        acts.push(Act::Say(
+            Stream::Err,
+            format!("  HTTP/1.1 {status} {reason}"),
+        ));
     }
     if status >= 400 {
         let text = format!("wget: server returned error: HTTP/1.1 {status} {reason}");
         acts.push(Act::Say(Stream::Err, text));
         return Program { acts, code: 1 };
     }
-    let to_nowhere = arguments.iter().any(|a| a == "/dev/null" || a == "-O/dev/null" || a == "--spider");
+    let to_nowhere = arguments
+        .iter()
+        .any(|a| a == "/dev/null" || a == "-O/dev/null" || a == "--spider");
     if !to_nowhere {
         acts.push(Act::Say(Stream::Out, body));
     }

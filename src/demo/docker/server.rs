@@ -88,12 +88,16 @@ async fn read(stream: &mut UnixStream) -> Option<Request> {
 
 /// Whether a command line asks to change something.
 fn changes(arguments: &[String]) -> bool {
-    let mut words = arguments.iter().map(String::as_str).filter(|w| !w.starts_with('-'));
+    let mut words = arguments
+        .iter()
+        .map(String::as_str)
+        .filter(|w| !w.starts_with('-'));
     let command = words.next();
     let has = |words: &[&str]| arguments.iter().any(|a| words.contains(&a.as_str()));
     match command {
         Some(
-            "version" | "info" | "inspect" | "ps" | "images" | "logs" | "wait" | "events" | "context",
+            "version" | "info" | "inspect" | "ps" | "images" | "logs" | "wait" | "events"
+            | "context",
         )
         | None => false,
         Some("image") => !has(&["inspect", "ls", "list"]),
@@ -119,7 +123,9 @@ async fn docker(shared: &Arc<Shared>, console: &Console, request: &Request, sock
     match command.as_str() {
         "version" => version(console, words).await,
         "info" => {
-            console.out(format!("Server Version: {}", engine::VERSION)).await;
+            console
+                .out(format!("Server Version: {}", engine::VERSION))
+                .await;
             Ok(0)
         }
         "context" => context(console, words, socket).await,
@@ -142,7 +148,12 @@ async fn docker(shared: &Arc<Shared>, console: &Console, request: &Request, sock
 }
 
 /// What is the same with and without `container` in front.
-async fn containers(shared: &Arc<Shared>, console: &Console, command: &str, words: &[String]) -> Ended {
+async fn containers(
+    shared: &Arc<Shared>,
+    console: &Console,
+    command: &str,
+    words: &[String],
+) -> Ended {
     match command {
         "ps" | "ls" => container::list(shared, console, words).await,
         "exec" => container::exec(shared, console, words).await,
@@ -169,8 +180,12 @@ async fn version(console: &Console, words: &[String]) -> Ended {
             console.out(text).await;
         }
         None => {
-            console.out(format!("Client:\n Version: {}", engine::VERSION)).await;
-            console.out(format!("Server:\n Version: {}", engine::VERSION)).await;
+            console
+                .out(format!("Client:\n Version: {}", engine::VERSION))
+                .await;
+            console
+                .out(format!("Server:\n Version: {}", engine::VERSION))
+                .await;
         }
     }
     Ok(0)
@@ -195,7 +210,11 @@ async fn context(console: &Console, words: &[String], socket: &str) -> Ended {
             let text = template::render(format, &data).map_err(|e| Complaint::with_code(e, 64))?;
             console.out(text).await;
         }
-        None => console.out(format!("{:#}", serde_json::json!([data]))).await,
+        None => {
+            console
+                .out(format!("{:#}", serde_json::json!([data])))
+                .await
+        }
     }
     Ok(0)
 }

@@ -250,28 +250,44 @@ fn evaluate(words: &[String], dot: &Value, root: &Value) -> Result<Option<Value>
             Ok(Some(length.into()))
         }
         "println" | "print" => {
-            let texts: Vec<String> = values()?.iter().map(|v| v.as_ref().map_or("<nil>".to_owned(), plain)).collect();
+            let texts: Vec<String> = values()?
+                .iter()
+                .map(|v| v.as_ref().map_or("<nil>".to_owned(), plain))
+                .collect();
             let end = if function == "println" { "\n" } else { "" };
             Ok(Some(format!("{}{end}", texts.join(" ")).into()))
         }
         "eq" | "ne" => {
             let values = values()?;
-            let is_equal = values.iter().skip(1).any(|v| v.as_ref().map(plain) == values[0].as_ref().map(plain));
+            let is_equal = values
+                .iter()
+                .skip(1)
+                .any(|v| v.as_ref().map(plain) == values[0].as_ref().map(plain));
             Ok(Some((is_equal == (function == "eq")).into()))
         }
-        "not" => Ok(Some((!is_true(values()?.first().and_then(Option::as_ref))).into())),
+        "not" => Ok(Some(
+            (!is_true(values()?.first().and_then(Option::as_ref))).into(),
+        )),
         "and" => {
             let values = values()?;
             let first_false = values.iter().position(|v| !is_true(v.as_ref()));
-            Ok(values.get(first_false.unwrap_or(values.len() - 1)).cloned().flatten())
+            Ok(values
+                .get(first_false.unwrap_or(values.len() - 1))
+                .cloned()
+                .flatten())
         }
         "or" => {
             let values = values()?;
             let first_true = values.iter().position(|v| is_true(v.as_ref()));
-            Ok(values.get(first_true.unwrap_or(values.len() - 1)).cloned().flatten())
+            Ok(values
+                .get(first_true.unwrap_or(values.len() - 1))
+                .cloned()
+                .flatten())
         }
         _ if arguments.is_empty() => term(function, dot, root),
-        _ => Err(format!("template parsing error: function \"{function}\" not defined")),
+        _ => Err(format!(
+            "template parsing error: function \"{function}\" not defined"
+        )),
     }
 }
 
@@ -290,7 +306,9 @@ fn term(word: &str, dot: &Value, root: &Value) -> Result<Option<Value>, String> 
         None => (dot, word),
     };
     let Some(path) = path.strip_prefix('.').or((path.is_empty()).then_some("")) else {
-        return Err(format!("template parsing error: function \"{word}\" not defined"));
+        return Err(format!(
+            "template parsing error: function \"{word}\" not defined"
+        ));
     };
     let mut value = from;
     for name in path.split('.').filter(|name| !name.is_empty()) {
@@ -322,7 +340,10 @@ fn plain(value: &Value) -> String {
             format!("[{}]", items.join(" "))
         }
         Value::Object(map) => {
-            let items: Vec<String> = map.iter().map(|(k, v)| format!("{k}:{}", plain(v))).collect();
+            let items: Vec<String> = map
+                .iter()
+                .map(|(k, v)| format!("{k}:{}", plain(v)))
+                .collect();
             format!("map[{}]", items.join(" "))
         }
         other => other.to_string(),
@@ -346,16 +367,31 @@ mod tests {
         for (template, expected) in [
             ("{{.Id}}", "abc"),
             ("{{.State.ExitCode}} {{ .State.Status }}", "0 running"),
-            ("{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}", "healthy"),
-            ("{{if .State.Nothing}}{{.State.Nothing.Status}}{{else}}none{{end}}", "none"),
+            (
+                "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}",
+                "healthy",
+            ),
+            (
+                "{{if .State.Nothing}}{{.State.Nothing.Status}}{{else}}none{{end}}",
+                "none",
+            ),
             ("{{range .RepoDigests}}{{println .}}{{end}}", "a@1\nb@2\n"),
             ("{{range .Empty}}x{{else}}-{{end}}", "-"),
             ("{{json .RepoDigests}}", "[\"a@1\",\"b@2\"]"),
-            ("{{index .Config.Labels \"x.y\"}}|{{index .Config.Labels \"no\"}}", "z|"),
+            (
+                "{{index .Config.Labels \"x.y\"}}|{{index .Config.Labels \"no\"}}",
+                "z|",
+            ),
             ("{{index .RepoDigests 0}}", "a@1"),
             ("{{with .State.Health}}{{.Status}}{{end}}", "healthy"),
-            ("{{if eq .State.Status \"running\"}}y{{else if .Id}}n{{end}}", "y"),
-            ("{{len .RepoDigests}}{{\"\\t\"}}{{.Missing}}", "2\t<no value>"),
+            (
+                "{{if eq .State.Status \"running\"}}y{{else if .Id}}n{{end}}",
+                "y",
+            ),
+            (
+                "{{len .RepoDigests}}{{\"\\t\"}}{{.Missing}}",
+                "2\t<no value>",
+            ),
             ("{{if (index .Config.Labels \"x.y\")}}l{{end}}", "l"),
         ] {
             assert_eq!(render(template, &data).unwrap(), expected, "{template}");

@@ -56,5 +56,8 @@ pub fn length(bytes: &[u8]) -> [u8; 4] {
 
 /// Whether an argument names standard input.
 pub fn names_input(argument: &str) -> bool {
-    matches!(argument, "-" | "/dev/stdin" | "/proc/self/fd/0" | "/dev/fd/0")
+    matches!(
+        argument,
+        "-" | "/dev/stdin" | "/proc/self/fd/0" | "/dev/fd/0"
+    )
 }

@@ -1,10 +1,6 @@
 //! The files of an operation of the past, as the runner would have left them.
 
-use std::{
-    fs, io,
-    path::Path,
-    time::Duration,
-};
+use std::{fs, io, path::Path, time::Duration};
 
 use serde_json::json;
 
@@ -62,7 +58,12 @@ fn steps(record: &Record) -> (Vec<(&str, i64)>, Vec<(&str, i64)>) {
     const ORDER: [&str; 8] = [
         "snapshot", "pull-", "keep-", "migrate", "pin", "switch", "restart", "verify",
     ];
-    let place = |step: &str| ORDER.iter().position(|o| step.starts_with(o)).unwrap_or(ORDER.len());
+    let place = |step: &str| {
+        ORDER
+            .iter()
+            .position(|o| step.starts_with(o))
+            .unwrap_or(ORDER.len())
+    };
     let mut forward = Vec::new();
     let mut back = Vec::new();
     for (step, seconds) in &record.times {
@@ -145,7 +146,8 @@ fn said(record: &Record, step: &str, failed: bool) -> String {
 /// The plan that it had, as far as a record tells.
 fn plan(record: &Record) -> Plan {
     let (forward, back) = steps(record);
-    let list = |steps: Vec<(&str, i64)>| steps.into_iter().map(|(id, _)| step(record, id)).collect();
+    let list =
+        |steps: Vec<(&str, i64)>| steps.into_iter().map(|(id, _)| step(record, id)).collect();
     Plan {
         v: FORMAT,
         kind: record.kind,

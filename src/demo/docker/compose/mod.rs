@@ -33,7 +33,12 @@ use crate::{
 pub const VERSION: &str = "2.40.3";
 
 /// `docker compose OPTIONS COMMAND …`.
-pub async fn compose(shared: &Arc<Shared>, console: &Console, request: &Request, words: &[String]) -> Ended {
+pub async fn compose(
+    shared: &Arc<Shared>,
+    console: &Console,
+    request: &Request,
+    words: &[String],
+) -> Ended {
     let known = [
         value(&["-f", "--file"]),
         value(&["-p", "--project-name"]),
@@ -73,7 +78,9 @@ pub async fn compose(shared: &Arc<Shared>, console: &Console, request: &Request,
         }
         "exec" => exec(shared, console, &project, words).await,
         "logs" => logs(shared, console, &project, words).await,
-        other => Err(Complaint::new(format!("unknown docker command: \"compose {other}\""))),
+        other => Err(Complaint::new(format!(
+            "unknown docker command: \"compose {other}\""
+        ))),
     }
 }
 
@@ -112,7 +119,9 @@ async fn config(console: &Console, project: &Project, words: &[String]) -> Ended
         let named: Vec<&str> = which.split(',').collect();
         for service in project.services.values() {
             if which == "*" || named.contains(&service.name.as_str()) {
-                console.out(format!("{} {}", service.name, service.hash())).await;
+                console
+                    .out(format!("{} {}", service.name, service.hash()))
+                    .await;
             }
         }
     } else if options.has("--images") {
@@ -175,7 +184,10 @@ async fn ps(shared: &Shared, console: &Console, project: &Project, words: &[Stri
                 if !runs && !options.has("-a") && options.get("--status").is_none() {
                     continue;
                 }
-                if options.get("--status").is_some_and(|status| status != c.state.word()) {
+                if options
+                    .get("--status")
+                    .is_some_and(|status| status != c.state.word())
+                {
                     continue;
                 }
                 rows.push(json!({
@@ -195,15 +207,19 @@ async fn ps(shared: &Shared, console: &Console, project: &Project, words: &[Stri
         }
         rows
     });
-    let text = |row: &serde_json::Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    let text =
+        |row: &serde_json::Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
     for row in &rows {
         let line = match options.get("--format") {
             Some("json") => row.to_string(),
-            Some(template) if template != "table" => super::template::render(template, row)
-                .map_err(|e| Complaint::with_code(e, 64))?,
+            Some(template) if template != "table" => {
+                super::template::render(template, row).map_err(|e| Complaint::with_code(e, 64))?
+            }
             _ if options.has("-q") => text(row, "FullID"),
             _ if options.has("--services") => text(row, "Service"),
-            _ => ["Name", "Image", "Service", "Status"].map(|name| text(row, name)).join("   "),
+            _ => ["Name", "Image", "Service", "Status"]
+                .map(|name| text(row, name))
+                .join("   "),
         };
         console.out(line).await;
     }
@@ -218,7 +234,13 @@ async fn images(shared: &Shared, console: &Console, project: &Project) -> Ended 
             .flat_map(|service| containers(world, project, service))
             .map(|c| {
                 let v = &c.recipe.version;
-                format!("{}   {}   {}   {}", c.recipe.name, v.repository, v.tag, v.image_id.short())
+                format!(
+                    "{}   {}   {}   {}",
+                    c.recipe.name,
+                    v.repository,
+                    v.tag,
+                    v.image_id.short()
+                )
             })
             .collect()
     });
@@ -228,7 +250,12 @@ async fn images(shared: &Shared, console: &Console, project: &Project) -> Ended 
     Ok(0)
 }
 
-async fn pull(shared: &Arc<Shared>, console: &Console, project: &Project, words: &[String]) -> Ended {
+async fn pull(
+    shared: &Arc<Shared>,
+    console: &Console,
+    project: &Project,
+    words: &[String],
+) -> Ended {
     let known = [
         flag(&["-q", "--quiet"]),
         flag(&["--ignore-buildable"]),
@@ -246,7 +273,11 @@ async fn pull(shared: &Arc<Shared>, console: &Console, project: &Project, words:
 }
 
 /// Pulls a service's image.
-async fn bring(shared: &Arc<Shared>, console: &Console, service: &Service) -> Result<(), Complaint> {
+async fn bring(
+    shared: &Arc<Shared>,
+    console: &Console,
+    service: &Service,
+) -> Result<(), Complaint> {
     let reference: ImageReference = service
         .image
         .parse()
@@ -257,7 +288,12 @@ async fn bring(shared: &Arc<Shared>, console: &Console, service: &Service) -> Re
         .map_err(Complaint::of_engine)
 }
 
-async fn exec(shared: &Arc<Shared>, console: &Console, project: &Project, words: &[String]) -> Ended {
+async fn exec(
+    shared: &Arc<Shared>,
+    console: &Console,
+    project: &Project,
+    words: &[String],
+) -> Ended {
     let known = [
         flag(&["-T", "--no-TTY", "--no-tty"]),
         flag(&["-i", "--interactive"]),
@@ -269,8 +305,14 @@ async fn exec(shared: &Arc<Shared>, console: &Console, project: &Project, words:
         value(&["-w", "--workdir"]),
     ];
     let options = Options::parse(words, &known, true)?;
-    let Some((service, command)) = options.arguments.split_first().filter(|(_, rest)| !rest.is_empty()) else {
-        return Err(Complaint::new("requires at least 2 arg(s), only received 1"));
+    let Some((service, command)) = options
+        .arguments
+        .split_first()
+        .filter(|(_, rest)| !rest.is_empty())
+    else {
+        return Err(Complaint::new(
+            "requires at least 2 arg(s), only received 1",
+        ));
     };
     if !project.services.contains_key(service) {
         return Err(Complaint::new(format!("no such service: {service}")));
@@ -284,7 +326,12 @@ async fn exec(shared: &Arc<Shared>, console: &Console, project: &Project, words:
     container::run_in(shared, console, &id, command).await
 }
 
-async fn logs(shared: &Arc<Shared>, console: &Console, project: &Project, words: &[String]) -> Ended {
+async fn logs(
+    shared: &Arc<Shared>,
+    console: &Console,
+    project: &Project,
+    words: &[String],
+) -> Ended {
     let known = [
         flag(&["-f", "--follow"]),
         flag(&["-t", "--timestamps"]),
@@ -296,7 +343,9 @@ async fn logs(shared: &Arc<Shared>, console: &Console, project: &Project, words:
     ];
     let options = Options::parse(words, &known, false)?;
     if options.has("-f") {
-        return Err(Complaint::new("the embedded world follows one container: docker logs -f NAME"));
+        return Err(Complaint::new(
+            "the embedded world follows one container: docker logs -f NAME",
+        ));
     }
     let wanted = Wanted {
         out: true,
@@ -320,7 +369,12 @@ async fn logs(shared: &Arc<Shared>, console: &Console, project: &Project, words:
 }
 
 /// What a service's container is created from: as Compose labels it.
-pub fn recipe(project: &Project, service: &Service, version: &Arc<Version>, name: String) -> Recipe {
+pub fn recipe(
+    project: &Project,
+    service: &Service,
+    version: &Arc<Version>,
+    name: String,
+) -> Recipe {
     let paths = |paths: &[PathBuf]| {
         let paths: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
         paths.join(",")
@@ -338,8 +392,14 @@ pub fn recipe(project: &Project, service: &Service, version: &Arc<Version>, name
         ("oneoff", "False".to_owned()),
         ("project", project.name.clone()),
         ("project.config_files", paths(&project.files)),
-        ("project.environment_file", paths(&project.environment_files)),
-        ("project.working_dir", project.directory.display().to_string()),
+        (
+            "project.environment_file",
+            paths(&project.environment_files),
+        ),
+        (
+            "project.working_dir",
+            project.directory.display().to_string(),
+        ),
         ("service", service.name.clone()),
         ("version", VERSION.to_owned()),
     ]

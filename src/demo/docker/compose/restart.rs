@@ -24,7 +24,10 @@ pub async fn power(
     for service in project.in_order(&options.arguments, false)? {
         let found: Vec<(String, String)> = shared.with(|world, _| {
             let found = containers(world, project, &service.name);
-            found.iter().map(|c| (c.id.clone(), c.recipe.name.clone())).collect()
+            found
+                .iter()
+                .map(|c| (c.id.clone(), c.recipe.name.clone()))
+                .collect()
         });
         for (id, name) in found {
             if what != "start" {

@@ -17,7 +17,12 @@ use crate::demo::{
 };
 
 /// `docker compose run --no-deps -T …`.
-pub async fn run(shared: &Arc<Shared>, console: &Console, project: &Project, words: &[String]) -> Ended {
+pub async fn run(
+    shared: &Arc<Shared>,
+    console: &Console,
+    project: &Project,
+    words: &[String],
+) -> Ended {
     let known = [
         flag(&["--no-deps"]),
         flag(&["-T", "--no-TTY", "--no-tty"]),
@@ -37,7 +42,9 @@ pub async fn run(shared: &Arc<Shared>, console: &Console, project: &Project, wor
     ];
     let options = Options::parse(words, &known, true)?;
     let Some((name, command)) = options.arguments.split_first() else {
-        return Err(Complaint::new("requires at least 1 arg(s), only received 0"));
+        return Err(Complaint::new(
+            "requires at least 1 arg(s), only received 0",
+        ));
     };
     if !options.has("--no-deps") {
         return Err(Complaint::new(
@@ -56,12 +63,18 @@ pub async fn run(shared: &Arc<Shared>, console: &Console, project: &Project, wor
         .chain(command.iter().cloned())
         .collect();
     let find = || {
-        shared.with(|world, _| world.engine.image(&service.image).map(|i| Arc::clone(&i.version)))
+        shared.with(|world, _| {
+            world
+                .engine
+                .image(&service.image)
+                .map(|i| Arc::clone(&i.version))
+        })
     };
     if find().is_none() && service.pull_policy.as_deref() != Some("never") {
         bring(shared, console, service).await?;
     }
-    let version = find().ok_or_else(|| Complaint::of_engine(format!("No such image: {}", service.image)))?;
+    let version =
+        find().ok_or_else(|| Complaint::of_engine(format!("No such image: {}", service.image)))?;
     let container_name = options.get("--name").map_or_else(
         || format!("{}-{name}-run-{}", project.name, &service.hash()[..12]),
         str::to_owned,

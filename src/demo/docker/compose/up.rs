@@ -45,7 +45,12 @@ struct Found {
 }
 
 /// `docker compose up -d …`.
-pub async fn up(shared: &Arc<Shared>, console: &Console, project: &Project, words: &[String]) -> Ended {
+pub async fn up(
+    shared: &Arc<Shared>,
+    console: &Console,
+    project: &Project,
+    words: &[String],
+) -> Ended {
     let known = [
         flag(&["-d", "--detach"]),
         flag(&["--wait"]),
@@ -64,7 +69,9 @@ pub async fn up(shared: &Arc<Shared>, console: &Console, project: &Project, word
     ];
     let options = Options::parse(words, &known, false)?;
     if !options.has("-d") && !options.has("--wait") && !options.has("--no-start") {
-        return Err(Complaint::new("the embedded world runs services in the background only: add -d"));
+        return Err(Complaint::new(
+            "the embedded world runs services in the background only: add -d",
+        ));
     }
     let policy = match options.get("--pull") {
         Some("always") => Some(Pull::Always),
@@ -102,7 +109,9 @@ pub async fn up(shared: &Arc<Shared>, console: &Console, project: &Project, word
     if !options.has("--wait") {
         return Ok(0);
     }
-    let limit = options.number("--wait-timeout")?.filter(|seconds| *seconds > 0);
+    let limit = options
+        .number("--wait-timeout")?
+        .filter(|seconds| *seconds > 0);
     let all = async {
         for (id, name) in &started {
             console.err(format!(" Container {name}  Waiting")).await;
@@ -116,7 +125,9 @@ pub async fn up(shared: &Arc<Shared>, console: &Console, project: &Project, word
         Some(seconds) => tokio::time::timeout(Duration::from_secs(seconds), all)
             .await
             .unwrap_or_else(|_| {
-                Err(Complaint::new(format!("application not healthy after {seconds}s")))
+                Err(Complaint::new(format!(
+                    "application not healthy after {seconds}s"
+                )))
             }),
     }
 }
@@ -159,16 +170,22 @@ impl Up<'_> {
                 found.first().map(|c| (c.id.clone(), c.recipe.name.clone()))
             });
             if let Some((id, name)) = found {
-                wait_for(self.shared, &id, &name, true).await.map_err(|complaint| {
-                    Complaint::new(format!("dependency failed to start: {}", complaint.text))
-                })?;
+                wait_for(self.shared, &id, &name, true)
+                    .await
+                    .map_err(|complaint| {
+                        Complaint::new(format!("dependency failed to start: {}", complaint.text))
+                    })?;
             }
         }
         Ok(())
     }
 
     /// Makes the service's container what it should be; returns its ID and name.
-    async fn converge(&self, service: &Service, version: &Arc<Version>) -> Result<(String, String), Complaint> {
+    async fn converge(
+        &self,
+        service: &Service,
+        version: &Arc<Version>,
+    ) -> Result<(String, String), Complaint> {
         let say = async |name: &str, what: &str| {
             self.console.err(format!(" Container {name}  {what}")).await;
         };
@@ -199,11 +216,14 @@ impl Up<'_> {
                 let temporary = format!("{}_{}", &old.id[..12], old.name);
                 let id = self.create(service, version, temporary).await?;
                 self.shared.pause(STOP).await;
-                self.shared.change(|world, now| world.engine.stop(&old.id, now));
+                self.shared
+                    .change(|world, now| world.engine.stop(&old.id, now));
                 self.shared.pause(REMOVE).await;
-                self.shared.change(|world, now| world.engine.remove(&old.id, now));
+                self.shared
+                    .change(|world, now| world.engine.remove(&old.id, now));
                 self.shared.pause(REMOVE).await;
-                self.shared.change(|world, now| world.engine.rename(&id, &old.name, now));
+                self.shared
+                    .change(|world, now| world.engine.rename(&id, &old.name, now));
                 say(&old.name, "Recreated").await;
                 self.start_new(&id, &old.name).await;
                 Ok((id, old.name))
@@ -214,7 +234,10 @@ impl Up<'_> {
     fn difference(&self, service: &Service, version: &Version) -> Difference {
         let hash = service.hash();
         self.shared.with(|world, _| {
-            let Some(container) = containers(world, self.project, &service.name).first().copied() else {
+            let Some(container) = containers(world, self.project, &service.name)
+                .first()
+                .copied()
+            else {
                 return Difference::Missing;
             };
             let found = Found {
@@ -222,8 +245,12 @@ impl Up<'_> {
                 name: container.recipe.name.clone(),
                 runs: matches!(container.state, State::Running | State::Restarting),
             };
-            let label = container.recipe.labels.get("com.docker.compose.config-hash");
-            let differs = label != Some(&hash) || container.recipe.version.image_id != version.image_id;
+            let label = container
+                .recipe
+                .labels
+                .get("com.docker.compose.config-hash");
+            let differs =
+                label != Some(&hash) || container.recipe.version.image_id != version.image_id;
             if self.recreate.unwrap_or(differs) {
                 Difference::Other(found)
             } else {
@@ -232,7 +259,12 @@ impl Up<'_> {
         })
     }
 
-    async fn create(&self, service: &Service, version: &Arc<Version>, name: String) -> Result<String, Complaint> {
+    async fn create(
+        &self,
+        service: &Service,
+        version: &Arc<Version>,
+        name: String,
+    ) -> Result<String, Complaint> {
         self.shared.pause(CREATE).await;
         self.shared.change(|world, now| {
             if let Some(other) = world.engine.containers.iter().find(|c| c.recipe.name == name) {
@@ -248,9 +280,13 @@ impl Up<'_> {
 
     async fn start_new(&self, id: &str, name: &str) {
         if self.start {
-            self.console.err(format!(" Container {name}  Starting")).await;
+            self.console
+                .err(format!(" Container {name}  Starting"))
+                .await;
             self.start(id).await;
-            self.console.err(format!(" Container {name}  Started")).await;
+            self.console
+                .err(format!(" Container {name}  Started"))
+                .await;
         }
     }
 
@@ -264,11 +300,23 @@ impl Up<'_> {
 ///
 /// # Errors
 /// It is unhealthy, or has ended: in Compose's words.
-pub async fn wait_for(shared: &Shared, id: &str, name: &str, fails_on_end: bool) -> Result<(), Complaint> {
+pub async fn wait_for(
+    shared: &Shared,
+    id: &str,
+    name: &str,
+    fails_on_end: bool,
+) -> Result<(), Complaint> {
     let mut changes = shared.changes();
     loop {
         changes.mark_unchanged();
-        let look = |c: &Container| (c.state, c.health, c.exit_code, c.recipe.health_check.is_empty());
+        let look = |c: &Container| {
+            (
+                c.state,
+                c.health,
+                c.exit_code,
+                c.recipe.health_check.is_empty(),
+            )
+        };
         let seen = shared.with(|world, _| world.engine.container(id).map(look));
         match seen {
             None => return Err(Complaint::of_engine(format!("No such container: {id}"))),

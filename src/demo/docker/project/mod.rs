@@ -166,11 +166,20 @@ impl Project {
     }
 
     /// Services in the order in which they may be started: what others depend on first.
-    pub fn in_order(&self, wanted: &[String], with_dependencies: bool) -> Result<Vec<&Service>, String> {
+    pub fn in_order(
+        &self,
+        wanted: &[String],
+        with_dependencies: bool,
+    ) -> Result<Vec<&Service>, String> {
         let mut ordered: Vec<&Service> = Vec::new();
         let all: Vec<String> = self.services.keys().cloned().collect();
         for name in if wanted.is_empty() { &all } else { wanted } {
-            self.visit(name, with_dependencies || wanted.is_empty(), &mut Vec::new(), &mut ordered)?;
+            self.visit(
+                name,
+                with_dependencies || wanted.is_empty(),
+                &mut Vec::new(),
+                &mut ordered,
+            )?;
         }
         Ok(ordered)
     }
@@ -237,18 +246,27 @@ fn files(location: &Location) -> Result<Vec<PathBuf>, String> {
     if let Some(files) = location.environment.get("COMPOSE_FILE") {
         return Ok(files.split(':').map(|file| base.join(file)).collect());
     }
-    ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"]
-        .iter()
-        .map(|name| base.join(name))
-        .find(|path| path.is_file())
-        .map(|path| vec![path])
-        .ok_or_else(|| "no configuration file provided: not found".to_owned())
+    [
+        "compose.yaml",
+        "compose.yml",
+        "docker-compose.yml",
+        "docker-compose.yaml",
+    ]
+    .iter()
+    .map(|name| base.join(name))
+    .find(|path| path.is_file())
+    .map(|path| vec![path])
+    .ok_or_else(|| "no configuration file provided: not found".to_owned())
 }
 
 fn environment_files(location: &Location, directory: &Path) -> Result<Vec<PathBuf>, String> {
     if location.environment_files.is_empty() {
         let usual = directory.join(".env");
-        return Ok(if usual.is_file() { vec![usual] } else { Vec::new() });
+        return Ok(if usual.is_file() {
+            vec![usual]
+        } else {
+            Vec::new()
+        });
     }
     location
         .environment_files
@@ -350,7 +368,10 @@ fn service(name: String, value: Value) -> Result<Service, String> {
             .iter()
             .map(|(name, how)| {
                 let condition = how.get("condition").and_then(Value::as_str);
-                (name.clone(), condition.unwrap_or("service_started").to_owned())
+                (
+                    name.clone(),
+                    condition.unwrap_or("service_started").to_owned(),
+                )
             })
             .collect(),
         other => texts(other)
@@ -399,7 +420,14 @@ fn service(name: String, value: Value) -> Result<Service, String> {
         restarts: restart.is_some_and(|policy| policy != "no"),
         environment: environment
             .iter()
-            .map(|(name, value)| format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+            .map(|(name, value)| {
+                format!(
+                    "{name}={}",
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned)
+                )
+            })
             .collect(),
         command: texts(map.get("command")),
         json: Value::Object(json),
