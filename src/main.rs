@@ -1,10 +1,9 @@
 //! The front door: who was called, with which arguments, which face to show; mints the permit.
 
 use std::{
-    collections::BTreeMap,
     io::{self, IsTerminal},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
 };
@@ -13,13 +12,12 @@ use clap::Parser;
 use flightdeck::{
     cli::{Arguments, Command, Exit, Failure, Next, Output, Session},
     clock::Clock,
+    cockpit::Options,
     config::locate,
     demo,
     diagnostics::{self, Panics},
-    fleet::world::World,
-    registry::Catalogue,
+    fleet::world::{Operator, Settings, World},
     release::{Permit, plan::Request},
-    secrets::Secrets,
 };
 
 /// What a panic exits with, as Rust's own runtime does.
@@ -102,42 +100,50 @@ async fn face(arguments: Arguments) -> Result<Exit, Failure> {
     let mut output = Output::standard(json);
     match command {
         Some(Command::Config(command)) => command.run(config, &mut output),
-        Some(Command::Demo(_)) => cockpit(None, None),
-        Some(Command::Watch) => {
-            world(config)?;
-            cockpit(None, None)
-        }
-        None => {
-            world(config)?;
-            cockpit(Some(Permit::mint()), None)
-        }
+        Some(Command::Watch) => cockpit(world(config, false)?, None, None).await,
+        None => cockpit(world(config, true)?, Some(Permit::mint()), None).await,
         Some(command) => {
             let permit = Permit::mint();
+            let interactive = io::stdin().is_terminal() && !output.json;
+            let world = world(config, interactive)?;
             let mut session = Session {
-                world: world(config)?,
+                world: world.clone(),
                 clock: Clock::system(),
-                interactive: io::stdin().is_terminal() && !output.json,
+                interactive,
                 output,
             };
             match session.run(command, permit).await? {
                 Next::Exit(exit) => Ok(exit),
-                Next::Cockpit(request) => cockpit(Some(permit), Some(request)),
+                Next::Cockpit(request) => cockpit(world, Some(permit), Some(request)).await,
             }
         }
     }
 }
 
-fn world(explicit: Option<PathBuf>) -> Result<Arc<World>, Failure> {
+/// The clients of everything that the configuration names. `asking`: whether somebody can answer ssh.
+fn world(explicit: Option<PathBuf>, asking: bool) -> Result<Arc<World>, Failure> {
     let config = Arc::new(locate::load(explicit)?);
-    let catalogue = Catalogue::new(
-        config.registries.clone(),
-        Path::new("/tmp"),
-        Secrets::beside(&config.path),
-        Clock::system(),
-    )?;
-    Ok(Arc::new(World::of(config, catalogue, BTreeMap::new())))
+    let settings = Settings {
+        asking,
+        cache_directory: locate::cache_directory(),
+        operator: Operator::of_this_process(),
+        clock: Clock::system(),
+    };
+    Ok(Arc::new(World::new(config, settings)?))
 }
 
-fn cockpit(_permit: Option<Permit>, _request: Option<Request>) -> Result<Exit, Failure> {
-    Err(Failure::Usage("the cockpit is not there yet".to_owned()))
+/// Shows the cockpit until it is left; without a permit it is watch mode.
+async fn cockpit(
+    world: Arc<World>,
+    permit: Option<Permit>,
+    open_at: Option<Request>,
+) -> Result<Exit, Failure> {
+    let options = Options {
+        open_at,
+        ..Options::new(permit)
+    };
+    match flightdeck::cockpit::run(world, options).await {
+        Ok(()) => Ok(Exit::Ok),
+        Err(report) => Err(Failure::Usage(format!("{report:#}"))),
+    }
 }

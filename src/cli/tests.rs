@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{output::tests::Printed, *};
 use crate::{
-    registry::Catalogue,
+    fleet::world::{Operator, Settings},
     release::{
         Confirmed, Moment, Now, ServiceName,
         observation::{Container, Containers, Files, Health, Image},
@@ -18,7 +18,6 @@ use crate::{
         record::{Record, Release, ServiceRelease},
         survey::Survey,
     },
-    secrets::Secrets,
     target::{BoxStream, Chunk, LogQuery, Observe, Operate, Reading, RenderedPlan},
 };
 
@@ -195,13 +194,15 @@ async fn run(staging: Server, production: Server, line: &str) -> (String, Result
         wall: at(0),
     });
     let directory = tempfile::tempdir().unwrap();
-    let catalogue = Catalogue::new(
-        config.registries.clone(),
-        directory.path(),
-        Secrets::beside(&config.path),
-        clock.clone(),
-    )
-    .unwrap();
+    let settings = Settings {
+        asking: false,
+        cache_directory: directory.path().to_owned(),
+        operator: Operator {
+            name: "mira".to_owned(),
+            origin: "laptop".to_owned(),
+        },
+        clock: clock.clone(),
+    };
     let target = |server: Server| -> Arc<dyn crate::target::Target> { Arc::new(server) };
     let targets = BTreeMap::from([
         ("staging".parse().unwrap(), target(staging)),
@@ -210,7 +211,7 @@ async fn run(staging: Server, production: Server, line: &str) -> (String, Result
     let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
     let printed = Printed::default();
     let mut session = Session {
-        world: Arc::new(World::of(config, catalogue, targets)),
+        world: Arc::new(World::new(config, settings).unwrap().with_targets(targets)),
         clock,
         output: Output::to(printed.clone(), arguments.json, false),
         interactive: false,

@@ -41,10 +41,11 @@ use crate::{
     release::{
         Confirmed, Fault, FaultKind, ServiceName,
         operation::{OperationId, Progress, Recovery},
-        plan::Plan,
+        plan::{Plan, Request},
         record::Record,
+        survey::Survey,
     },
-    target::{BoxStream, Chunk, LogQuery, Operate, Reading},
+    target::{BoxStream, Chunk, LogQuery, Observe, Operate, Reading, RenderedPlan},
 };
 
 /// All hosts of one program, and what makes targets on them. Dropped with its targets, it ends every
@@ -151,14 +152,16 @@ impl ComposeTarget {
     }
 }
 
-impl ComposeTarget {
-    /// The environment's readings, until the stream is dropped.
-    pub fn readings(&self) -> BoxStream<Reading> {
+impl Observe for ComposeTarget {
+    fn readings(&self) -> BoxStream<Reading> {
         readings::readings(self)
     }
 
-    /// A service's logs, until the stream is dropped.
-    pub fn logs(&self, query: LogQuery) -> BoxStream<Chunk> {
+    fn retry_now(&self) {
+        self.host.server.retry_now();
+    }
+
+    fn logs(&self, query: LogQuery) -> BoxStream<Chunk> {
         logs::logs(
             Arc::clone(&self.host.server),
             self.compose.project.clone(),
@@ -166,17 +169,26 @@ impl ComposeTarget {
         )
     }
 
-    /// An operation from its first line to its end.
-    pub fn follow(&self, operation: OperationId) -> BoxStream<Progress> {
+    fn follow(&self, operation: OperationId) -> BoxStream<Progress> {
         follow::follow(Arc::clone(&self.host.server), self.place(), operation)
     }
 
-    /// The last `n` records, oldest first.
-    ///
-    /// # Errors
-    /// The link's faults.
-    pub async fn history(&self, n: usize) -> Result<Vec<Record>, Fault> {
-        history::history(&self.host.server, &self.place(), n).await
+    fn history(&self, n: usize) -> BoxFuture<'_, Result<Vec<Record>, Fault>> {
+        Box::pin(async move { history::history(&self.host.server, &self.place(), n).await })
+    }
+
+    fn survey(&self, request: Request) -> BoxFuture<'_, Result<Survey, Fault>> {
+        Box::pin(async move {
+            Err(Fault::new(
+                FaultKind::Unsupported,
+                request.environment.as_str(),
+                "surveys are being built",
+            ))
+        })
+    }
+
+    fn commands(&self, plan: &Plan) -> RenderedPlan {
+        render::commands(plan, &self.environment)
     }
 }
 
