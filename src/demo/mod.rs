@@ -185,6 +185,11 @@ impl Demo {
         self.directory.path()
     }
 
+    /// Where what never changes may be kept between requests: it ends with the world.
+    pub fn cache_directory(&self) -> PathBuf {
+        self.directory.path().join("cache")
+    }
+
     /// The operator has looked at a record of the history: the last of the four deeds.
     pub fn history_was_seen(&self) {
         self.history_seen.send_replace(true);

@@ -66,7 +66,7 @@ pub fn alembic(words: &[String], known: usize, at: Option<usize>) -> Program {
 }
 
 /// The position that a word means; `None` for base.
-fn target<'a>(word: &'a str, known: usize) -> Result<Option<usize>, &'a str> {
+fn target(word: &str, known: usize) -> Result<Option<usize>, &str> {
     match word {
         "head" | "heads" => Ok(Some(known)),
         "base" => Ok(None),
@@ -117,9 +117,9 @@ fn cannot_locate(at: usize) -> Program {
 fn up(from: Option<usize>, to: usize) -> Vec<Act> {
     let first = from.map_or(0, |from| from + 1);
     let mut acts = Vec::new();
-    for at in first..=to {
+    let passed = REVISIONS.iter().enumerate().take(to + 1).skip(first);
+    for (at, (revision, message)) in passed {
         let below = at.checked_sub(1).map_or("", |below| REVISIONS[below].0);
-        let (revision, message) = REVISIONS[at];
         acts.push(info(format!(
             "Running upgrade {below} -> {revision}, {message}"
         )));

@@ -11,7 +11,7 @@ use super::{
     compose,
     console::{Complaint, Console, Ended},
     container, image,
-    options::{Options, value},
+    options::{Options, flag, value},
     template,
     wire::{LONGEST, Request},
 };
@@ -114,9 +114,16 @@ async fn docker(shared: &Arc<Shared>, console: &Console, request: &Request, sock
         value(&["-H", "--host"]),
         value(&["-c", "--context"]),
         value(&["--config"]),
+        flag(&["-v", "--version"]),
         value(&["-l", "--log-level"]),
     ];
     let options = Options::parse(&request.arguments, &global, true)?;
+    if options.has("-v") {
+        console
+            .out(format!("Docker version {}, build demo", engine::VERSION))
+            .await;
+        return Ok(0);
+    }
     let Some((command, words)) = options.arguments.split_first() else {
         return Err(Complaint::new("Usage:  docker [OPTIONS] COMMAND"));
     };

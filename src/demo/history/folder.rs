@@ -53,8 +53,11 @@ pub fn write(directory: &Path, record: &Record, seed: Seed) -> io::Result<()> {
     fs::write(ledger, lines)
 }
 
-/// The steps in their order: forward, then those of the way back.
-fn steps(record: &Record) -> (Vec<(&str, i64)>, Vec<(&str, i64)>) {
+/// Steps with their seconds, in order.
+type Steps<'a> = Vec<(&'a str, i64)>;
+
+/// The steps: forward, then those of the way back.
+fn steps(record: &Record) -> (Steps<'_>, Steps<'_>) {
     const ORDER: [&str; 8] = [
         "snapshot", "pull-", "keep-", "migrate", "pin", "switch", "restart", "verify",
     ];
@@ -146,8 +149,7 @@ fn said(record: &Record, step: &str, failed: bool) -> String {
 /// The plan that it had, as far as a record tells.
 fn plan(record: &Record) -> Plan {
     let (forward, back) = steps(record);
-    let list =
-        |steps: Vec<(&str, i64)>| steps.into_iter().map(|(id, _)| step(record, id)).collect();
+    let list = |steps: Steps<'_>| steps.into_iter().map(|(id, _)| step(record, id)).collect();
     Plan {
         v: FORMAT,
         kind: record.kind,

@@ -153,7 +153,7 @@ fn containers<'a>(world: &'a World, project: &Project, service: &str) -> Vec<&'a
         .filter(|c| c.recipe.project == project.name && c.recipe.service == service)
         .filter(|c| !c.recipe.one_off)
         .collect();
-    found.sort_by(|a, b| a.created.cmp(&b.created));
+    found.sort_by_key(|c| c.created);
     found
 }
 
