@@ -14,6 +14,7 @@ use flightdeck::{
     clock::Clock,
     cockpit::Options,
     config::locate,
+    demo,
     diagnostics::{self, Panics},
     fleet::world::{Operator, Settings, World},
     release::{Permit, plan::Request, text},
@@ -27,6 +28,10 @@ fn main() -> ExitCode {
     // Another life of this program: ssh starts it to ask the operator. It has no arguments of ours.
     if let Some(socket) = std::env::var_os(askpass::VARIABLE) {
         return askpass::client_main(socket);
+    }
+    // The embedded world's operations run on this machine and call us by that name.
+    if demo::docker::is_called() {
+        return demo::docker::main();
     }
     let arguments = Arguments::parse();
     let (log, no_log) = diagnostics::start_log(diagnostics::log_directory(), arguments.log_level);
