@@ -7,9 +7,20 @@
 
 pub mod release;
 
+pub mod cli;
+pub mod clock;
+pub mod cockpit;
 pub mod config;
+pub mod demo;
+pub mod diagnostics;
 pub mod fleet;
 pub mod operation;
 pub mod pipeline;
+pub mod plan;
+pub mod process;
 pub mod registry;
+pub mod retry;
+pub mod secrets;
 pub mod target;
+#[cfg(test)]
+mod time_by_hand;

@@ -1,7 +1,19 @@
 //! The checked configuration: what `config.toml` says, once it is known to make sense.
 //!
-//! Everything here is pure: where the file lies and reading it is `locate`'s; secrets are held as
+//! Everything here is pure: where the file lies and reading it is [`locate`]'s; secrets are held as
 //! references and resolved by whoever needs them. Nothing here knows a target's client or a screen.
+
+mod environment;
+pub mod keys;
+pub mod locate;
+mod parse;
+mod problem;
+mod reader;
+mod rules;
+mod service;
+
+pub use parse::parse;
+pub use problem::{ConfigError, Problem};
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -304,3 +316,6 @@ pub struct Interface {
     /// Other keys for actions: action's name → keys.
     pub keys: BTreeMap<String, Vec<String>>,
 }
+
+#[cfg(test)]
+mod tests;

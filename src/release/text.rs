@@ -106,7 +106,7 @@ mod tests {
     fn an_unterminated_sequence_does_not_eat_the_rest_for_ever() {
         let mut dirty = String::from("\u{1b}]");
         dirty.push_str(&"x".repeat(LONGEST_SEQUENCE + 10));
-        assert!(clean(&dirty).len() <= 10 && !clean(&dirty).is_empty());
+        assert!((1..20).contains(&clean(&dirty).len()));
         assert_eq!(clean("\u{1b}]0;half\nnext line"), " next line");
     }
 }

@@ -126,6 +126,9 @@ pub trait Observe: Send + Sync {
     /// What is there, from now on, until the stream is dropped. Reconnects by itself for ever.
     fn readings(&self) -> BoxStream<Reading>;
 
+    /// Tries again now what waits for a retry, or for an operator who has set something right.
+    fn retry_now(&self);
+
     /// A service's logs, followed until the stream is dropped. Reconnects by itself.
     fn logs(&self, query: LogQuery) -> BoxStream<Chunk>;
 

@@ -1,3 +1,11 @@
-//! The tests that need more than one function. One binary, because linking costs more than running.
+//! The tests that need more than one function: whole journeys through a pseudo-terminal, in the
+//! embedded and in the real world. One binary, because linking costs more than running.
 
+mod support;
+
+mod cli;
+mod demo;
+mod house;
+mod real_world;
 mod runner;
+mod terminal;

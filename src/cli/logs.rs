@@ -1,0 +1,107 @@
+//! `flightdeck logs`: follow a service's logs, or an operation from its first line.
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::{
+    fleet::log_buffer::LineCutter,
+    operation,
+    release::{ServiceName, operation::OperationId},
+    target::{Chunk, LogQuery},
+};
+
+use super::{
+    Attendant, Exit, Failure, Session,
+    progress::{self, Followed},
+};
+
+/// Follow a service's logs, or an operation from its first line, until Ctrl-C.
+#[derive(Debug, clap::Args)]
+pub struct Logs {
+    /// Where
+    environment: String,
+    /// Whose logs, of all its containers
+    #[arg(required_unless_present = "operation", conflicts_with = "operation")]
+    service: Option<ServiceName>,
+    /// An operation instead, as `history` and `status` number them
+    #[arg(long, value_name = "OPERATION")]
+    operation: Option<OperationId>,
+    /// Lines from before, of each container
+    #[arg(
+        long,
+        short = 'n',
+        value_name = "LINES",
+        default_value_t = 100,
+        conflicts_with = "operation"
+    )]
+    tail: usize,
+}
+
+impl Logs {
+    pub(super) async fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let name = session.environment(&self.environment)?.name.clone();
+        let names = [name.clone()];
+        let _attendant = Attendant::start(&session.world, &names, session.interactive)?;
+        if let Some(operation) = self.operation {
+            let stream = operation::follow(&session.world, &name, operation)?;
+            return match progress::follow(operation, stream, &mut session.output).await? {
+                Followed::Ended(end) => session.print_end(operation, &name, &end),
+                Followed::Left => Ok(Exit::Interrupted),
+            };
+        }
+        let Some(service) = self.service else {
+            return Err(Failure::Usage("name a service".to_owned()));
+        };
+        let query = LogQuery {
+            service,
+            tail: self.tail,
+        };
+        let mut chunks = session.world.target(&name)?.logs(query);
+        loop {
+            let chunk = tokio::select! {
+                chunk = chunks.next() => chunk,
+                _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+            };
+            match chunk {
+                Some(chunk) => print(session, chunk)?,
+                None => return Ok(Exit::Ok),
+            }
+            session.output.flush()?;
+        }
+    }
+}
+
+fn print(session: &mut Session, chunk: Chunk) -> Result<(), Failure> {
+    match chunk {
+        Chunk::Lines { container, bytes } => {
+            // A chunk holds whole lines: nothing is left in the cutter.
+            for text in LineCutter::default().push(&bytes) {
+                let (at, text) = at_and_text(&text);
+                if session.output.json {
+                    session.output.value(&json!({
+                        "container": &*container, "at": at, "text": text,
+                    }))?;
+                } else {
+                    session.output.line(format!("{container} | {text}"))?;
+                }
+            }
+        }
+        Chunk::Note(note) if session.output.json => {
+            session.output.value(&json!({ "note": note }))?;
+        }
+        Chunk::Note(note) => session.output.line(format!("-- {note}"))?,
+    }
+    Ok(())
+}
+
+/// The Engine's timestamp in front of a line, and the line without it.
+fn at_and_text(line: &str) -> (Option<Timestamp>, &str) {
+    match line.split_once(' ') {
+        Some((at, text)) => match at.parse() {
+            Ok(at) => (Some(at), text),
+            Err(_) => (None, line),
+        },
+        None => (None, line),
+    }
+}

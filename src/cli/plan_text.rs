@@ -1,0 +1,65 @@
+//! A plan as lines of text: what an operator reads before it is started.
+
+use crate::{
+    release::{
+        operation::Direction,
+        plan::{OnFailure, Plan, Step, Verdict},
+    },
+    target::RenderedPlan,
+};
+
+/// The plan with its gates, warnings, steps, the commands of each, and what happens on failure.
+pub fn lines(plan: &Plan, commands: &RenderedPlan) -> Vec<String> {
+    let mut lines = vec![plan.title()];
+    lines.extend(gates(plan));
+    lines.extend(steps(&plan.forward, &commands.forward));
+    match plan.on_failure {
+        OnFailure::GoBack => {
+            lines.push(format!("on failure: back to {}", plan.before.label()));
+            lines.extend(steps(plan.steps(Direction::Back), &commands.back));
+        }
+        OnFailure::Stay => lines.push("on failure: stays as it is and says so".to_owned()),
+    }
+    lines
+}
+
+/// The gates and what should be known before.
+pub fn gates(plan: &Plan) -> Vec<String> {
+    let width = plan.gates.iter().map(|g| g.name.len()).max().unwrap_or(0);
+    let mut lines: Vec<String> = plan
+        .gates
+        .iter()
+        .map(|gate| {
+            let verdict = match (gate.verdict, gate.overridden) {
+                (Verdict::Passed, _) => "open",
+                (_, true) => "OVERRIDDEN",
+                (Verdict::Failed, false) => "CLOSED",
+                (Verdict::Unknown, false) => "UNKNOWN",
+            };
+            format!("  gate {:width$}  {verdict:10}  {}", gate.name, gate.detail)
+        })
+        .collect();
+    lines.extend(plan.warnings.iter().map(|w| format!("  note: {w}")));
+    lines
+}
+
+fn steps(steps: &[Step], commands: &[(String, Vec<String>)]) -> Vec<String> {
+    let width = steps.iter().map(|s| s.id.len()).max().unwrap_or(0);
+    let mut lines = Vec::new();
+    for (number, step) in steps.iter().enumerate() {
+        let estimate = match step.estimate {
+            Some(estimate) => format!("~{} s", estimate.as_secs()),
+            None => String::new(),
+        };
+        lines.push(
+            format!("  {:>2}  {:width$}  {estimate}", number + 1, step.id)
+                .trim_end()
+                .to_owned(),
+        );
+        let rendered = commands.iter().find(|(id, _)| *id == step.id);
+        for command in rendered.iter().flat_map(|(_, commands)| commands) {
+            lines.extend(command.lines().map(|line| format!("        {line}")));
+        }
+    }
+    lines
+}

@@ -1,0 +1,258 @@
+//! `flightdeck status`: what runs in each environment, how it is, and what does not agree.
+
+use serde_json::{Value, json};
+
+use crate::{
+    config::Environment,
+    fleet::{
+        Fleet,
+        join::{Condition, Drift, ServiceRow},
+    },
+    release::{
+        Fault, Now,
+        observed::{Freshness, Link, Policy},
+        operation::{Liveness, OperationState, Outcome},
+        time::short_age,
+    },
+};
+
+use super::{Attendant, Exit, Failure, Session};
+
+/// Show what runs in each environment, how it is, and what does not agree.
+#[derive(Debug, clap::Args)]
+pub struct Status {
+    /// Only these environments
+    #[arg(value_name = "ENVIRONMENT")]
+    environments: Vec<String>,
+}
+
+impl Status {
+    pub(super) async fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+        let names = session.environments(&self.environments)?;
+        let attendant = Attendant::start(&session.world, &names, session.interactive)?;
+        let mut fleet = Fleet::new(session.world.config.clone());
+        attendant.settle(&mut fleet, &names, &session.clock).await;
+
+        let config = session.world.config.clone();
+        let now = session.clock.now();
+        let chosen: Vec<&Environment> =
+            names.iter().filter_map(|n| config.environment(n)).collect();
+        if session.output.json {
+            let environments: Vec<Value> = chosen.iter().map(|e| value(&fleet, e, now)).collect();
+            session
+                .output
+                .value(&json!({ "environments": environments }))?;
+        } else {
+            for (at, environment) in chosen.iter().enumerate() {
+                if at > 0 {
+                    session.output.line("")?;
+                }
+                print(session, &fleet, environment, now)?;
+            }
+        }
+        Ok(exit(&fleet, &chosen, now))
+    }
+}
+
+/// The worst of them: what cannot be seen, what needs an operator, what is unwell.
+fn exit(fleet: &Fleet, environments: &[&Environment], now: Now) -> Exit {
+    let policy = Policy::default();
+    let conditions: Vec<Condition> = environments
+        .iter()
+        .map(|e| fleet.condition(&e.name, now, &policy))
+        .collect();
+    let interrupted = environments.iter().any(|e| {
+        fleet
+            .environment(&e.name)
+            .and_then(|facts| facts.operation())
+            .is_some_and(needs_operator)
+    });
+    if interrupted {
+        Exit::Stuck
+    } else if conditions
+        .iter()
+        .any(|c| matches!(c, Condition::Unseen | Condition::Unknown))
+    {
+        Exit::Unreachable
+    } else if conditions.contains(&Condition::Unwell) {
+        Exit::Failed
+    } else {
+        Exit::Ok
+    }
+}
+
+/// The word for a condition, as text and JSON write it.
+fn word(condition: Condition) -> &'static str {
+    match condition {
+        Condition::Unwell => "unwell",
+        Condition::Unseen => "unreachable",
+        Condition::Changing => "changing",
+        Condition::Unknown => "unknown",
+        Condition::Well => "well",
+    }
+}
+
+/// What keeps the environment from being seen whole, if anything does.
+fn faults(fleet: &Fleet, environment: &Environment) -> Vec<Fault> {
+    let Some(facts) = fleet.environment(&environment.name) else {
+        return Vec::new();
+    };
+    let mut faults: Vec<Fault> = [&facts.containers.link, &facts.files.link]
+        .into_iter()
+        .filter_map(|link| match link {
+            Link::Lost { fault, .. } => Some(fault.clone()),
+            _ => None,
+        })
+        .collect();
+    faults.dedup();
+    faults
+}
+
+fn print(
+    session: &mut Session,
+    fleet: &Fleet,
+    environment: &Environment,
+    now: Now,
+) -> Result<(), Failure> {
+    let condition = word(fleet.condition(&environment.name, now, &Policy::default()));
+    let output = &mut session.output;
+    output.line(format!("{}  {condition}", environment.name))?;
+    for fault in faults(fleet, environment) {
+        output.line(format!("  {}: {}", fault.subject, fault.message))?;
+        if !fault.source.is_empty() {
+            output.line(format!("    because: {}", fault.source))?;
+        }
+        if !fault.remedy.is_empty() {
+            output.line(format!("    next: {}", fault.remedy))?;
+        }
+    }
+    let Some(facts) = fleet.environment(&environment.name) else {
+        return Ok(());
+    };
+    if let Some(operation) = facts.operation() {
+        output.line(format!("  {}", operation_words(operation)))?;
+    }
+    let rows = fleet.services(environment);
+    if facts.containers.last.is_some() {
+        let cells: Vec<[String; 6]> = rows.iter().map(|row| cells(row, now)).collect();
+        let head = [
+            "  SERVICE",
+            "VERSION",
+            "DIGEST",
+            "HEALTH",
+            "SINCE",
+            "RESTARTS",
+        ];
+        output.table(head, &cells)?;
+    }
+    for row in &rows {
+        for drift in &row.drift {
+            output.line(format!("  drift: {}: {}", row.service, drift.words()))?;
+        }
+    }
+    if let Some(record) = fleet.last_healthy(environment) {
+        output.line(format!(
+            "  rollback goes to {} (operation {})",
+            record.after.label(),
+            record.operation
+        ))?;
+    }
+    Ok(())
+}
+
+fn cells(row: &ServiceRow, now: Now) -> [String; 6] {
+    [
+        format!("  {}", row.service),
+        row.label.clone().unwrap_or_else(|| "-".to_owned()),
+        match &row.digest {
+            Some(digest) => digest.short().to_owned(),
+            None => "-".to_owned(),
+        },
+        row.health.word().to_owned(),
+        match row.since {
+            Some(since) => short_age(now.age(since), false).0,
+            None => "-".to_owned(),
+        },
+        row.restarts.to_string(),
+    ]
+}
+
+/// Whether an operation will not go on by itself: its runner is dead, or it ended where nothing is known
+/// to hold.
+fn needs_operator(operation: &OperationState) -> bool {
+    match &operation.end {
+        None => operation.liveness == Liveness::Dead,
+        Some(end) => matches!(end.outcome, Outcome::Stuck | Outcome::Interrupted),
+    }
+}
+
+/// Who holds the environment and how that stands, in one line.
+fn operation_words(operation: &OperationState) -> String {
+    let claim = &operation.claim;
+    let what = match (&operation.plan, claim.reason.is_empty()) {
+        (Some(plan), _) => plan.title(),
+        (None, true) => claim.kind.clone(),
+        (None, false) => format!("{}: {}", claim.kind, claim.reason),
+    };
+    let state = match &operation.end {
+        Some(end) => end.outcome.words(),
+        None if needs_operator(operation) => "INTERRUPTED",
+        None if operation.cancelling => "cancelling",
+        None => "running",
+    };
+    format!(
+        "operation {} {state}: {what}  by {} from {}",
+        operation.id, claim.operator, claim.origin
+    )
+}
+
+fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
+    let facts = fleet.environment(&environment.name);
+    let policy = Policy::default();
+    let seconds = facts.and_then(|facts| match facts.freshness(now, &policy) {
+        Freshness::Stale { age, .. } => Some(age.as_secs()),
+        _ => None,
+    });
+    let seen = facts.is_some_and(|facts| facts.containers.last.is_some());
+    json!({
+        "environment": environment.name,
+        "condition": word(fleet.condition(&environment.name, now, &policy)),
+        "faults": faults(fleet, environment),
+        "stale_seconds": seconds,
+        "services": seen.then(|| fleet.services(environment).iter().map(service).collect::<Vec<_>>()),
+        "operation": facts.and_then(|facts| facts.operation()).map(|operation| json!({
+            "operation": operation.id,
+            "kind": operation.claim.kind,
+            "operator": operation.claim.operator,
+            "origin": operation.claim.origin,
+            "reason": operation.claim.reason,
+            "started": operation.claim.at,
+            "cancelling": operation.cancelling,
+            "interrupted": needs_operator(operation),
+            "outcome": operation.end.as_ref().map(|end| end.outcome),
+        })),
+        "rollback": fleet.last_healthy(environment).map(|record| json!({
+            "operation": record.operation,
+            "release": record.after,
+        })),
+    })
+}
+
+fn service(row: &ServiceRow) -> Value {
+    json!({
+        "service": row.service,
+        "released": row.released,
+        "reference": row.reference,
+        "tag": row.tag,
+        "digest": row.digest,
+        "health": row.health,
+        "since": row.since,
+        "restarts": row.restarts,
+        "containers": row.containers,
+        "drift": row.drift.iter().map(drift).collect::<Vec<_>>(),
+    })
+}
+
+fn drift(drift: &Drift) -> Value {
+    json!({ "kind": drift.word(), "words": drift.words() })
+}

@@ -1,0 +1,108 @@
+//! Who holds an environment, and whether a plan may be made all the same.
+
+use crate::release::{
+    Fault, FaultKind,
+    operation::{Liveness, OperationState, Outcome},
+    plan::{Gate, PlanKind, Verdict},
+};
+
+use super::Making;
+
+/// The gate by which a rollback passes a lock by hand.
+pub const LOCK: &str = "lock";
+
+/// What stands in the way, as gates and warnings.
+///
+/// # Errors
+/// An operation that runs, or may run, or was interrupted and waits for an operator's decision. Only a
+/// rollback may go over an interrupted one: it is that decision.
+pub(super) fn clear(
+    making: &Making<'_>,
+    kind: PlanKind,
+) -> Result<(Vec<Gate>, Vec<String>), Fault> {
+    let mut gates = Vec::new();
+    let mut warnings = Vec::new();
+    if let Some(held) = making.survey.operation.as_ref().filter(|o| o.end.is_none()) {
+        let who = holder(held);
+        if held.claim.kind == "lock" {
+            gates.push(lock(making, kind, &who)?);
+        } else {
+            match held.liveness {
+                Liveness::Dead if kind == PlanKind::Rollback => {
+                    warnings.push(format!(
+                        "operation {} was interrupted: {who}; this goes over it",
+                        held.id
+                    ));
+                }
+                Liveness::Dead => {
+                    return Err(making
+                        .fault(
+                            FaultKind::Conflict,
+                            format!("operation {} was interrupted: {who}", held.id),
+                        )
+                        .remedy("resume it, take it back, abandon it, or roll back"));
+                }
+                Liveness::Alive => {
+                    return Err(making
+                        .fault(
+                            FaultKind::Conflict,
+                            format!("operation {} is under way: {who}", held.id),
+                        )
+                        .remedy("follow it, or cancel it and go back"));
+                }
+                Liveness::Unknown => {
+                    return Err(making
+                        .fault(
+                            FaultKind::Conflict,
+                            format!(
+                                "operation {} has not ended, and whether it still runs cannot be seen from here: {who}",
+                                held.id
+                            ),
+                        )
+                        .remedy("look at the server, or abandon it once you know"));
+                }
+            }
+        }
+    }
+    if let Some(last) = making.survey.records.last()
+        && last.outcome == Outcome::Stuck
+    {
+        warnings.push(format!(
+            "the last operation, {}, is stuck{}",
+            last.operation,
+            last.step
+                .as_ref()
+                .map_or_else(String::new, |step| format!(" at {step}"))
+        ));
+    }
+    Ok((gates, warnings))
+}
+
+fn lock(making: &Making<'_>, kind: PlanKind, who: &str) -> Result<Gate, Fault> {
+    if kind != PlanKind::Rollback {
+        return Err(making
+            .fault(FaultKind::Conflict, format!("locked: {who}"))
+            .remedy("ask them, or unlock it"));
+    }
+    Ok(Gate {
+        name: LOCK.to_owned(),
+        verdict: Verdict::Failed,
+        detail: who.to_owned(),
+        overridden: making.request.overrides.iter().any(|o| o == LOCK),
+    })
+}
+
+fn holder(held: &OperationState) -> String {
+    let claim = &held.claim;
+    let mut words = format!(
+        "{} by {} from {} since {}",
+        claim.kind,
+        claim.operator,
+        claim.origin,
+        crate::release::operation::timestamp(claim.at)
+    );
+    if !claim.reason.is_empty() {
+        words.push_str(&format!(" ({})", claim.reason));
+    }
+    words
+}

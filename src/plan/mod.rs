@@ -1,0 +1,217 @@
+//! Plans from a request, what was observed, and the configuration: pure functions, one file a deed.
+//!
+//! Knows no server, no shell and no screen. What a target lacks or refuses arrives in the survey as
+//! data; what cannot be done is a [`Fault`] in words, before anything has changed.
+
+mod adopt;
+mod checks;
+pub mod gates;
+pub mod history;
+mod holder;
+mod migrate;
+mod promote;
+mod rollback;
+pub mod running;
+pub mod schema;
+pub mod steps;
+mod switch;
+
+use std::collections::BTreeMap;
+
+pub use gates::GateFacts;
+pub use holder::LOCK as LOCK_GATE;
+pub use rollback::{candidates, local_images, recorded_heads};
+
+use crate::{
+    config::{Config, Environment, Protection, Service},
+    release::{
+        Fault, FaultKind, ServiceName,
+        plan::{Basis, ConfirmWords, Deed, FORMAT, Gate, OnFailure, Plan, PlanKind, Request, Step},
+        record::{Release, ServiceRelease},
+        survey::Survey,
+    },
+};
+
+/// Who makes a plan, and what is known beside the server.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Who, such as `mira`.
+    pub operator: String,
+    /// From which machine.
+    pub origin: String,
+    /// What the gates are judged by.
+    pub gates: GateFacts,
+}
+
+/// What a request wants to run, before it is known how to get there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// What shall run after.
+    pub after: Release,
+    /// The services whose pins are written; empty if the request changes no pin.
+    pub pins: BTreeMap<ServiceName, ServiceRelease>,
+}
+
+/// What `request` wants to run: what a survey's candidate pins are rendered from. Reads nothing in the
+/// survey that depends on candidates.
+///
+/// # Errors
+/// A service that the environment does not have, or a rollback with nothing to go back to.
+pub fn wanted(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    request: &Request,
+    survey: &Survey,
+) -> Result<Wanted, Fault> {
+    let running = running::release(environment, services, survey);
+    match &request.deed {
+        Deed::Adopt | Deed::Migrate { .. } => Ok(Wanted {
+            after: running,
+            pins: BTreeMap::new(),
+        }),
+        Deed::Promote { versions, .. } => promote::wanted(environment, services, versions, running),
+        Deed::Rollback { to, .. } => {
+            let target = rollback::target(environment, services, to, survey, &running)?;
+            Ok(rollback::wanted(environment, &target, survey, &running))
+        }
+    }
+}
+
+/// The plan for `request`.
+///
+/// # Errors
+/// Every refusal: an environment or service that is not configured, an environment that somebody
+/// holds, a pin that does not do what it says, an image that is not there, a check without means.
+pub fn make(
+    config: &Config,
+    request: &Request,
+    survey: &Survey,
+    context: &Context,
+) -> Result<Plan, Fault> {
+    let environment = config.environment(&request.environment).ok_or_else(|| {
+        Fault::new(
+            FaultKind::Invalid,
+            request.environment.as_str(),
+            "no environment of this name is configured",
+        )
+    })?;
+    let made = Making {
+        environment,
+        services: &config.services,
+        request,
+        survey,
+        context,
+        running: running::release(environment, &config.services, survey),
+    };
+    match &request.deed {
+        Deed::Adopt => adopt::plan(&made),
+        Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
+        Deed::Rollback { to, schema } => rollback::plan(&made, to, *schema),
+        Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
+    }
+}
+
+/// What every deed's plan is made from.
+struct Making<'a> {
+    environment: &'a Environment,
+    services: &'a BTreeMap<ServiceName, Service>,
+    request: &'a Request,
+    survey: &'a Survey,
+    context: &'a Context,
+    running: Release,
+}
+
+/// What differs from deed to deed.
+struct Draft {
+    kind: PlanKind,
+    after: Release,
+    gates: Vec<Gate>,
+    warnings: Vec<String>,
+    forward: Vec<Step>,
+    back: Vec<Step>,
+    on_failure: OnFailure,
+    /// Whether a difference of the schema's heads refuses it.
+    depends_on_schema: bool,
+}
+
+impl Making<'_> {
+    fn fault(&self, kind: FaultKind, message: impl AsRef<str>) -> Fault {
+        Fault::new(kind, self.environment.name.as_str(), message)
+    }
+
+    fn plan(&self, draft: Draft) -> Plan {
+        let concerned = self
+            .environment
+            .services
+            .iter()
+            .chain(&self.environment.restart);
+        let images = concerned
+            .map(|service| {
+                let images = self.survey.containers.of(service);
+                (
+                    service.clone(),
+                    images.map(|container| container.image_id.clone()).collect(),
+                )
+            })
+            .collect();
+        let confirm = match &self.environment.protection {
+            Protection::Protected { word } if draft.kind != PlanKind::Adopt => Some(ConfirmWords {
+                name: self.environment.name.to_string(),
+                short: word.clone(),
+            }),
+            _ => None,
+        };
+        let mut plan = Plan {
+            v: FORMAT,
+            kind: draft.kind,
+            environment: self.environment.name.clone(),
+            operator: self.context.operator.clone(),
+            origin: self.context.origin.clone(),
+            reason: self.request.reason.clone(),
+            basis: Basis {
+                last_operation: self.survey.last_operation,
+                images,
+                files: self.survey.files.clone(),
+                schema_heads: draft
+                    .depends_on_schema
+                    .then(|| self.survey.schema_heads.clone())
+                    .flatten(),
+            },
+            before: self.running.clone(),
+            after: draft.after,
+            gates: draft.gates,
+            warnings: draft.warnings,
+            forward: draft.forward,
+            back: draft.back,
+            on_failure: draft.on_failure,
+            confirm,
+            attachments: self.survey.attachments.clone(),
+        };
+        steps::finish(&mut plan, &self.survey.records);
+        plan
+    }
+}
+
+/// A service that the environment has.
+fn service<'a>(
+    environment: &Environment,
+    services: &'a BTreeMap<ServiceName, Service>,
+    name: &ServiceName,
+) -> Result<&'a Service, Fault> {
+    services
+        .get(name)
+        .filter(|_| environment.services.contains(name))
+        .ok_or_else(|| {
+            let names: Vec<&str> = environment
+                .services
+                .iter()
+                .map(ServiceName::as_str)
+                .collect();
+            Fault::new(
+                FaultKind::Invalid,
+                environment.name.as_str(),
+                format!("{name} is not one of its services"),
+            )
+            .remedy(format!("its services are {}", names.join(", ")))
+        })
+}

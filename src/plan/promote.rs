@@ -1,0 +1,228 @@
+//! Promoting versions: pull, keep, migrate, pin, switch, verify; and the way back to what runs.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    config::{Environment, Service},
+    release::{
+        Fault, FaultKind, ServiceName,
+        plan::{ChosenVersion, ImageName, OnFailure, Plan, PlanKind, Step},
+        record::{Release, ServiceRelease},
+    },
+};
+
+use super::{
+    Draft, Making, Wanted, checks, gates, history, holder, running, schema, service, steps, switch,
+};
+
+/// What a chosen version is as a release's part.
+pub(super) fn chosen(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    versions: &BTreeMap<ServiceName, ChosenVersion>,
+) -> Result<BTreeMap<ServiceName, ServiceRelease>, Fault> {
+    versions
+        .iter()
+        .map(|(name, version)| {
+            let service = service(environment, services, name)?;
+            let release = ServiceRelease {
+                repository: service.repository.clone(),
+                tag: Some(version.tag.clone()),
+                digest: Some(version.digest.clone()),
+                image_id: None,
+                revision: version.revision.clone(),
+            };
+            Ok((name.clone(), release))
+        })
+        .collect()
+}
+
+pub(super) fn wanted(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    versions: &BTreeMap<ServiceName, ChosenVersion>,
+    running: Release,
+) -> Result<Wanted, Fault> {
+    let pins = chosen(environment, services, versions)?;
+    if pins.is_empty() {
+        return Err(Fault::new(
+            FaultKind::Invalid,
+            environment.name.as_str(),
+            "no version was chosen",
+        ));
+    }
+    let mut after = running;
+    after.services.extend(pins.clone());
+    Ok(Wanted { after, pins })
+}
+
+pub(super) fn plan(
+    making: &Making<'_>,
+    versions: &BTreeMap<ServiceName, ChosenVersion>,
+    migrate: bool,
+) -> Result<Plan, Fault> {
+    let survey = making.survey;
+    let (mut gates, mut warnings) = holder::clear(making, PlanKind::Promote)?;
+    let Wanted { mut after, pins } = wanted(
+        making.environment,
+        making.services,
+        versions,
+        making.running.clone(),
+    )?;
+    refuse_nothing(making, &pins)?;
+    gates.extend(gates::judge(
+        making.environment,
+        versions,
+        &making.request.overrides,
+        &making.context.gates,
+    ));
+    let switch = switch::judge(making, &pins, |release| {
+        ImageName::Reference(release.reference())
+    })?;
+    warnings.extend(switch.warnings);
+    let checks = checks::steps(making)?;
+    let on_failure = on_failure(making, &switch.services, &mut warnings);
+
+    let running = steps::images(&making.running, |s| running::image_name(s, survey));
+    let mut forward = vec![steps::snapshot(&survey.files, &running)];
+    for (name, release) in &pins {
+        forward.push(steps::pull(name, &release.reference()));
+        forward.push(steps::keep(name, ImageName::Reference(release.reference())));
+    }
+    let migration = migration(making, &after, migrate, &mut warnings);
+    if migration.is_some() {
+        // Where it ends is known once it has run.
+        after.schema_heads = None;
+        if on_failure == OnFailure::GoBack {
+            warnings
+                .push("if it comes back, the schema stays where the migration left it".to_owned());
+        }
+    }
+    let depends_on_schema = migration.is_some();
+    forward.extend(migration);
+    forward.extend(steps::converge(steps::Convergence {
+        environment: making.environment,
+        pins: survey.candidate_pins.clone(),
+        services: switch.services.clone(),
+        expected: switch.expected.clone(),
+        dependencies: switch.dependencies,
+        interruptible: on_failure == OnFailure::GoBack,
+        checks: checks.clone(),
+    }));
+    let mut back = Vec::new();
+    if !switch.former.is_empty() {
+        back.push(steps::last_words(&switch.expected, depends_on_schema));
+        let former: Vec<ServiceName> = switch
+            .services
+            .iter()
+            .filter(|service| switch.former.contains_key(*service))
+            .cloned()
+            .collect();
+        back.extend(steps::converge(steps::Convergence {
+            environment: making.environment,
+            pins: survey.former_pins.clone(),
+            services: former,
+            expected: switch.former,
+            dependencies: switch.dependencies,
+            interruptible: false,
+            checks,
+        }));
+    }
+    Ok(making.plan(Draft {
+        kind: PlanKind::Promote,
+        after,
+        gates,
+        warnings,
+        forward,
+        back,
+        on_failure,
+        depends_on_schema,
+    }))
+}
+
+/// Refuses a promotion of what runs and is pinned already.
+fn refuse_nothing(
+    making: &Making<'_>,
+    pins: &BTreeMap<ServiceName, ServiceRelease>,
+) -> Result<(), Fault> {
+    let all = pins.iter().all(|(name, release)| {
+        let runs = making.running.services.get(name);
+        runs.is_some_and(|runs| runs.is_same_image(release))
+            && running::is_pinned(name, release, making.survey)
+            && making.survey.containers.health(name).is_well()
+    });
+    if !all {
+        return Ok(());
+    }
+    let names: Vec<String> = pins
+        .iter()
+        .map(|(name, release)| format!("{name} {}", release.label()))
+        .collect();
+    Err(making.fault(
+        FaultKind::Invalid,
+        format!(
+            "{} runs already and is pinned: nothing to promote",
+            names.join(", ")
+        ),
+    ))
+}
+
+/// Back, if what runs is recorded healthy or is seen healthy now; else it stays, and the plan says so.
+fn on_failure(
+    making: &Making<'_>,
+    switched: &[ServiceName],
+    warnings: &mut Vec<String>,
+) -> OnFailure {
+    let survey = making.survey;
+    let runs_all = switched
+        .iter()
+        .all(|service| survey.containers.of(service).next().is_some());
+    let well = making
+        .running
+        .services
+        .keys()
+        .chain(switched)
+        .all(|service| survey.containers.health(service).is_well());
+    if runs_all && (well || history::is_proven_healthy(&survey.records, &making.running)) {
+        return OnFailure::GoBack;
+    }
+    warnings.push(
+        if runs_all {
+            "if it fails it stays as it is: what runs now is neither recorded healthy nor healthy now"
+        } else {
+            "if it fails it stays as it is: there is nothing running to go back to"
+        }
+        .to_owned(),
+    );
+    OnFailure::Stay
+}
+
+/// The migration with the candidate, where one is configured and its service has an image.
+fn migration(
+    making: &Making<'_>,
+    after: &Release,
+    migrate: bool,
+    warnings: &mut Vec<String>,
+) -> Option<Step> {
+    let migration = making.environment.migration.as_ref()?;
+    if !migrate {
+        warnings.push("the configured migration is not run".to_owned());
+        return None;
+    }
+    let release = after.services.get(&migration.service)?;
+    let from = making
+        .survey
+        .schema_heads
+        .as_deref()
+        .map_or_else(|| "unknown".to_owned(), schema::words);
+    let image = match making.running.services.get(&migration.service) {
+        Some(running) if running == release => running::image_name(release, making.survey),
+        _ => ImageName::Reference(release.reference()),
+    };
+    Some(steps::migrate(
+        migration,
+        image,
+        schema::up(migration),
+        format!("{from} → head"),
+    ))
+}

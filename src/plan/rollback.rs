@@ -1,0 +1,526 @@
+//! Rolling back: to a release that was healthy here, with the images that lie on the server. Needs no
+//! registry, no pipeline and no gate; where it fails it stays and says so.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    config::{Environment, MigrationTool, Service},
+    release::{
+        Fault, FaultKind, ImageId, ServiceName,
+        operation::OperationId,
+        plan::{OnFailure, Plan, PlanKind, RollbackTo, SchemaChoice, Step},
+        record::{Release, ServiceRelease},
+        survey::Survey,
+    },
+};
+
+use super::{Draft, Making, Wanted, checks, history, holder, running, schema, steps, switch};
+
+/// Where a rollback goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    release: Release,
+    /// The operation that recorded it; `None` if it was never recorded.
+    operation: Option<OperationId>,
+    /// Whether it is recorded healthy.
+    healthy: bool,
+}
+
+/// The releases that a rollback may return to, the default first: proven healthy, not proven bad since,
+/// and not what runs and is pinned now.
+pub fn candidates(survey: &Survey, running: &Release) -> Vec<history::Proven> {
+    history::healthy(&survey.records)
+        .into_iter()
+        .filter(|proven| !is_in_place(&proven.release, survey, running))
+        .collect()
+}
+
+/// The schema's heads that were recorded with the release that a rollback returns to.
+pub fn recorded_heads(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    to: &RollbackTo,
+    survey: &Survey,
+) -> Option<Vec<String>> {
+    let running = running::release(environment, services, survey);
+    let target = target(environment, services, to, survey, &running).ok()?;
+    target.release.schema_heads
+}
+
+fn is_in_place(release: &Release, survey: &Survey, running: &Release) -> bool {
+    running::runs_all(release, running)
+        && release
+            .services
+            .iter()
+            .all(|(name, release)| running::is_pinned(name, release, survey))
+}
+
+pub(super) fn target(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    to: &RollbackTo,
+    survey: &Survey,
+    running: &Release,
+) -> Result<Target, Fault> {
+    let target = match to {
+        RollbackTo::LastHealthy => candidates(survey, running)
+            .into_iter()
+            .next()
+            .map(|proven| Target {
+                release: proven.release,
+                operation: Some(proven.operation),
+                healthy: true,
+            })
+            .ok_or_else(|| nothing_recorded(environment, services, survey, running))?,
+        RollbackTo::Operation(operation) => recorded(environment, survey, *operation)?,
+        RollbackTo::Image { service, image } => {
+            local(environment, services, survey, service, image)?
+        }
+    };
+    refuse_absent(environment, &target, survey, running)?;
+    Ok(target)
+}
+
+fn recorded(
+    environment: &Environment,
+    survey: &Survey,
+    operation: OperationId,
+) -> Result<Target, Fault> {
+    let fault = |message: String| {
+        Fault::new(FaultKind::Missing, environment.name.as_str(), message)
+            .remedy("choose another entry of the history")
+    };
+    let record = survey
+        .records
+        .iter()
+        .rev()
+        .find(|record| record.operation == operation)
+        .ok_or_else(|| fault(format!("the ledger has no operation {operation}")))?;
+    let release = history::reached(record).ok_or_else(|| {
+        fault(format!(
+            "operation {operation} {}: nobody knows what ran after it",
+            record.outcome.words()
+        ))
+    })?;
+    Ok(Target {
+        healthy: history::is_proven_healthy(&survey.records, &release),
+        operation: Some(operation),
+        release,
+    })
+}
+
+fn local(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    survey: &Survey,
+    name: &ServiceName,
+    id: &ImageId,
+) -> Result<Target, Fault> {
+    let service = super::service(environment, services, name)?;
+    let image = survey
+        .images
+        .iter()
+        .chain(survey.containers.images.values())
+        .find(|image| image.id == *id)
+        .ok_or_else(|| {
+            Fault::new(
+                FaultKind::Missing,
+                environment.name.as_str(),
+                format!("the image {} does not lie on the server", id.short()),
+            )
+        })?;
+    let release = Release {
+        services: [(name.clone(), running::of_image(image, &service.repository))].into(),
+        ..Release::default()
+    };
+    Ok(Target {
+        healthy: history::is_proven_healthy(&survey.records, &release),
+        operation: None,
+        release,
+    })
+}
+
+/// First contact, or nothing else was ever healthy: offers the images that lie on the server.
+fn nothing_recorded(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    survey: &Survey,
+    running: &Release,
+) -> Fault {
+    let fault = Fault::new(
+        FaultKind::Missing,
+        environment.name.as_str(),
+        if survey.records.is_empty() {
+            "nothing is recorded here: flightdeck has never released to this server"
+        } else {
+            "no other release is recorded healthy here"
+        },
+    );
+    let offers: Vec<String> = local_images(environment, services, survey, running)
+        .into_iter()
+        .map(|(service, release)| {
+            let id = release.image_id.as_ref().map_or("", ImageId::short);
+            let past = past_of(&service, &release, survey);
+            format!("{service} {} (image {id}, {past})", release.label())
+        })
+        .collect();
+    if offers.is_empty() {
+        fault.remedy("no other image of its services lies on the server: promote a version")
+    } else {
+        fault.remedy(format!(
+            "choose an image that lies on the server: {}",
+            offers.join(", ")
+        ))
+    }
+}
+
+/// What the ledger says of an image that is no default.
+fn past_of(service: &ServiceName, release: &ServiceRelease, survey: &Survey) -> &'static str {
+    let was_tried = survey.records.iter().any(|record| {
+        record
+            .after
+            .services
+            .get(service)
+            .is_some_and(|after| after.is_same_image(release))
+    });
+    if was_tried {
+        "failed here or was rolled back from"
+    } else {
+        "never recorded healthy here"
+    }
+}
+
+/// The images of the services' repositories that lie on the server and do not run, newest first: what a
+/// rollback offers where nothing is recorded.
+pub fn local_images(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    survey: &Survey,
+    running: &Release,
+) -> Vec<(ServiceName, ServiceRelease)> {
+    let mut images: Vec<_> = survey.images.iter().collect();
+    images.sort_by_key(|image| std::cmp::Reverse(image.created));
+    let mut offers = Vec::new();
+    for name in &environment.services {
+        let Some(service) = services.get(name) else {
+            continue;
+        };
+        for image in &images {
+            let of_repository = image
+                .tags
+                .iter()
+                .chain(&image.repository_digests)
+                .any(|known| known.repository == service.repository);
+            let runs = running
+                .services
+                .get(name)
+                .is_some_and(|runs| runs.image_id.as_ref() == Some(&image.id));
+            if of_repository && !runs {
+                offers.push((name.clone(), running::of_image(image, &service.repository)));
+            }
+        }
+    }
+    offers
+}
+
+/// The services that a rollback switches: those that run something else, or are pinned to it.
+fn switched(
+    environment: &Environment,
+    target: &Target,
+    survey: &Survey,
+    running: &Release,
+) -> BTreeMap<ServiceName, ServiceRelease> {
+    target
+        .release
+        .services
+        .iter()
+        .filter(|(name, _)| environment.services.contains(name))
+        .filter(|(name, release)| {
+            let runs = running.services.get(*name);
+            !(runs.is_some_and(|runs| runs.is_same_image(release))
+                && running::is_pinned(name, release, survey))
+        })
+        .map(|(name, release)| {
+            let mut release = release.clone();
+            if let Some(image) = running::image_here(&release, survey) {
+                release.image_id = Some(image.id.clone());
+            }
+            (name.clone(), release)
+        })
+        .collect()
+}
+
+pub(super) fn wanted(
+    environment: &Environment,
+    target: &Target,
+    survey: &Survey,
+    running: &Release,
+) -> Wanted {
+    let pins = switched(environment, target, survey, running);
+    let mut after = running.clone();
+    after.services.extend(pins.clone());
+    Wanted { after, pins }
+}
+
+/// Refuses where an image is gone, and says what is still there.
+fn refuse_absent(
+    environment: &Environment,
+    target: &Target,
+    survey: &Survey,
+    running: &Release,
+) -> Result<(), Fault> {
+    let lies_here = |release: &ServiceRelease| running::image_here(release, survey).is_some();
+    let gone: Vec<String> = switched(environment, target, survey, running)
+        .iter()
+        .filter(|(_, release)| !lies_here(release))
+        .map(|(name, release)| format!("{name} {}", release.label()))
+        .collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let there: Vec<String> = candidates(survey, running)
+        .iter()
+        .filter(|proven| proven.release.services.values().all(lies_here))
+        .map(|proven| {
+            format!(
+                "{} (operation {})",
+                proven.release.label(),
+                proven.operation
+            )
+        })
+        .collect();
+    let remedy = if there.is_empty() {
+        "promote it again: that pulls it from the registry".to_owned()
+    } else {
+        format!(
+            "these are there: {}; or promote it again, which pulls it",
+            there.join(", ")
+        )
+    };
+    Err(Fault::new(
+        FaultKind::Missing,
+        environment.name.as_str(),
+        format!(
+            "its image no longer lies on the server: {}",
+            gone.join(", ")
+        ),
+    )
+    .remedy(remedy))
+}
+
+pub(super) fn plan(
+    making: &Making<'_>,
+    to: &RollbackTo,
+    choice: SchemaChoice,
+) -> Result<Plan, Fault> {
+    let survey = making.survey;
+    let (gates, mut warnings) = holder::clear(making, PlanKind::Rollback)?;
+    let target = target(
+        making.environment,
+        making.services,
+        to,
+        survey,
+        &making.running,
+    )?;
+    let Wanted { mut after, pins } = wanted(making.environment, &target, survey, &making.running);
+    if pins.is_empty() {
+        return Err(making.fault(
+            FaultKind::Invalid,
+            format!(
+                "{} runs already and is pinned: nothing to roll back",
+                target.release.label()
+            ),
+        ));
+    }
+    if !target.healthy {
+        warnings.push(format!(
+            "{} was never recorded healthy here",
+            target.release.label()
+        ));
+    }
+    changed_files(&target, survey, &mut warnings);
+    let switch = switch::judge(making, &pins, |release| {
+        running::image_name(release, survey)
+    })?;
+    warnings.extend(switch.warnings);
+    let checks = checks::steps(making)?;
+
+    let downgrade = downgrade(making, &target, choice, &mut warnings)?;
+    if downgrade.is_some() {
+        after.schema_heads.clone_from(&target.release.schema_heads);
+    }
+    let depends_on_schema = downgrade.is_some();
+    let running = steps::images(&making.running, |s| running::image_name(s, survey));
+    let mut forward = vec![steps::snapshot(&survey.files, &running)];
+    for (name, release) in &pins {
+        forward.push(steps::keep(name, running::image_name(release, survey)));
+    }
+    forward.extend(downgrade);
+    forward.extend(steps::converge(steps::Convergence {
+        environment: making.environment,
+        pins: survey.candidate_pins.clone(),
+        services: switch.services.clone(),
+        expected: switch.expected.clone(),
+        dependencies: switch.dependencies,
+        interruptible: false,
+        checks: checks.clone(),
+    }));
+    warnings.push(
+        "if it fails it stays as it is: nothing returns by itself to what it left".to_owned(),
+    );
+    let mut back = Vec::new();
+    if !switch.former.is_empty() {
+        back.push(steps::last_words(&switch.expected, depends_on_schema));
+        back.extend(steps::converge(steps::Convergence {
+            environment: making.environment,
+            pins: survey.former_pins.clone(),
+            services: switch.former.keys().cloned().collect(),
+            expected: switch.former,
+            dependencies: switch.dependencies,
+            interruptible: false,
+            checks,
+        }));
+    }
+    Ok(making.plan(Draft {
+        kind: PlanKind::Rollback,
+        after,
+        gates,
+        warnings,
+        forward,
+        back,
+        on_failure: OnFailure::Stay,
+        depends_on_schema,
+    }))
+}
+
+/// Says which files are no longer as they were with that release.
+fn changed_files(target: &Target, survey: &Survey, warnings: &mut Vec<String>) {
+    let pinned: Vec<&str> = survey
+        .candidate_pins
+        .iter()
+        .map(|pin| pin.path.as_str())
+        .collect();
+    let changed: Vec<&str> = target
+        .release
+        .files
+        .iter()
+        .filter(|(path, hash)| {
+            !pinned.contains(&path.as_str())
+                && survey.files.get(*path).is_some_and(|now| now != *hash)
+        })
+        .map(|(path, _)| path.as_str())
+        .collect();
+    if !changed.is_empty() {
+        let copies = target.operation.map_or_else(String::new, |id| {
+            format!("; its copies are in releases/{id}")
+        });
+        warnings.push(format!(
+            "changed since that release, and kept as they are: {}{copies}",
+            changed.join(", ")
+        ));
+    }
+}
+
+/// The schema's part: a downgrade with the image that runs now, or a warning where the database is
+/// ahead of the image.
+fn downgrade(
+    making: &Making<'_>,
+    target: &Target,
+    choice: SchemaChoice,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Step>, Fault> {
+    let Some(migration) = &making.environment.migration else {
+        return Ok(None);
+    };
+    let Some(goal) = &target.release.schema_heads else {
+        return match choice {
+            SchemaChoice::ImageOnly => {
+                warnings.push(
+                    "at which revision the schema was with that release is not recorded".to_owned(),
+                );
+                Ok(None)
+            }
+            SchemaChoice::Downgrade => Err(making
+                .fault(
+                    FaultKind::Missing,
+                    "at which revision the schema was with that release is not recorded",
+                )
+                .remedy("roll back the image alone, or migrate to a revision by name")),
+        };
+    };
+    let now = schema::heads_now(making.survey);
+    let (heads, recorded_only) = match &now {
+        Some((heads, recorded_only)) => (schema::words(heads), *recorded_only),
+        None => ("unknown".to_owned(), false),
+    };
+    if now
+        .as_ref()
+        .is_some_and(|(now, _)| schema::is_same(now, goal))
+    {
+        return Ok(None);
+    }
+    let words = schema::words(goal);
+    let between = match making.survey.schema_path.len() {
+        0 => String::new(),
+        1 => ", 1 revision between".to_owned(),
+        n => format!(", {n} revisions between"),
+    };
+    if choice == SchemaChoice::ImageOnly {
+        let source = if recorded_only { " (recorded)" } else { "" };
+        warnings.push(format!(
+            "the database is ahead of the image: it is at {heads}{source}, that release ran at {words}{between}; \
+             the schema stays"
+        ));
+        return Ok(None);
+    }
+    if recorded_only || now.is_none() {
+        warnings.push("where the schema is could not be read now".to_owned());
+    }
+    let (MigrationTool::Alembic { .. }, [] | [_]) = (&migration.tool, goal.as_slice()) else {
+        return Err(making
+            .fault(
+                FaultKind::Unsupported,
+                match migration.tool {
+                    MigrationTool::Command { .. } => {
+                        "the configured migration command cannot go down".to_owned()
+                    }
+                    MigrationTool::Alembic { .. } => {
+                        format!("that release ran at several heads ({words}): there is no single way down")
+                    }
+                },
+            )
+            .remedy("roll back the image alone, or migrate by hand first"));
+    };
+    let revision = goal.first().map_or("base", String::as_str);
+    let image = making
+        .running
+        .services
+        .get(&migration.service)
+        .map(|release| running::image_name(release, making.survey));
+    let (Some(image), true) = (image, schema::is_revision(revision)) else {
+        return Err(making
+            .fault(
+                FaultKind::Missing,
+                format!(
+                    "no image that runs knows the way from {heads} down to {words}: {} does not run",
+                    migration.service
+                ),
+            )
+            .remedy("roll back the image alone"));
+    };
+    warnings.push(format!(
+        "the schema goes down from {heads} to {words}{between}: data that only the newer revisions hold is lost"
+    ));
+    let command = schema::to(migration, revision, true).ok_or_else(|| {
+        making.fault(
+            FaultKind::Unsupported,
+            "the configured migration command cannot go down",
+        )
+    })?;
+    Ok(Some(steps::migrate(
+        migration,
+        image,
+        command,
+        format!("{heads} → {words}{between}"),
+    )))
+}

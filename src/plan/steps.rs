@@ -1,0 +1,280 @@
+//! Steps: their ids, limits and manners. What a target renders, in the order that every deed shares.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use crate::{
+    config::{Environment, Migration},
+    release::{
+        ImageReference, ServiceName,
+        plan::{Again, ImageName, Intent, PinFile, Plan, Step},
+        record::{Record, Release},
+    },
+};
+
+use super::{history, schema};
+
+/// What a switch's or a verification's time limit has over the time that it waits for health: to stop
+/// the old container, and to say what went wrong before it is ended.
+pub const MARGIN: Duration = Duration::from_secs(60);
+
+const SHORT: Duration = Duration::from_secs(60);
+const PULL: Duration = Duration::from_secs(1800);
+const MIGRATION: Duration = Duration::from_secs(3600);
+
+/// How a step behaves.
+struct Manners {
+    limit: Duration,
+    again: Again,
+    interruptible: bool,
+    changes: bool,
+}
+
+const LOOKS: Manners = Manners {
+    limit: SHORT,
+    again: Again::Safe,
+    interruptible: true,
+    changes: false,
+};
+
+fn step(id: impl Into<String>, intent: Intent, manners: Manners) -> Step {
+    Step {
+        id: id.into(),
+        intent,
+        limit: manners.limit,
+        estimate: None,
+        again: manners.again,
+        interruptible: manners.interruptible,
+        changes: manners.changes,
+    }
+}
+
+/// Copies the files as they are, and keeps the images that run.
+pub(super) fn snapshot(
+    files: &BTreeMap<String, String>,
+    keep: &BTreeMap<ServiceName, ImageName>,
+) -> Step {
+    let intent = Intent::Snapshot {
+        files: files.keys().cloned().collect(),
+        keep: keep.clone(),
+    };
+    step("snapshot", intent, LOOKS)
+}
+
+/// Takes down the last words of the containers that failed, before they are replaced; and waits for a
+/// migration that outlived its step, so that nothing is switched under it.
+pub(super) fn last_words(services: &BTreeMap<ServiceName, ImageName>, migrates: bool) -> Step {
+    let intent = Intent::Snapshot {
+        files: Vec::new(),
+        keep: services.clone(),
+    };
+    let limit = if migrates { MIGRATION } else { SHORT };
+    step("last-words", intent, Manners { limit, ..LOOKS })
+}
+
+/// Pulls one image by digest.
+pub(super) fn pull(service: &ServiceName, reference: &ImageReference) -> Step {
+    let intent = Intent::Pull {
+        service: service.clone(),
+        reference: reference.clone(),
+    };
+    step(
+        format!("pull-{}", slug(service)),
+        intent,
+        Manners {
+            limit: PULL,
+            ..LOOKS
+        },
+    )
+}
+
+/// Keeps one image from being pruned.
+pub(super) fn keep(service: &ServiceName, image: ImageName) -> Step {
+    let intent = Intent::Keep {
+        service: service.clone(),
+        image,
+    };
+    step(format!("keep-{}", slug(service)), intent, LOOKS)
+}
+
+/// Migrates the schema. A migration is never ended in the middle by a cancel.
+pub(super) fn migrate(
+    migration: &Migration,
+    image: ImageName,
+    command: Vec<String>,
+    summary: String,
+) -> Step {
+    let intent = Intent::Migrate {
+        service: migration.service.clone(),
+        image,
+        command,
+        heads: schema::heads_command(migration),
+        summary,
+    };
+    step(
+        "migrate",
+        intent,
+        Manners {
+            limit: MIGRATION,
+            again: Again::Probe,
+            interruptible: false,
+            changes: true,
+        },
+    )
+}
+
+/// What happens from the pin on: the same forward and back.
+pub(super) struct Convergence<'a> {
+    pub environment: &'a Environment,
+    pub pins: Vec<PinFile>,
+    pub services: Vec<ServiceName>,
+    pub expected: BTreeMap<ServiceName, ImageName>,
+    pub dependencies: bool,
+    /// Whether somebody may end the switch in the middle: only where a way back follows.
+    pub interruptible: bool,
+    pub checks: Vec<Step>,
+}
+
+/// Pin, switch, restart, verify, observe.
+pub(super) fn converge(to: Convergence<'_>) -> Vec<Step> {
+    let changes = Manners {
+        changes: true,
+        interruptible: false,
+        ..LOOKS
+    };
+    let mut steps = vec![
+        step("pin", Intent::Pin { files: to.pins }, changes),
+        step(
+            "switch",
+            Intent::Switch {
+                services: to.services.clone(),
+                expected: to.expected,
+                dependencies: to.dependencies,
+            },
+            Manners {
+                limit: to.environment.health_timeout + MARGIN,
+                again: Again::Safe,
+                interruptible: to.interruptible,
+                changes: true,
+            },
+        ),
+    ];
+    let mut verified = to.services;
+    let restarted: Vec<ServiceName> = to
+        .environment
+        .restart
+        .iter()
+        .filter(|service| !verified.contains(service))
+        .cloned()
+        .collect();
+    if !restarted.is_empty() {
+        verified.extend(restarted.iter().cloned());
+        steps.push(step(
+            "restart",
+            Intent::Restart {
+                services: restarted,
+            },
+            Manners {
+                limit: to.environment.health_timeout + MARGIN,
+                again: Again::Safe,
+                interruptible: to.interruptible,
+                changes: true,
+            },
+        ));
+    }
+    steps.push(step(
+        "verify-health",
+        Intent::Health {
+            services: verified,
+            stable_for: to.environment.stable_for,
+        },
+        Manners {
+            limit: to.environment.health_timeout + to.environment.stable_for + MARGIN,
+            ..LOOKS
+        },
+    ));
+    steps.extend(to.checks);
+    steps.push(observe(to.environment));
+    steps
+}
+
+/// One check.
+pub(super) fn check(
+    number: usize,
+    rule: &crate::config::CheckRule,
+    check: crate::release::plan::Check,
+) -> Step {
+    let attempts = rule.attempts.max(1);
+    let intent = Intent::Check {
+        name: rule.name.clone(),
+        check,
+        attempts,
+        interval: rule.interval,
+    };
+    step(
+        format!("verify-check-{number}"),
+        intent,
+        Manners {
+            // One answer may take ten seconds.
+            limit: (rule.interval + Duration::from_secs(10)) * attempts + SHORT,
+            ..LOOKS
+        },
+    )
+}
+
+/// Writes down what runs, whether it is healthy, and where the schema is.
+pub(super) fn observe(environment: &Environment) -> Step {
+    let heads = environment.migration.as_ref().and_then(|migration| {
+        let command = schema::heads_command(migration);
+        (!command.is_empty()).then(|| (migration.service.clone(), command))
+    });
+    let intent = Intent::Observe {
+        services: environment.services.clone(),
+        heads,
+    };
+    step("observe", intent, LOOKS)
+}
+
+/// The images of a release by service, as steps name them.
+pub(super) fn images(
+    release: &Release,
+    name: impl Fn(&crate::release::record::ServiceRelease) -> ImageName,
+) -> BTreeMap<ServiceName, ImageName> {
+    release
+        .services
+        .iter()
+        .map(|(service, release)| (service.clone(), name(release)))
+        .collect()
+}
+
+/// Makes the ids of each list unique and fills in what the ledger tells of times.
+pub(super) fn finish(plan: &mut Plan, records: &[Record]) {
+    let estimates = history::estimates(records, plan.kind);
+    for list in [&mut plan.forward, &mut plan.back] {
+        let mut seen = BTreeSet::new();
+        for step in list.iter_mut() {
+            let mut id = step.id.clone();
+            let mut number = 2;
+            while !seen.insert(id.clone()) {
+                id = format!("{}-{number}", step.id);
+                number += 1;
+            }
+            step.estimate = estimates.get(&id).copied();
+            step.id = id;
+        }
+    }
+}
+
+/// A service's name as part of a step's id.
+fn slug(service: &ServiceName) -> String {
+    service
+        .as_str()
+        .chars()
+        .map(|c| match c.to_ascii_lowercase() {
+            c if c.is_ascii_lowercase() || c.is_ascii_digit() => c,
+            _ => '-',
+        })
+        .collect()
+}

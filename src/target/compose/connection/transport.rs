@@ -1,0 +1,189 @@
+//! How requests get to the Engine: a pooled HTTP client over the Engine's socket (here, or forwarded
+//! through ssh), or over `docker system dial-stdio` where there is no way to the socket.
+
+use std::{
+    io,
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bollard::{BollardRequest, Docker};
+use futures::{FutureExt, future::BoxFuture};
+use http::Uri;
+use hyper_util::{
+    client::legacy::{
+        Client,
+        connect::{Connected, Connection},
+    },
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+};
+use tokio::{net::UnixStream, sync::Notify};
+
+use super::channel::{Channels, Running};
+
+/// How long the Engine may take until the head of its answer.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+const IDLE: Duration = Duration::from_secs(90);
+const IDLE_CONNECTIONS: usize = 4;
+
+/// How a new connection to the Engine is made.
+#[derive(Clone)]
+pub enum Dial {
+    /// A Unix socket here: the Engine's own, or the near end of a forward.
+    Socket(PathBuf),
+    /// The docker command's `system dial-stdio`, one a connection.
+    Command {
+        /// Where it runs.
+        channels: Channels,
+        /// The docker command.
+        docker: Vec<String>,
+    },
+}
+
+/// A client of the Engine and the pool that it shares with its copies.
+#[derive(Clone)]
+pub struct Engine {
+    requests: Arc<dyn Fn(BollardRequest) -> Answer + Send + Sync>,
+}
+
+type Answer =
+    BoxFuture<'static, Result<http::Response<hyper::body::Incoming>, bollard::errors::Error>>;
+
+impl Engine {
+    /// A client that dials as `dial` says.
+    pub fn new(dial: Dial) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .build(Dialer(dial));
+        Self {
+            requests: Arc::new(move |request| {
+                client
+                    .request(request)
+                    .map(|answer| answer.map_err(bollard::errors::Error::from))
+                    .boxed()
+            }),
+        }
+    }
+
+    /// The API over the pool.
+    pub fn api(&self) -> Docker {
+        let requests = Arc::clone(&self.requests);
+        docker(move |request| requests(request))
+    }
+
+    /// The API over the pool, and a bell that rings when the head of an answer is there: a stream that
+    /// was asked for is then open.
+    pub fn api_with_bell(&self) -> (Docker, Arc<Notify>) {
+        let requests = Arc::clone(&self.requests);
+        let bell = Arc::new(Notify::new());
+        let rung = Arc::clone(&bell);
+        let docker = docker(move |request| {
+            let (answer, bell) = (requests(request), Arc::clone(&rung));
+            async move {
+                let answer = answer.await;
+                bell.notify_one();
+                answer
+            }
+            .boxed()
+        });
+        (docker, bell)
+    }
+}
+
+fn docker(requests: impl Fn(BollardRequest) -> Answer + Send + Sync + 'static) -> Docker {
+    // The address is only a key of the pool: the dialer knows where to go. The version is not sent.
+    Docker::connect_with_custom_transport(
+        requests,
+        Some("http://engine"),
+        PATIENCE.as_secs(),
+        bollard::API_DEFAULT_VERSION,
+    )
+    .unwrap_or_else(|_| unreachable!("this constructor only stores what it is given"))
+}
+
+#[derive(Clone)]
+struct Dialer(Dial);
+
+impl tower_service::Service<Uri> for Dialer {
+    type Response = Line;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<Line>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let dial = self.0.clone();
+        Box::pin(async move {
+            match dial {
+                Dial::Socket(path) => {
+                    Ok(Line::Socket(TokioIo::new(UnixStream::connect(path).await?)))
+                }
+                Dial::Command { channels, docker } => {
+                    let mut words: Vec<&str> = docker.iter().map(String::as_str).collect();
+                    words.extend(["system", "dial-stdio"]);
+                    let running = channels.start(&words).await.map_err(io::Error::other)?;
+                    Ok(Line::Command(TokioIo::new(Box::new(running))))
+                }
+            }
+        })
+    }
+}
+
+/// One connection to the Engine.
+enum Line {
+    Socket(TokioIo<UnixStream>),
+    Command(TokioIo<Box<Running>>),
+}
+
+impl Connection for Line {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl hyper::rt::Read for Line {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: hyper::rt::ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Socket(line) => Pin::new(line).poll_read(context, buffer),
+            Self::Command(line) => Pin::new(line).poll_read(context, buffer),
+        }
+    }
+}
+
+impl hyper::rt::Write for Line {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Socket(line) => Pin::new(line).poll_write(context, bytes),
+            Self::Command(line) => Pin::new(line).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Socket(line) => Pin::new(line).poll_flush(context),
+            Self::Command(line) => Pin::new(line).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Socket(line) => Pin::new(line).poll_shutdown(context),
+            Self::Command(line) => Pin::new(line).poll_shutdown(context),
+        }
+    }
+}

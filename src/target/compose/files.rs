@@ -1,0 +1,224 @@
+//! From the follower's frames of one environment to what its files say. Pure.
+
+use bytes::Bytes;
+
+use super::{
+    pin,
+    script::{JournalLines, Ledger, Part, read_ledger},
+};
+use crate::{
+    config::Service,
+    release::{
+        observation::Files,
+        operation::{Claim, Liveness, OperationId, OperationState},
+        text::clean,
+    },
+};
+
+/// What the follower has told of one environment so far.
+#[derive(Debug, Default)]
+pub struct Told {
+    pins: Bytes,
+    ledger: Ledger,
+    operation: Option<(OperationId, Claim)>,
+    plan: Bytes,
+    journal: Bytes,
+    cancelling: bool,
+    end: Bytes,
+    liveness: Bytes,
+    /// Why the environment cannot be looked at; empty if it can.
+    pub fault: String,
+}
+
+impl Told {
+    /// Takes one frame's part. Parts that are not of an environment are left out.
+    pub fn take(&mut self, part: Part, bytes: Bytes) {
+        match part {
+            Part::Fault => self.fault = clean(&String::from_utf8_lossy(&bytes)),
+            Part::Pin => self.pins = bytes,
+            Part::Ledger => self.ledger = read_ledger(&bytes),
+            Part::Operation => {
+                let operation = read_operation(&bytes);
+                let is_another =
+                    operation.as_ref().map(|o| o.0) != self.operation.as_ref().map(|o| o.0);
+                if is_another {
+                    // The other parts follow; until then those of the former one must not be taken
+                    // for its own. Its liveness is told as a change only, so it stays.
+                    self.plan = Bytes::new();
+                    self.journal = Bytes::new();
+                    self.end = Bytes::new();
+                    self.cancelling = false;
+                }
+                self.operation = operation;
+            }
+            Part::Plan => self.plan = bytes,
+            Part::Journal => self.journal = bytes,
+            Part::Cancel => self.cancelling = !bytes.is_empty(),
+            Part::End => self.end = bytes,
+            Part::Liveness => self.liveness = bytes,
+            Part::Files
+            | Part::Clock
+            | Part::Ready
+            | Part::Missing
+            | Part::Output
+            | Part::Difference
+            | Part::Unknown => {}
+        }
+    }
+
+    /// What the files say, with `services` in the order of their pins in the follower's script.
+    pub fn files(&self, services: &[Service], clock_skew_ms: i64) -> Files {
+        let pins = services.iter().enumerate().filter_map(|(number, service)| {
+            let value = pin::current(service, &self.lines_of(number))?;
+            Some((service.name.clone(), clean(&value)))
+        });
+        Files {
+            pins: pins.collect(),
+            records: self.ledger.records.clone(),
+            damaged: self.ledger.damaged,
+            operation: self.operation_state(),
+            clock_skew_ms,
+        }
+    }
+
+    /// The lines that the follower showed of one pin's file.
+    fn lines_of(&self, number: usize) -> Vec<u8> {
+        let prefix = format!("{number}\t").into_bytes();
+        self.pins
+            .split_inclusive(|&byte| byte == b'\n')
+            .filter_map(|line| line.strip_prefix(&*prefix))
+            .flatten()
+            .copied()
+            .collect()
+    }
+
+    fn operation_state(&self) -> Option<OperationState> {
+        let (id, claim) = self.operation.clone()?;
+        if !self.end.is_empty() || self.liveness.is_empty() {
+            return None;
+        }
+        Some(OperationState {
+            id,
+            claim,
+            plan: serde_json::from_slice(&self.plan).ok().map(Box::new),
+            journal: JournalLines::new().push(&self.journal),
+            liveness: match &*self.liveness {
+                b"alive" => Liveness::Alive,
+                b"dead" => Liveness::Dead,
+                _ => Liveness::Unknown,
+            },
+            cancelling: self.cancelling,
+            end: None,
+        })
+    }
+}
+
+/// `42`, a line end, and the claim's record. A record that cannot be read is somebody's all the same.
+fn read_operation(bytes: &[u8]) -> Option<(OperationId, Claim)> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (number, record) = text.split_once('\n')?;
+    let claim = serde_json::from_str::<Claim>(record).map_or_else(
+        |_| Claim {
+            operator: "somebody".to_owned(),
+            origin: String::new(),
+            reason: String::new(),
+            kind: "unknown".to_owned(),
+            at: 0,
+            nonce: String::new(),
+        },
+        |claim| Claim {
+            operator: clean(&claim.operator),
+            origin: clean(&claim.origin),
+            reason: clean(&claim.reason),
+            kind: clean(&claim.kind),
+            ..claim
+        },
+    );
+    Some((number.parse().ok()?, claim))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Pin, PinForm};
+
+    fn service(name: &str, pin: Pin) -> Service {
+        Service {
+            name: name.parse().unwrap(),
+            repository: "ghcr.io/acme/shop".parse().unwrap(),
+            tags: Default::default(),
+            pin,
+        }
+    }
+
+    const CLAIM: &str = r#"{"v":1,"kind":"promote","operator":"mira[2J","origin":"laptop","reason":"","nonce":"n","at":5}"#;
+
+    fn claimed(number: u64) -> Bytes {
+        format!("{number}\n{CLAIM}\n").into()
+    }
+
+    #[test]
+    fn pins_are_read_by_their_numbers() {
+        let services = [
+            service(
+                "backend",
+                Pin::Variable {
+                    file: ".env".into(),
+                    variable: "TAG".into(),
+                    form: PinForm::Tag,
+                },
+            ),
+            service(
+                "worker",
+                Pin::Override {
+                    file: "pins.yml".into(),
+                },
+            ),
+        ];
+        let mut told = Told::default();
+        told.take(Part::Pin, Bytes::from_static(b"0\texport TAG='v1'\n"));
+        let files = told.files(&services, 0);
+        assert_eq!(files.pins[&services[0].name], "v1");
+        assert!(!files.pins.contains_key(&services[1].name));
+    }
+
+    #[test]
+    fn an_operation_is_shown_until_it_has_ended() {
+        let mut told = Told::default();
+        told.take(Part::Operation, claimed(7));
+        told.take(Part::Liveness, Bytes::from_static(b"alive"));
+        let operation = told.files(&[], 0).operation.unwrap();
+        assert_eq!(operation.id, OperationId(7));
+        assert_eq!(operation.liveness, Liveness::Alive);
+        assert!(operation.plan.is_none());
+
+        told.take(Part::End, Bytes::from_static(b"{}"));
+        assert_eq!(told.files(&[], 0).operation, None);
+    }
+
+    #[test]
+    fn a_new_operation_does_not_inherit_the_end_of_the_former() {
+        let mut told = Told::default();
+        told.take(Part::Operation, claimed(7));
+        told.take(Part::Cancel, Bytes::from_static(b"yes"));
+        told.take(Part::End, Bytes::from_static(b"{}"));
+        told.take(Part::Operation, claimed(8));
+        told.take(Part::Liveness, Bytes::from_static(b"dead"));
+        let operation = told.files(&[], 0).operation.unwrap();
+        assert_eq!(
+            (operation.id, operation.cancelling),
+            (OperationId(8), false)
+        );
+        assert_eq!(operation.liveness, Liveness::Dead);
+    }
+
+    #[test]
+    fn a_claim_of_a_newer_format_is_somebodys() {
+        let mut told = Told::default();
+        told.take(Part::Operation, Bytes::from_static(b"9\n{\"v\":2}\n"));
+        told.take(Part::Liveness, Bytes::from_static(b"unknown"));
+        let operation = told.files(&[], 0).operation.unwrap();
+        assert_eq!(operation.claim.kind, "unknown");
+        assert_eq!(operation.liveness, Liveness::Unknown);
+    }
+}

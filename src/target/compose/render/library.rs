@@ -1,0 +1,188 @@
+//! `steps.sh`: the functions that all steps share, with the environment's own values before them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::script::{Unquotable, quote};
+use crate::{
+    config::{Environment, Host, Pin, Service},
+    release::ServiceName,
+};
+
+/// Its name in the operation's folder.
+pub const NAME: &str = "steps.sh";
+
+const FRAGMENTS: [&str; 10] = [
+    include_str!("sh/common.sh"),
+    include_str!("sh/containers.sh"),
+    include_str!("sh/images.sh"),
+    include_str!("sh/snapshot.sh"),
+    include_str!("sh/pin.sh"),
+    include_str!("sh/migrate.sh"),
+    include_str!("sh/health.sh"),
+    include_str!("sh/check.sh"),
+    include_str!("sh/switch.sh"),
+    include_str!("sh/observe.sh"),
+];
+
+/// Variables of Compose's own that would make it read another project than the configured one, or take
+/// away more than it is told to.
+const MISLEADING: [&str; 5] = [
+    "COMPOSE_FILE",
+    "COMPOSE_PROJECT_NAME",
+    "COMPOSE_ENV_FILES",
+    "COMPOSE_DISABLE_ENV_FILE",
+    "COMPOSE_REMOVE_ORPHANS",
+];
+
+/// The whole of it. Its last act before the step's own is to enter the project's directory, by the path
+/// that is configured: containers are labelled with it.
+pub(super) fn text(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+) -> Result<String, Unquotable> {
+    let mut text = head(environment, services)?;
+    text.push_str(&format!(
+        "health_timeout={}\n",
+        environment.health_timeout.as_secs()
+    ));
+    for fragment in FRAGMENTS {
+        text.push_str(&bare(fragment));
+    }
+    let directory = directory(&super::compose(environment).directory)?;
+    text.push_str(&format!(
+        "cd -- {directory} || fail \"cannot enter the project's directory\"\n"
+    ));
+    Ok(text)
+}
+
+/// `$project`, and `docker` and `compose` as functions, for scripts in the project's directory. `docker`
+/// uses `$limit`, in seconds; `compose` uses `$override`, and for its files the variables `$file_1` … and
+/// `$environment_1` …, which may be pointed elsewhere.
+/// Variables that pin `services` are unset: the process environment would win over the files.
+///
+/// # Errors
+/// A NUL byte in a path, name or command.
+pub fn head(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+) -> Result<String, Unquotable> {
+    let compose = super::compose(environment);
+    let mut text = format!(
+        "set -u\nunset CDPATH\nLC_ALL=C\nexport LC_ALL\nlimit=\noverride=\nproject={}\n",
+        quote(&compose.project)?
+    );
+    text.push_str(&docker(&compose.host)?);
+    // What is exported for one login must not win over the files.
+    let mut unset: BTreeSet<&str> = MISLEADING.into();
+    for service in services.values() {
+        if let Pin::Variable { variable, .. } = &service.pin {
+            unset.insert(variable);
+        }
+    }
+    text.push_str("unset");
+    for variable in unset {
+        text.push(' ');
+        text.push_str(&quote(variable)?);
+    }
+    text.push('\n');
+    for (index, file) in compose.environment_files.iter().enumerate() {
+        text.push_str(&format!("environment_{}={}\n", index + 1, quote(file)?));
+    }
+    for (index, file) in compose.files.iter().enumerate() {
+        text.push_str(&format!("file_{}={}\n", index + 1, quote(file)?));
+    }
+    text.push_str("compose() {\n");
+    // Arguments are laid before what is there: the last first.
+    if reads_environment_by_itself(&compose.files, &compose.environment_files) {
+        text.push_str(
+            "[ \"$environment_1\" = .env ] || set -- --env-file \"$environment_1\" \"$@\"\n",
+        );
+    } else {
+        for number in (1..=compose.environment_files.len()).rev() {
+            text.push_str(&format!(
+                "[ ! -e \"$environment_{number}\" ] || set -- --env-file \"$environment_{number}\" \"$@\"\n"
+            ));
+        }
+    }
+    text.push_str("[ -z \"$override\" ] || set -- -f \"$override\" \"$@\"\n");
+    let ours: BTreeSet<&str> = services
+        .values()
+        .filter_map(|service| match &service.pin {
+            Pin::Override { file } => Some(file.as_str()),
+            Pin::Variable { .. } => None,
+        })
+        .collect();
+    for (index, file) in compose.files.iter().enumerate().rev() {
+        let number = index + 1;
+        if ours.contains(file.as_str()) {
+            // Not there before the first switch.
+            text.push_str(&format!("[ ! -e \"$file_{number}\" ] || "));
+        }
+        text.push_str(&format!("set -- -f \"$file_{number}\" \"$@\"\n"));
+    }
+    text.push_str("docker compose -p \"$project\" \"$@\"\n}\n");
+    Ok(text)
+}
+
+/// Whether Compose finds the environment files without being told.
+pub(super) fn reads_environment_by_itself(files: &[String], environment_files: &[String]) -> bool {
+    environment_files == [".env"] && files.first().is_some_and(|file| !file.contains('/'))
+}
+
+fn docker(host: &Host) -> Result<String, Unquotable> {
+    let mut text = String::new();
+    if let (Some(endpoint), 1) = (endpoint(host), host.docker.len()) {
+        text.push_str(&format!(
+            "DOCKER_HOST={}\nexport DOCKER_HOST\n",
+            quote(&endpoint)?
+        ));
+    }
+    let command = words(&docker_words(host))?;
+    text.push_str(&format!(
+        "docker() {{\ncommand ${{limit:+timeout \"$limit\"}} {command} \"$@\"\n}}\n"
+    ));
+    text.push_str(&format!(
+        "docker_within() {{\ndocker_seconds=$1\nshift\nwithin \"$docker_seconds\" {command} \"$@\"\n}}\n"
+    ));
+    Ok(text)
+}
+
+/// The command that runs Docker. What stands before `docker`, such as sudo, drops what is exported, so
+/// that the endpoint has to be an argument there.
+pub(super) fn docker_words(host: &Host) -> Vec<String> {
+    let mut words = host.docker.clone();
+    if let Some(endpoint) = endpoint(host).filter(|_| host.docker.len() > 1) {
+        words.extend(["-H".to_owned(), endpoint]);
+    }
+    words
+}
+
+fn endpoint(host: &Host) -> Option<String> {
+    host.socket
+        .as_ref()
+        .map(|socket| format!("unix://{socket}"))
+}
+
+/// Words of a shell.
+pub(super) fn words(words: &[String]) -> Result<String, Unquotable> {
+    let quoted: Result<Vec<String>, Unquotable> = words.iter().map(|word| quote(word)).collect();
+    Ok(quoted?.join(" "))
+}
+
+/// A directory as a shell word; `~/` is the server's home.
+fn directory(path: &str) -> Result<String, Unquotable> {
+    match path.strip_prefix("~/") {
+        Some(rest) => Ok(format!("\"$HOME\"/{}", quote(rest)?)),
+        None => quote(path),
+    }
+}
+
+/// A script without its comments and its indentation, neither of which has to travel.
+pub fn bare(script: &str) -> String {
+    script
+        .lines()
+        .map(|line| line.trim_start_matches('\t'))
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .flat_map(|line| [line, "\n"])
+        .collect()
+}

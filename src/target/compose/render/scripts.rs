@@ -1,0 +1,385 @@
+//! Each step's script, the basis, and the files that steps give to Compose.
+
+use std::collections::BTreeMap;
+
+use super::{
+    RenderError,
+    library::{self, words},
+    names,
+};
+use crate::{
+    config::{Compose, Environment},
+    release::{
+        ServiceName,
+        operation::Direction,
+        plan::{Check, HttpMeans, ImageName, Intent, PinFile, Plan, PlanKind, Step},
+    },
+    target::compose::script::{Scripts, Unquotable, quote},
+};
+
+/// Steps and basis begin so; the runner starts them in the operation's folder.
+fn begin() -> String {
+    format!(". ./{}\n", library::NAME)
+}
+
+pub(super) fn scripts(plan: &Plan, environment: &Environment) -> Result<Scripts, RenderError> {
+    let render = |direction: Direction| -> Result<BTreeMap<String, String>, RenderError> {
+        plan.steps(direction)
+            .iter()
+            .map(|step| Ok((step.id.clone(), script(plan, environment, direction, step)?)))
+            .collect()
+    };
+    Ok(Scripts {
+        basis: Some(basis(plan)?),
+        forward: render(Direction::Forward)?,
+        back: render(Direction::Back)?,
+    })
+}
+
+/// Compose files that steps need beside their scripts: path in the folder, and text.
+pub(super) fn overrides(plan: &Plan) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for direction in [Direction::Forward, Direction::Back] {
+        for step in plan.steps(direction) {
+            if let Intent::Migrate { service, image, .. } = &step.intent {
+                files.push((
+                    override_path(direction, step),
+                    image_override(service, image),
+                ));
+            }
+        }
+    }
+    files
+}
+
+fn override_path(direction: Direction, step: &Step) -> String {
+    format!("{}/{}.yml", list(direction), step.id)
+}
+
+fn list(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Forward => "forward",
+        Direction::Back => "back",
+    }
+}
+
+/// `docker compose run` has no `--pull` before Compose 2.32, so its policy is part of this.
+pub(super) fn image_override(service: &ServiceName, image: &ImageName) -> String {
+    format!(
+        "services:\n  \"{service}\":\n    image: \"{}\"\n    pull_policy: never\n",
+        names::image(image)
+    )
+}
+
+fn script(
+    plan: &Plan,
+    environment: &Environment,
+    direction: Direction,
+    step: &Step,
+) -> Result<String, RenderError> {
+    let compose = super::compose(environment);
+    let body = match &step.intent {
+        Intent::Pull { reference, .. } => {
+            format!(
+                "pull {}\n",
+                quote(&names::image(&ImageName::Reference(reference.clone())))?
+            )
+        }
+        Intent::Keep { service, image } => format!(
+            "keep {} {}\n",
+            quote(&names::image(image))?,
+            names::keep_tag(&compose.project, service, "\"$FD_OPERATION\"")
+        ),
+        Intent::Snapshot { keep, .. } if direction == Direction::Back => {
+            format!("last_words{}\n", pairs(keep)?)
+        }
+        Intent::Snapshot { files, keep } => snapshot(plan.kind, compose, files, keep)?,
+        Intent::Migrate { .. } => migrate(plan, compose, direction, step)?,
+        Intent::Pin { files } => pin(files)?,
+        Intent::Switch {
+            services,
+            expected,
+            dependencies,
+        } => {
+            let flags = if *dependencies { "''" } else { "--no-deps" };
+            let expected: String = services
+                .iter()
+                .map(|service| pair(service, expected.get(service)))
+                .collect::<Result<_, _>>()?;
+            format!("switch {flags}{expected}\n")
+        }
+        Intent::Restart { services } => format!("restart{}\n", list_of(services)),
+        Intent::Health {
+            services,
+            stable_for,
+        } => format!("health {}{}\n", stable_for.as_secs(), list_of(services)),
+        Intent::Check {
+            name,
+            check: what,
+            attempts,
+            interval,
+        } => format!(
+            "check {} {attempts} {} {}\n",
+            quote(name)?,
+            interval.as_secs(),
+            check(what)?
+        ),
+        Intent::Observe { services, heads } => observe(services, heads.as_ref())?,
+    };
+    Ok(begin() + &body)
+}
+
+fn snapshot(
+    kind: PlanKind,
+    compose: &Compose,
+    files: &[String],
+    keep: &BTreeMap<ServiceName, ImageName>,
+) -> Result<String, RenderError> {
+    // A copy for later is no reason to keep somebody from rolling back now.
+    let otherwise = match kind {
+        PlanKind::Rollback => "say",
+        PlanKind::Adopt | PlanKind::Promote | PlanKind::Migrate => "fail",
+    };
+    let mut text = String::new();
+    for (path, name) in names::copies(files) {
+        let path = quote(path)?;
+        text.push_str(&format!(
+            "snapshot_file {path} {} || {otherwise} 'cannot be copied: '{path}\n",
+            quote(&name)?
+        ));
+    }
+    for (service, image) in keep {
+        text.push_str(&format!(
+            "snapshot_image {service} {} {}\n",
+            quote(&names::image(image))?,
+            names::keep_tag_before(&compose.project, service, "\"$FD_OPERATION\"")
+        ));
+    }
+    if !keep.is_empty() {
+        let services: Vec<ServiceName> = keep.keys().cloned().collect();
+        text.push_str(&format!("snapshot_health{}\n", list_of(&services)));
+    }
+    Ok(text)
+}
+
+fn migrate(
+    plan: &Plan,
+    compose: &Compose,
+    direction: Direction,
+    step: &Step,
+) -> Result<String, RenderError> {
+    let Intent::Migrate {
+        service,
+        image,
+        command,
+        heads,
+        ..
+    } = &step.intent
+    else {
+        return Ok(String::new());
+    };
+    let mut text = format!(
+        "override=\"$FD_FOLDER\"/{}\n",
+        override_path(direction, step)
+    );
+    if let ImageName::Reference(_) = image {
+        text.push_str(&candidate_variables(plan, compose, direction, step)?);
+    }
+    let ask = |result: &str| -> Result<String, Unquotable> {
+        Ok(format!(
+            "note_heads {result} once {service} {}\n",
+            words(heads)?
+        ))
+    };
+    if !heads.is_empty() {
+        // Where it was before the first run, not in the middle of one.
+        text.push_str("[ -e \"$FD_FOLDER\"/results/schema_heads_before ] || ");
+        text.push_str(&ask("schema_heads_before")?);
+    }
+    text.push_str(&format!(
+        "migrate {} {service} {}\n",
+        names::migration(&quote(&compose.project)?, "\"$FD_OPERATION\"", &step.id),
+        words(command)?
+    ));
+    if !heads.is_empty() {
+        text.push_str(&ask("schema_heads")?);
+    }
+    text.push_str("exit \"$migrate_exit\"\n");
+    Ok(text)
+}
+
+/// Lets Compose read the environment files as the next pin makes them: the candidate migrates with the
+/// candidate's variables, and the pin is not written yet.
+fn candidate_variables(
+    plan: &Plan,
+    compose: &Compose,
+    direction: Direction,
+    step: &Step,
+) -> Result<String, RenderError> {
+    let later = plan
+        .steps(direction)
+        .iter()
+        .skip_while(|other| other.id != step.id);
+    let pins = later.filter_map(|step| match &step.intent {
+        Intent::Pin { files } => Some(files),
+        _ => None,
+    });
+    let mut text = String::new();
+    for pin in pins.flatten() {
+        let number = compose
+            .environment_files
+            .iter()
+            .position(|file| is_file(&pin.path, file));
+        if let (Some(number), Some(attachment)) = (number, &pin.attachment) {
+            text.push_str(&format!(
+                "environment_{}=\"$FD_FOLDER\"/attachments/{}\n",
+                number + 1,
+                quote(attachment)?
+            ));
+        }
+    }
+    Ok(text)
+}
+
+/// Whether an absolute path is that of a file as the configuration names it.
+fn is_file(path: &str, configured: &str) -> bool {
+    path == configured
+        || path
+            .strip_suffix(configured)
+            .is_some_and(|before| before.ends_with('/'))
+}
+
+fn pin(files: &[PinFile]) -> Result<String, RenderError> {
+    let mut arguments = Vec::new();
+    for file in files {
+        arguments.push(words(&[
+            file.path.clone(),
+            file.expected.clone().unwrap_or_default(),
+            file.attachment.clone().unwrap_or_default(),
+        ])?);
+    }
+    let mut text = String::new();
+    // All of them are looked at before the first is written.
+    for arguments in &arguments {
+        text.push_str(&format!("pin_stands {arguments} || :\n"));
+    }
+    for arguments in &arguments {
+        text.push_str(&format!("pin {arguments}\n"));
+    }
+    Ok(text)
+}
+
+fn check(check: &Check) -> Result<String, Unquotable> {
+    Ok(match check {
+        Check::Http {
+            url,
+            status,
+            body,
+            means,
+        } => {
+            let (how, tool) = match means {
+                HttpMeans::Curl => ("http".to_owned(), "curl"),
+                HttpMeans::Wget => ("http".to_owned(), "wget"),
+                HttpMeans::CurlIn(service) => (format!("http_inside {service}"), "curl"),
+                HttpMeans::WgetIn(service) => (format!("http_inside {service}"), "wget"),
+            };
+            format!(
+                "{how} {tool} {status} {} {}",
+                quote(body.as_deref().unwrap_or_default())?,
+                quote(url)?
+            )
+        }
+        Check::Command { command } => format!("command_holds {}", quote(command)?),
+        Check::Exec { service, command } => format!("exec_holds {service} {}", words(command)?),
+    })
+}
+
+fn observe(
+    services: &[ServiceName],
+    heads: Option<&(ServiceName, Vec<String>)>,
+) -> Result<String, RenderError> {
+    let mut text = format!("observe{}\n", list_of(services));
+    if let Some((service, command)) = heads {
+        text.push_str(&format!(
+            "note_heads schema_heads inside {service} {}\n",
+            words(command)?
+        ));
+    }
+    Ok(text)
+}
+
+fn basis(plan: &Plan) -> Result<String, RenderError> {
+    let basis = &plan.basis;
+    let services: Vec<ServiceName> = basis.images.keys().cloned().collect();
+    let mut text = format!(
+        "{}basis_operation {}\n",
+        begin(),
+        basis.last_operation.map_or(0, |id| id.0)
+    );
+    if !services.is_empty() {
+        text.push_str(&format!("basis_look{}\n", list_of(&services)));
+    }
+    for (service, images) in &basis.images {
+        let images: String = images.iter().map(|id| format!(" {id}")).collect();
+        text.push_str(&format!("basis_images {service}{images}\n"));
+    }
+    for (path, hash) in &basis.files {
+        text.push_str(&format!("basis_file {} {}\n", quote(path)?, quote(hash)?));
+    }
+    if let (Some(heads), Some((service, command))) = (&basis.schema_heads, heads_command(plan)) {
+        let heads = if heads.is_empty() {
+            "base".to_owned()
+        } else {
+            heads.join(",")
+        };
+        text.push_str(&format!(
+            "basis_heads {} inside {service} {}\n",
+            quote(&heads)?,
+            words(command)?
+        ));
+    }
+    text.push_str("basis_end\n");
+    Ok(text)
+}
+
+/// How the schema's heads are asked for, where a step knows.
+fn heads_command(plan: &Plan) -> Option<(&ServiceName, &[String])> {
+    plan.forward
+        .iter()
+        .find_map(|step| match &step.intent {
+            Intent::Migrate { service, heads, .. } => Some((service, heads.as_slice())),
+            Intent::Observe {
+                heads: Some((service, command)),
+                ..
+            } => Some((service, command.as_slice())),
+            _ => None,
+        })
+        .filter(|(_, command)| !command.is_empty())
+}
+
+fn list_of(services: &[ServiceName]) -> String {
+    // A service's name is a harmless word by its type.
+    services
+        .iter()
+        .map(|service| format!(" {service}"))
+        .collect()
+}
+
+fn pairs(images: &BTreeMap<ServiceName, ImageName>) -> Result<String, Unquotable> {
+    images
+        .iter()
+        .map(|(service, image)| pair(service, Some(image)))
+        .collect()
+}
+
+fn pair(service: &ServiceName, image: Option<&ImageName>) -> Result<String, Unquotable> {
+    let image = image.map(names::image).unwrap_or_default();
+    Ok(format!(
+        " {service}={}",
+        if image.is_empty() {
+            image
+        } else {
+            quote(&image)?
+        }
+    ))
+}

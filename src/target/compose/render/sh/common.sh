@@ -1,0 +1,76 @@
+# shellcheck shell=sh
+# What the steps of an operation share. The program lays the parts of this
+# directory into one file of the operation's folder, steps.sh, after what it knows
+# of the environment; a step's script reads it and calls one deed. POSIX sh, for
+# dash, busybox and bash.
+#
+# Laid before it: $project, $health_timeout (seconds), and the functions docker,
+# docker_within SECONDS ARGUMENT... and compose. The project's directory is the
+# working directory.
+# The runner gives FD_OPERATION, FD_FOLDER and FD_DIRECTION. What is printed goes
+# to the operation's output; results/ holds what goes into the ledger's line.
+#
+# Of docker this uses: image inspect, pull, tag, ps, inspect, exec, logs, wait, rm,
+# rename; compose up, run, restart.
+
+newline='
+'
+
+say() {
+	printf '%s\n' "$*"
+}
+
+fail() {
+	printf '%s\n' "$*" >&2
+	exit 1
+}
+
+# now: sets now, in seconds of the server's uptime: its clock may jump.
+now() {
+	read -r now now_rest </proc/uptime
+	: "$now_rest"
+	now=${now%.*}
+}
+
+# within SECONDS COMMAND...: ended after so long, where this server can.
+within() {
+	if command -v timeout >/dev/null; then
+		timeout "$@"
+	else
+		shift
+		"$@"
+	fi
+}
+
+# result NAME TEXT: for the ledger's line.
+result() {
+	printf '%s\n' "$2" >"$FD_FOLDER/results/$1"
+}
+
+# short HASH...: sets short to the first twelve digits of each, commas between;
+# none where there is nothing.
+short() {
+	short=
+	for short_word; do
+		short_word=${short_word#*:}
+		short_rest=${short_word#????????????}
+		short="$short${short:+, }${short_word%"$short_rest"}"
+	done
+	: "${short:=none}"
+}
+
+# fingerprint ALGORITHM FILE: sets fingerprint to ALGORITHM:HEX.
+fingerprint() {
+	case $1 in
+	sha256)
+		fingerprint=$(sha256sum <"$2") || return 1
+		fingerprint=sha256:${fingerprint%% *}
+		;;
+	*)
+		fingerprint=$(cksum <"$2") || return 1
+		# shellcheck disable=SC2086 # the fields are to be split
+		set -- $fingerprint
+		fingerprint=$(printf 'cksum:%08x%08x' "$1" "$2")
+		;;
+	esac
+}

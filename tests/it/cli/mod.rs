@@ -1,0 +1,3 @@
+//! The command line as a script sees it: what it prints, where, and its exit codes.
+
+mod configuration;

@@ -1,0 +1,5 @@
+//! What the tests stand on: a terminal to look at, and worlds to look into.
+
+pub mod project;
+pub mod real_world;
+pub mod terminal;

@@ -1,0 +1,161 @@
+//! The real world of `tests/real/world`: what it is made of, as its `env` prints it.
+//!
+//! Without `FLIGHTDECK_REAL=1` a test that needs it says that it did not run; with it a missing part
+//! is a failure.
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A Docker Engine, three versions of Compose, a registry and ssh, all on loopback.
+#[derive(Debug, Clone)]
+pub struct RealWorld {
+    variables: BTreeMap<String, String>,
+}
+
+/// A version of Compose that the real world has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compose {
+    /// 2.26, Debian 13's.
+    V226,
+    /// 2.40.
+    V240,
+    /// 5.0.
+    V500,
+}
+
+impl Compose {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::V226, Self::V240, Self::V500];
+
+    /// As `tests/real/world project --compose` wants it, and as its version begins.
+    pub fn series(self) -> &'static str {
+        match self {
+            Self::V226 => "2.26",
+            Self::V240 => "2.40",
+            Self::V500 => "5.0",
+        }
+    }
+
+    fn digits(self) -> &'static str {
+        match self {
+            Self::V226 => "226",
+            Self::V240 => "240",
+            Self::V500 => "500",
+        }
+    }
+}
+
+impl RealWorld {
+    /// The real world, or `None` and a line that says so where it was not asked for.
+    #[track_caller]
+    pub fn get() -> Option<Self> {
+        if std::env::var_os("FLIGHTDECK_REAL").is_none_or(|value| value != "1") {
+            // libtest names each test's thread after the test, and captures `print!` but not this.
+            let thread = std::thread::current();
+            let _ = writeln!(
+                std::io::stderr(),
+                "not run: {}: real world (set FLIGHTDECK_REAL=1 after tests/real/world up)",
+                thread.name().unwrap_or("a test"),
+            );
+            return None;
+        }
+        let output = Command::new(script())
+            .arg("env")
+            .output()
+            .expect("tests/real/world starts");
+        assert!(
+            output.status.success(),
+            "tests/real/world env: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let text = String::from_utf8(output.stdout).expect("the variables are text");
+        let variables = text
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned()))
+            .collect();
+        Some(Self { variables })
+    }
+
+    fn variable(&self, name: &str) -> &str {
+        let name = format!("FLIGHTDECK_REAL_{name}");
+        self.variables
+            .get(&name)
+            .unwrap_or_else(|| panic!("tests/real/world env does not print {name}"))
+    }
+
+    /// The registry's address: `127.0.0.1:…`.
+    pub fn registry(&self) -> &str {
+        self.variable("REGISTRY")
+    }
+
+    /// The registry's user name and password.
+    pub fn registry_login(&self) -> (&str, &str) {
+        (
+            self.variable("REGISTRY_USER"),
+            self.variable("REGISTRY_PASSWORD"),
+        )
+    }
+
+    /// The ssh configuration file that knows the hosts.
+    pub fn ssh_config(&self) -> &Path {
+        Path::new(self.variable("SSH_CONFIG"))
+    }
+
+    /// The host of that configuration whose login finds this version of Compose.
+    pub fn host(&self, compose: Compose) -> &str {
+        self.variable(&format!("HOST_COMPOSE_{}", compose.digits()))
+    }
+
+    /// A command on that host, through ssh as an operator's own would be.
+    pub fn ssh(&self, compose: Compose, command: &str) -> Command {
+        let mut ssh = Command::new("ssh");
+        ssh.arg("-F").arg(self.ssh_config()).args([
+            "-o",
+            "BatchMode=yes",
+            self.host(compose),
+            command,
+        ]);
+        ssh
+    }
+
+    /// Debian's `docker` with that version of Compose, as a person on the server would type it.
+    pub fn docker(&self, compose: Compose) -> Command {
+        let mut docker = Command::new("docker");
+        docker
+            .env_clear()
+            .env("HOME", "/root")
+            .env("PATH", self.variable("SERVER_PATH"))
+            .env("DOCKER_HOST", self.variable("DOCKER_HOST"))
+            .env(
+                "DOCKER_CONFIG",
+                self.variable(&format!("DOCKER_CONFIG_{}", compose.digits())),
+            );
+        docker
+    }
+}
+
+/// `tests/real/world`.
+pub fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/world")
+}
+
+/// Runs a command to its end and returns what it printed; a failure shows all that it said.
+#[track_caller]
+pub fn run(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

@@ -1,0 +1,7 @@
+//go:build compose
+
+// Package compose holds Docker Compose 5.0 in go.mod, so that the real
+// world of the tests can build it from the module proxy.
+package compose
+
+import _ "github.com/docker/compose/v5/cmd"
