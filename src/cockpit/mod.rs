@@ -20,8 +20,6 @@ pub mod update;
 pub mod view;
 
 #[cfg(test)]
-mod fixtures;
-#[cfg(test)]
 mod tests;
 
 pub use run::{Options, run};
