@@ -17,12 +17,17 @@ use flightdeck::{
     diagnostics::{self, Panics},
     fleet::world::{Operator, Settings, World},
     release::{Permit, plan::Request},
+    target::compose::connection::askpass,
 };
 
 /// What a panic exits with, as Rust's own runtime does.
 const PANICKED: u8 = 101;
 
 fn main() -> ExitCode {
+    // ssh has started us to ask a question of it: that program does nothing else.
+    if let Some(socket) = std::env::var_os(askpass::VARIABLE) {
+        return askpass::client_main(socket);
+    }
     let arguments = Arguments::parse();
     let (log, no_log) = diagnostics::start_log(diagnostics::log_directory(), arguments.log_level);
     let panics = Panics::default();
