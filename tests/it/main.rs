@@ -4,6 +4,7 @@
 mod support;
 
 mod cli;
+mod demo;
 mod house;
 mod real_world;
 mod runner;
