@@ -89,4 +89,3 @@ fn compose(environment: &Environment) -> &Compose {
     let Target::Compose(compose) = &environment.target;
     compose
 }
-
