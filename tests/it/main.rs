@@ -4,7 +4,9 @@
 mod support;
 
 mod cli;
+mod demo;
 mod house;
 mod real_world;
 mod steps;
+mod runner;
 mod terminal;

@@ -55,8 +55,9 @@ pub(super) fn text(
     Ok(text)
 }
 
-/// `$project`, and `docker` and `compose` as functions, for scripts in the project's directory. `compose` uses `$override` and the variables
-/// `$environment_1`, `$environment_2` … for the environment files, which a step may point elsewhere.
+/// `$project`, and `docker` and `compose` as functions, for scripts in the project's directory. `docker`
+/// uses `$limit`, in seconds; `compose` uses `$override`, and for its files the variables `$file_1` … and
+/// `$environment_1` …, which may be pointed elsewhere.
 /// Variables that pin `services` are unset: the process environment would win over the files.
 ///
 /// # Errors
@@ -67,7 +68,7 @@ pub fn head(
 ) -> Result<String, Unquotable> {
     let compose = super::compose(environment);
     let mut text = format!(
-        "set -u\nunset CDPATH\nLC_ALL=C\nexport LC_ALL\noverride=\nproject={}\n",
+        "set -u\nunset CDPATH\nLC_ALL=C\nexport LC_ALL\nlimit=\noverride=\nproject={}\n",
         quote(&compose.project)?
     );
     text.push_str(&docker(&compose.host)?);
@@ -86,6 +87,9 @@ pub fn head(
     text.push('\n');
     for (index, file) in compose.environment_files.iter().enumerate() {
         text.push_str(&format!("environment_{}={}\n", index + 1, quote(file)?));
+    }
+    for (index, file) in compose.files.iter().enumerate() {
+        text.push_str(&format!("file_{}={}\n", index + 1, quote(file)?));
     }
     text.push_str("compose() {\n");
     // Arguments are laid before what is there: the last first.
@@ -108,13 +112,13 @@ pub fn head(
             Pin::Variable { .. } => None,
         })
         .collect();
-    for file in compose.files.iter().rev() {
-        let quoted = quote(file)?;
+    for (index, file) in compose.files.iter().enumerate().rev() {
+        let number = index + 1;
         if ours.contains(file.as_str()) {
             // Not there before the first switch.
-            text.push_str(&format!("[ ! -e {quoted} ] || "));
+            text.push_str(&format!("[ ! -e \"$file_{number}\" ] || "));
         }
-        text.push_str(&format!("set -- -f {quoted} \"$@\"\n"));
+        text.push_str(&format!("set -- -f \"$file_{number}\" \"$@\"\n"));
     }
     text.push_str("docker compose -p \"$project\" \"$@\"\n}\n");
     Ok(text)
@@ -134,7 +138,9 @@ fn docker(host: &Host) -> Result<String, Unquotable> {
         ));
     }
     let command = words(&docker_words(host))?;
-    text.push_str(&format!("docker() {{\ncommand {command} \"$@\"\n}}\n"));
+    text.push_str(&format!(
+        "docker() {{\ncommand ${{limit:+timeout \"$limit\"}} {command} \"$@\"\n}}\n"
+    ));
     text.push_str(&format!(
         "docker_within() {{\ndocker_seconds=$1\nshift\nwithin \"$docker_seconds\" {command} \"$@\"\n}}\n"
     ));
