@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 pub use gates::GateFacts;
 pub use holder::LOCK as LOCK_GATE;
-pub use rollback::{candidates, local_images};
+pub use rollback::{candidates, local_images, recorded_heads};
 
 use crate::{
     config::{Config, Environment, Protection, Service},

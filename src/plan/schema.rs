@@ -48,7 +48,7 @@ pub(super) fn to(migration: &Migration, revision: &str, down: bool) -> Option<Ve
 }
 
 /// Whether a text can be a revision: nothing that a tool would read as an option or a relative step.
-pub(super) fn is_revision(text: &str) -> bool {
+pub fn is_revision(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text
             .bytes()
@@ -62,6 +62,23 @@ pub fn heads_of_result(line: &str) -> Vec<String> {
     line.split([' ', ','])
         .filter(|head| !head.is_empty() && *head != BASE)
         .map(str::to_owned)
+        .collect()
+}
+
+/// The heads in what a tool printed of them: each stands alone on its line or before a bracket; what a
+/// program may print beside them does not.
+pub fn heads_of_output(bytes: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(bytes)
+        .lines()
+        .filter_map(|line| {
+            let (head, rest) = line
+                .trim()
+                .split_once([' ', '\t'])
+                .unwrap_or((line.trim(), ""));
+            let rest = rest.trim_start();
+            (is_revision(head) && (rest.is_empty() || rest.starts_with('(')))
+                .then(|| head.to_owned())
+        })
         .collect()
 }
 

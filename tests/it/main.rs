@@ -7,4 +7,5 @@ mod cli;
 mod demo;
 mod house;
 mod real_world;
+mod runner;
 mod terminal;

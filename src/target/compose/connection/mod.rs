@@ -4,7 +4,7 @@
 //! server told of itself, and the Engine. Knows nothing of environments, services or releases.
 
 pub mod askpass;
-pub mod backoff;
+pub mod attempts;
 pub mod channel;
 mod directory;
 pub mod facts;

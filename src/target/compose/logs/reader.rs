@@ -17,7 +17,7 @@ use crate::{
     release::text::clean,
     target::{
         Chunk,
-        compose::connection::{backoff, transport::Engine},
+        compose::connection::{attempts, transport::Engine},
     },
 };
 
@@ -116,7 +116,7 @@ impl Reading {
                 }
                 Ok(Ended::Broken) => {
                     failures += 1;
-                    Some(backoff::delay(failures, fastrand::f64()))
+                    Some(attempts::delay(failures, fastrand::f64()))
                 }
                 Err(error) => {
                     failures += 1;
@@ -131,7 +131,7 @@ impl Reading {
                         ))
                         .await;
                     }
-                    Some(backoff::delay(failures, fastrand::f64()))
+                    Some(attempts::delay(failures, fastrand::f64()))
                 }
             };
             let waited = async {

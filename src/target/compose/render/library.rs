@@ -41,15 +41,15 @@ pub(super) fn text(
     Ok(text)
 }
 
-/// `$project`, and `docker` and `compose` as functions. `compose` uses `$override` and the variables
-/// `$environment_1`, `$environment_2` … for the environment files, which a step may point elsewhere.
+/// `$project`, and `docker` and `compose` as functions. `docker` uses `$limit`, in seconds; `compose` uses `$override`, and for its files the
+/// variables `$file_1` … and `$environment_1` …, which may be pointed elsewhere.
 pub(in super::super) fn head(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
 ) -> Result<String, Unquotable> {
     let compose = super::compose(environment);
     let mut text = format!(
-        "set -u\nunset CDPATH\nLC_ALL=C\nexport LC_ALL\noverride=\nproject={}\n",
+        "set -u\nunset CDPATH\nLC_ALL=C\nexport LC_ALL\nlimit=\noverride=\nproject={}\n",
         quote(&compose.project)?
     );
     text.push_str(&docker(&compose.host)?);
@@ -75,6 +75,9 @@ pub(in super::super) fn head(
     for (index, file) in compose.environment_files.iter().enumerate() {
         text.push_str(&format!("environment_{}={}\n", index + 1, quote(file)?));
     }
+    for (index, file) in compose.files.iter().enumerate() {
+        text.push_str(&format!("file_{}={}\n", index + 1, quote(file)?));
+    }
     text.push_str("compose() {\n");
     // Arguments are laid before what is there: the last first.
     if reads_environment_by_itself(&compose.files, &compose.environment_files) {
@@ -96,13 +99,13 @@ pub(in super::super) fn head(
             Pin::Variable { .. } => None,
         })
         .collect();
-    for file in compose.files.iter().rev() {
-        let quoted = quote(file)?;
+    for (index, file) in compose.files.iter().enumerate().rev() {
+        let number = index + 1;
         if ours.contains(file.as_str()) {
             // Not there before the first switch.
-            text.push_str(&format!("[ ! -e {quoted} ] || "));
+            text.push_str(&format!("[ ! -e \"$file_{number}\" ] || "));
         }
-        text.push_str(&format!("set -- -f {quoted} \"$@\"\n"));
+        text.push_str(&format!("set -- -f \"$file_{number}\" \"$@\"\n"));
     }
     text.push_str("docker compose -p \"$project\" \"$@\"\n}\n");
     Ok(text)
@@ -134,7 +137,9 @@ fn docker(host: &Host) -> Result<String, Unquotable> {
             text.push_str(&format!("DOCKER_HOST={address}\nexport DOCKER_HOST\n"));
         }
     }
-    text.push_str(&format!("docker() {{\ncommand {command}\"$@\"\n}}\n"));
+    text.push_str(&format!(
+        "docker() {{\ncommand ${{limit:+timeout \"$limit\"}} {command}\"$@\"\n}}\n"
+    ));
     Ok(text)
 }
 

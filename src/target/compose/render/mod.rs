@@ -6,7 +6,7 @@
 
 mod basis;
 mod commands;
-mod library;
+pub(super) mod library;
 mod scripts;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -21,10 +21,10 @@ wait_healthy() {
 # not_restarted: whether what the switch started still is what it started.
 not_restarted() {
 	[ -r "$FD_FOLDER/started-$FD_DIRECTION" ] || return 0
-	while read -r started_id started_restarts started_at; do
+	while read -r started_id started_restarts started_at started_name; do
 		case $seen in
 		*"$started_id $started_restarts $started_at"*) ;;
-		*"$started_id"*) fail "a container restarted by itself after the switch: $started_id" ;;
+		*"$started_id"*) fail "$started_name restarted by itself after the switch" ;;
 		esac
 	done <"$FD_FOLDER/started-$FD_DIRECTION"
 }

@@ -2,7 +2,7 @@
 # How containers are.
 
 # look SERVICE…: sets verdict (well, wait or bad), why, and seen: a line a
-# container with its id, restarts and start.
+# container with its id, restarts, start and name.
 look() {
 	seen=
 	verdict=well
@@ -20,7 +20,7 @@ look() {
 		fi
 		while read -r look_id look_image look_name look_restarts look_started look_status look_health; do
 			: "$look_image"
-			seen="$seen$look_id $look_restarts $look_started
+			seen="$seen$look_id $look_restarts $look_started ${look_name#/}
 "
 			case $look_status:$look_health in
 			running:healthy | running:none | running:) ;;
