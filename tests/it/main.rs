@@ -7,6 +7,6 @@ mod cli;
 mod demo;
 mod house;
 mod real_world;
-mod steps;
 mod runner;
+mod steps;
 mod terminal;
