@@ -183,6 +183,8 @@ claim() {
 		printf '{"failed":"rename"}\n'
 		return 1
 	fi
+	# Some shells remember what the folder was called.
+	cd -P "../$id" || return 1
 	printf '{"started":%s}\n' "$operation"
 	return 0
 }
@@ -315,7 +317,8 @@ run_step() {
 	wait "$step_group"
 	step_exit=$?
 	kill -TERM "$step_watch" 2>/dev/null
-	wait "$step_watch"
+	# One that had not begun yet ends without a word of its own, and not silently.
+	{ wait "$step_watch"; } 2>/dev/null
 	case $? in
 	10) step_why=limit ;;
 	11) step_why=cancel ;;
@@ -324,9 +327,14 @@ run_step() {
 	end_group "$step_group" "$step_start" ${step_why:+quiet}
 	[ "$step_exit" != 0 ] || step_why=
 	step_end "$1" "$2" "$step_exit" "$step_why"
+	add_time "$1" "$2" $((now - step_began))
+}
+
+# add_time DIRECTION ID SECONDS
+add_time() {
 	times_key=$2
 	[ "$1" = forward ] || times_key=back/$2
-	times="$times,\"$times_key\":$((now - step_began))"
+	times="$times,\"$times_key\":$3"
 }
 
 # step_end DIRECTION ID EXIT WHY
@@ -622,6 +630,7 @@ take_over() {
 	id=$newest
 	operation=$(number "$id")
 	[ -d "../$id" ] || mv "../.new-$1" "../$id"
+	cd -P "../$id" || return 1
 	[ ! -e end.json ] || return 0
 	here
 	set_clock
@@ -646,6 +655,7 @@ take_over() {
 	if [ -n "$journal_open" ]; then
 		end_group "$journal_group" "$journal_group_start"
 		step_end "$journal_direction" "$journal_step" null signal
+		add_time "$journal_direction" "$journal_step" $((now - journal_step_at))
 		if [ "$journal_direction" = forward ]; then
 			failed=$journal_step
 			failed_why=signal

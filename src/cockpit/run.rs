@@ -23,7 +23,7 @@ use crate::{
         inbox::Inbox,
         world::World,
     },
-    release::{Moment, Permit, plan::Request},
+    release::{EnvironmentName, Moment, Permit, operation::Liveness, plan::Request, text::clean},
 };
 
 use super::{
@@ -32,7 +32,6 @@ use super::{
     keymap::Keymap,
     model::{Effect, Model, Msg, visible_tags},
     overlays,
-    panes::environments,
     tasks::Tasks,
     terminal::{FrameBackend, OwnTerminal, Screen},
     theme::Theme,
@@ -349,10 +348,8 @@ impl Cockpit {
                 }
                 Effect::OpenUrl(_, url) => {
                     terminal.backend_mut().copy(&url)?;
-                    self.model.say(format!(
-                        "no browser here: copied {}",
-                        crate::release::text::clean(&url)
-                    ));
+                    self.model
+                        .say(format!("no browser here: copied {}", clean(&url)));
                 }
                 Effect::Redraw => redraw(terminal)?,
                 Effect::Suspend => {
@@ -370,18 +367,37 @@ impl Cockpit {
 
     /// What goes on without the cockpit, in words.
     fn farewell(&self) -> Vec<String> {
-        self.model
+        let goes_on = |what: &str, environment: &EnvironmentName| {
+            format!(
+                "{what} on {environment} goes on without the cockpit; open it again to follow it"
+            )
+        };
+        let mut lines: Vec<String> = Vec::new();
+        let open = self
+            .model
             .operations
-            .under_way(&self.model.fleet)
-            .map(|(environment, operation)| {
-                format!(
-                    "{} {} on {} goes on without the cockpit; open it again to follow it",
-                    operation.claim.kind,
-                    operation.id,
-                    environments::drawn_name(environment)
-                )
-            })
-            .collect()
+            .open()
+            .filter(|f| f.plan.is_some() && f.end.is_none());
+        for (environment, operation) in self.model.operations.under_way(&self.model.fleet) {
+            if operation.liveness != Liveness::Dead {
+                let what = format!("{} {}", clean(&operation.claim.kind), operation.id);
+                lines.push(goes_on(&what, &environment.name));
+            }
+        }
+        // What was just started may not have been seen in the server's files yet.
+        if let Some(followed) = open
+            && !lines
+                .iter()
+                .any(|line| line.contains(&followed.id.to_string()))
+        {
+            lines.push(goes_on(&followed.id.to_string(), &followed.environment));
+        }
+        if let Some(title) = overlays::plan::starting(&self.model) {
+            lines.push(format!(
+                "whether this began is not known: {title}; look before you try again"
+            ));
+        }
+        lines
     }
 }
 

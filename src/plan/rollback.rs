@@ -160,16 +160,33 @@ fn nothing_recorded(
         .into_iter()
         .map(|(service, release)| {
             let id = release.image_id.as_ref().map_or("", ImageId::short);
-            format!("{service} {} (image {id})", release.label())
+            let past = past_of(&service, &release, survey);
+            format!("{service} {} (image {id}, {past})", release.label())
         })
         .collect();
     if offers.is_empty() {
         fault.remedy("no other image of its services lies on the server: promote a version")
     } else {
         fault.remedy(format!(
-            "choose an image that lies on the server, never recorded healthy here: {}",
+            "choose an image that lies on the server: {}",
             offers.join(", ")
         ))
+    }
+}
+
+/// What the ledger says of an image that is no default.
+fn past_of(service: &ServiceName, release: &ServiceRelease, survey: &Survey) -> &'static str {
+    let was_tried = survey.records.iter().any(|record| {
+        record
+            .after
+            .services
+            .get(service)
+            .is_some_and(|after| after.is_same_image(release))
+    });
+    if was_tried {
+        "failed here or was rolled back from"
+    } else {
+        "never recorded healthy here"
     }
 }
 

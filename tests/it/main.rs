@@ -6,4 +6,5 @@ mod support;
 mod cli;
 mod house;
 mod real_world;
+mod runner;
 mod terminal;

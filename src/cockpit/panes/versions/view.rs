@@ -32,14 +32,12 @@ pub fn title<'a>(model: &'a Model, ages: &Ages) -> (Line<'a>, Line<'a>) {
     let Some(repository) = repository(model) else {
         return (Line::raw("Versions"), Line::default());
     };
-    let mut left = format!("Versions  {}", repository.short());
+    let mut left = format!("Versions  {repository}");
     if let Some(observed) = model.fleet.versions(repository) {
         if let Some(versions) = observed.value() {
             let count = versions.versions.len();
-            left.push_str(&format!(
-                "  {count}{}",
-                if versions.complete { "" } else { "+" }
-            ));
+            let more = if versions.complete { "" } else { "+" };
+            left.push_str(&format!("  {count}{more} tags"));
         }
         if is_old(&ages.freshness(observed)) {
             left.push_str("  old");
@@ -55,7 +53,7 @@ pub fn title<'a>(model: &'a Model, ages: &Ages) -> (Line<'a>, Line<'a>) {
                     let mut tags: Vec<&str> = versions.values().map(|v| v.tag.as_str()).collect();
                     tags.dedup();
                     match tags.as_slice() {
-                        [tag] => format!("p: {tag} to "),
+                        [tag] => format!("p: {} to ", cells::cut(tag, 24)),
                         tags => format!("p: {} versions to ", tags.len()),
                     }
                 }
