@@ -4,6 +4,7 @@
 mod support;
 
 mod cli;
+mod connection;
 mod house;
 mod real_world;
 mod runner;
