@@ -10,10 +10,11 @@ use std::{
 
 use clap::Parser;
 use flightdeck::{
-    cli::{Arguments, Command, Exit, Failure, Next, Output, Session},
+    cli::{self, Arguments, Command, Exit, Failure, Next, Output, Session},
     clock::Clock,
     cockpit::Options,
     config::locate,
+    demo,
     diagnostics::{self, Panics},
     fleet::world::{Operator, Settings, World},
     release::{Permit, plan::Request, text},
@@ -27,6 +28,10 @@ fn main() -> ExitCode {
     // Another life of this program: ssh starts it to ask the operator. It has no arguments of ours.
     if let Some(socket) = std::env::var_os(askpass::VARIABLE) {
         return askpass::client_main(socket);
+    }
+    // The embedded world's operations run on this machine and call us by that name.
+    if demo::docker::is_called() {
+        return demo::docker::main();
     }
     let arguments = Arguments::parse();
     let (log, no_log) = diagnostics::start_log(diagnostics::log_directory(), arguments.log_level);
@@ -106,6 +111,7 @@ async fn face(arguments: Arguments) -> Result<Exit, Failure> {
     let mut output = Output::standard(json);
     match command {
         Some(Command::Config(command)) => command.run(config, &mut output),
+        Some(Command::Demo(wishes)) => embedded(wishes).await,
         Some(Command::Watch) => cockpit(world(config, false)?, None, None).await,
         None => cockpit(world(config, true)?, Some(Permit::mint()), None).await,
         Some(command) => {
@@ -138,6 +144,34 @@ fn world(explicit: Option<PathBuf>, asking: bool) -> Result<Arc<World>, Failure>
     Ok(Arc::new(World::new(config, settings)?))
 }
 
+/// Shows the cockpit over the embedded world, with all rights in it.
+async fn embedded(wishes: cli::Demo) -> Result<Exit, Failure> {
+    let clock = Clock::system();
+    let options = demo::Options {
+        seed: wishes.seed,
+        speed: wishes.speed,
+        still: wishes.still,
+        program: None,
+    };
+    let demo = demo::start(options, clock.clone()).await?;
+    let settings = Settings {
+        asking: false,
+        cache_directory: demo.cache_directory(),
+        operator: Operator::of_this_process(),
+        clock,
+    };
+    let world = Arc::new(World::new(Arc::new(demo.config.clone()), settings)?);
+    show(
+        world,
+        Options {
+            guidance: Some(demo.guidance.clone()),
+            banner: Some("DEMO"),
+            ..Options::new(Some(Permit::mint()))
+        },
+    )
+    .await
+}
+
 /// Shows the cockpit until it is left; without a permit it is watch mode.
 async fn cockpit(
     world: Arc<World>,
@@ -148,6 +182,10 @@ async fn cockpit(
         open_at,
         ..Options::new(permit)
     };
+    show(world, options).await
+}
+
+async fn show(world: Arc<World>, options: Options) -> Result<Exit, Failure> {
     match flightdeck::cockpit::run(world, options).await {
         Ok(()) => Ok(Exit::Ok),
         Err(report) => Err(Failure::Usage(format!("{report:#}"))),

@@ -52,19 +52,16 @@ pub struct Options {
     pub guidance: Option<watch::Receiver<String>>,
     /// A badge in the header, such as `DEMO`.
     pub banner: Option<&'static str>,
-    /// The time.
-    pub clock: Clock,
 }
 
 impl Options {
-    /// An ordinary cockpit on the machine's clock; `permit` is `None` for watch mode.
+    /// An ordinary cockpit; `permit` is `None` for watch mode.
     pub fn new(permit: Option<Permit>) -> Self {
         Self {
             permit,
             open_at: None,
             guidance: None,
             banner: None,
-            clock: Clock::system(),
         }
     }
 }
@@ -113,7 +110,7 @@ pub async fn run(world: Arc<World>, options: Options) -> color_eyre::Result<()> 
             options.permit,
             keymap,
             theme,
-            options.clock.now(),
+            world.clock.now(),
             size,
         );
         model.banner = options.banner;
@@ -170,12 +167,13 @@ pub async fn drive<S: Screen>(
     outside: Outside,
 ) -> color_eyre::Result<Vec<String>> {
     let (tasks, mut done) = Tasks::new(outside.world.clone());
+    let clock = outside.world.clock.clone();
     let mut guidance = options.guidance;
     let mut cockpit = Cockpit {
         model,
         tasks,
         outside,
-        clock: options.clock,
+        clock,
         filter: AnswerFilter::default(),
         leaving: false,
     };

@@ -5,7 +5,9 @@ mod support;
 
 mod cli;
 mod connection;
+mod demo;
 mod house;
 mod real_world;
+mod steps;
 mod runner;
 mod terminal;

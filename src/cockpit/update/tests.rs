@@ -8,11 +8,13 @@ use secrecy::ExposeSecret;
 
 use crate::{
     cockpit::{
-        fixtures::{self, full, now},
         model::{Effect, Model, Msg, Outcome, Ticket, Want, wants},
         overlays::{Overlay, plan::State},
         panes::Pane,
-        tests::{follow, frame, plan_arrives, planned, press, text},
+        tests::{
+            fixtures::{self, full, now},
+            follow, frame, plan_arrives, planned, press, text,
+        },
     },
     fleet::Fact,
     registry::VersionsReading,

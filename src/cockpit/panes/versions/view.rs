@@ -3,7 +3,6 @@
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
-    style::Style,
     text::{Line, Span},
 };
 
@@ -207,7 +206,7 @@ fn version_line<'a>(
             let style = if is_protected(environment) {
                 theme.protected
             } else {
-                Style::from(theme.title)
+                theme.title
             };
             row = row
                 .text("◂ ", theme.title)
