@@ -5,8 +5,8 @@
 # dash, busybox and bash.
 #
 # Laid before it: $project, $health_timeout (seconds), and the functions docker,
-# docker_within SECONDS ARGUMENT... and compose. The project's directory is the
-# working directory.
+# which takes no longer than $limit seconds where that is set, and compose. The
+# project's directory is the working directory.
 # The runner gives FD_OPERATION, FD_FOLDER and FD_DIRECTION. What is printed goes
 # to the operation's output; results/ holds what goes into the ledger's line.
 #
@@ -40,6 +40,16 @@ within() {
 		shift
 		"$@"
 	fi
+}
+
+# docker_within SECONDS ARGUMENT...
+docker_within() {
+	limit=$1
+	shift
+	docker "$@"
+	docker_status=$?
+	limit=
+	return $docker_status
 }
 
 # result NAME TEXT: for the ledger's line.
