@@ -141,9 +141,6 @@ fn docker(host: &Host) -> Result<String, Unquotable> {
     text.push_str(&format!(
         "docker() {{\ncommand ${{limit:+timeout \"$limit\"}} {command} \"$@\"\n}}\n"
     ));
-    text.push_str(&format!(
-        "docker_within() {{\ndocker_seconds=$1\nshift\nwithin \"$docker_seconds\" {command} \"$@\"\n}}\n"
-    ));
     Ok(text)
 }
 

@@ -37,7 +37,7 @@ not_well() {
 steady() {
 	[ -r "$FD_FOLDER/containers.$FD_DIRECTION" ] || return 0
 	steady_lines=$(cat "$FD_FOLDER/containers.$FD_DIRECTION")
-	while read -r service number id name image status health restarts started code; do
+	while read -r service number id name image status health restarts started rest; do
 		[ -n "$service" ] || continue
 		steady_was=
 		steady_known=
@@ -53,13 +53,13 @@ END
 			return 1
 		fi
 		if [ "$steady_was" != "$restarts $started" ]; then
-			say "${name#/} restarted after it was healthy (restarts: $restarts, last exit code $code)"
+			say "${name#/} restarted after it was healthy (restarts: $restarts)"
 			return 1
 		fi
 	done <<END
 $seen
 END
-	: "$number" "$image" "$status" "$health"
+	: "$number" "$image" "$status" "$health" "${rest:-}"
 }
 
 # health SECONDS SERVICE...: well, and steady for so long.
