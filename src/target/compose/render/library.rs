@@ -12,7 +12,7 @@ use super::super::script::{Unquotable, quote};
 /// Its name in the operation's folder.
 pub(super) const NAME: &str = "steps.sh";
 
-const FRAGMENTS: [&str; 12] = [
+pub(super) const FRAGMENTS: [&str; 12] = [
     include_str!("sh/common.sh"),
     include_str!("sh/look.sh"),
     include_str!("sh/snapshot.sh"),

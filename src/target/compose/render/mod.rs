@@ -117,3 +117,6 @@ fn compose(environment: &Environment) -> &Compose {
     let Target::Compose(compose) = &environment.target;
     compose
 }
+
+#[cfg(test)]
+mod tests;
