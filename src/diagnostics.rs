@@ -52,7 +52,7 @@ impl LogLevel {
             Self::Trace => "trace",
         };
         let others = if self == Self::Error { "error" } else { "warn" };
-        EnvFilter::new(format!("{others},flightdeck={ours}"))
+        EnvFilter::new(format!("flightdeck={ours},{others}"))
     }
 }
 
@@ -201,11 +201,11 @@ mod tests {
     fn what_others_log_in_detail_is_left_out() {
         assert_eq!(
             LogLevel::Trace.filter().to_string(),
-            "warn,flightdeck=trace"
+            "flightdeck=trace,warn"
         );
         assert_eq!(
             LogLevel::Error.filter().to_string(),
-            "error,flightdeck=error"
+            "flightdeck=error,error"
         );
     }
 }

@@ -9,7 +9,9 @@ pub mod release;
 
 pub mod cli;
 pub mod clock;
+pub mod cockpit;
 pub mod config;
+pub mod demo;
 pub mod diagnostics;
 pub mod fleet;
 pub mod operation;
@@ -20,3 +22,5 @@ pub mod registry;
 pub mod retry;
 pub mod secrets;
 pub mod target;
+#[cfg(test)]
+mod time_by_hand;

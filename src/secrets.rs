@@ -5,22 +5,22 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Stdio,
     time::Duration,
 };
 
 use secrecy::SecretString;
-use tokio::{io::AsyncReadExt, process::Command};
+use tokio::io::AsyncReadExt;
 
 use crate::{
     config::SecretReference,
+    process::Command,
     release::{Fault, FaultKind},
 };
 
 /// A password manager may ask its agent, but nobody waits for ever.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
 /// Longer than this is no token and no password.
-const LONGEST: u64 = 64 * 1024;
+const LONGEST: usize = 64 * 1024;
 
 /// Resolves the secrets of one configuration.
 #[derive(Debug, Clone)]
@@ -40,8 +40,8 @@ impl Secrets {
     /// as `github.token`; faults are about it.
     ///
     /// # Errors
-    /// [`FaultKind::Invalid`] where the variable, command or file is missing, empty or not text;
-    /// [`FaultKind::Failed`] where the command fails, [`FaultKind::TimedOut`] where it takes over 30 s.
+    /// [`FaultKind::Invalid`] where the variable, command or file is missing, empty or not text, or the
+    /// command fails; [`FaultKind::TimedOut`] where it takes over 30 s.
     pub async fn resolve(
         &self,
         key: &str,
@@ -101,7 +101,7 @@ async fn file(key: &str, path: &Path) -> Result<String, Fault> {
     tokio::fs::File::open(path)
         .await
         .map_err(unreadable)?
-        .take(LONGEST)
+        .take(LONGEST as u64)
         .read_to_string(&mut text)
         .await
         .map_err(unreadable)?;
@@ -113,41 +113,14 @@ async fn command(key: &str, words: &[String]) -> Result<String, Fault> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(Fault::new(FaultKind::Invalid, key, "the command is empty").remedy(remedy));
     };
-    let cannot_start = |error: std::io::Error| {
+    let cannot_run = |error: std::io::Error| {
         Fault::new(FaultKind::Invalid, key, format!("cannot run {program:?}"))
             .because(error)
-            .remedy(remedy.clone())
+            .remedy(&remedy)
     };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(cannot_start)?;
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let ended = tokio::time::timeout(COMMAND_TIME, async {
-        let stdout = child.stdout.take();
-        let stderr = child.stderr.take();
-        let read_out = async {
-            match stdout {
-                Some(stdout) => stdout.take(LONGEST).read_to_end(&mut out).await,
-                None => Ok(0),
-            }
-        };
-        let read_err = async {
-            match stderr {
-                Some(stderr) => stderr.take(LONGEST).read_to_end(&mut err).await,
-                None => Ok(0),
-            }
-        };
-        tokio::try_join!(read_out, read_err)?;
-        child.wait().await
-    })
-    .await;
-    let status = match ended {
+    let collected = Command::new(program).args(arguments).collect(b"", LONGEST);
+    let output = match tokio::time::timeout(COMMAND_TIME, collected).await {
+        Ok(output) => output.map_err(cannot_run)?,
         Err(_) => {
             return Err(Fault::new(
                 FaultKind::TimedOut,
@@ -156,22 +129,21 @@ async fn command(key: &str, words: &[String]) -> Result<String, Fault> {
             )
             .remedy(remedy));
         }
-        Ok(status) => status.map_err(cannot_start)?,
     };
-    if !status.success() {
-        let complaint = String::from_utf8_lossy(&err);
+    if output.status != 0 {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        let last = complaint.lines().rfind(|line| !line.trim().is_empty());
         return Err(
-            Fault::new(FaultKind::Failed, key, format!("{program:?} failed"))
-                .because(
-                    match complaint.lines().rfind(|line| !line.trim().is_empty()) {
-                        Some(line) => line.chars().take(200).collect(),
-                        None => status.to_string(),
-                    },
-                )
+            // Not a passing failure: tried again by itself, it would ask the operator again and again.
+            Fault::new(FaultKind::Invalid, key, format!("{program:?} failed"))
+                .because(match last {
+                    Some(line) => line.chars().take(200).collect(),
+                    None => format!("exit status {}", output.status),
+                })
                 .remedy(remedy),
         );
     }
-    String::from_utf8(out).map_err(|_| {
+    String::from_utf8(output.stdout).map_err(|_| {
         Fault::new(
             FaultKind::Invalid,
             key,

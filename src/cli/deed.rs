@@ -187,14 +187,19 @@ impl Session {
                 "outcome": end.outcome,
                 "step": end.step,
                 "exit": end.exit,
+                "why": end.why,
+                "back_step": end.back_step,
                 "changed": end.changed,
                 "seconds": seconds,
             }))?;
         } else {
-            let step = match &end.step {
+            let mut step = match &end.step {
                 Some(step) => format!(" at {step}"),
                 None => String::new(),
             };
+            if let Some(back) = &end.back_step {
+                step.push_str(&format!(", and {back} failed on the way back,"));
+            }
             self.output.line(format!(
                 "{operation} {}{step} after {seconds} s",
                 end.outcome.words()

@@ -16,6 +16,7 @@ mod output;
 mod plan_text;
 mod progress;
 mod promote;
+mod recover;
 mod rollback;
 mod runs;
 mod status;
@@ -77,6 +78,8 @@ pub enum Command {
     Migrate(migrate::Migrate),
     /// Record what runs in an environment that flightdeck has not seen before
     Adopt(adopt::Adopt),
+    /// Cancel the operation that runs, or deal with one that did not end by itself
+    Recover(recover::Recover),
     /// Follow a service's logs, or an operation from its first line
     Logs(logs::Logs),
     /// Show what was done to an environment
@@ -147,6 +150,7 @@ impl Session {
             Command::Rollback(rollback) => return rollback.run(self, permit).await,
             Command::Migrate(migrate) => return migrate.run(self, permit).await,
             Command::Adopt(adopt) => return adopt.run(self, permit).await,
+            Command::Recover(recover) => recover.run(self, permit).await?,
             Command::Logs(logs) => logs.run(self).await?,
             Command::History(history) => history.run(self).await?,
             Command::Runs(runs) => runs.run(self).await?,
@@ -192,3 +196,6 @@ impl Session {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

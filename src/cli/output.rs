@@ -24,6 +24,16 @@ impl Output {
         }
     }
 
+    /// Any writer, for tests.
+    #[cfg(test)]
+    pub fn to(writer: impl Write + Send + 'static, json: bool, terminal: bool) -> Self {
+        Self {
+            json,
+            terminal,
+            writer: Box::new(writer),
+        }
+    }
+
     /// Prints one line.
     ///
     /// # Errors
@@ -82,5 +92,45 @@ impl Output {
     /// If nobody reads any more, or there is no room.
     pub fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What was printed, to be read while the output is still written to.
+    #[derive(Clone, Default)]
+    pub(in crate::cli) struct Printed(Arc<Mutex<Vec<u8>>>);
+
+    impl Printed {
+        pub(in crate::cli) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl Write for Printed {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_what_they_hold() {
+        let printed = Printed::default();
+        let mut output = Output::to(printed.clone(), false, false);
+        let row = |a: &str, b: &str| [a.to_owned(), b.to_owned()];
+        let rows = [row("日本", "x"), row("a", "long, and the last one is open")];
+        output.table(["HEAD", "B"], &rows).unwrap();
+        assert_eq!(
+            printed.text(),
+            "HEAD  B\n日本  x\na     long, and the last one is open\n"
+        );
     }
 }

@@ -243,3 +243,119 @@ impl<'a> Printer<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cli::output::tests::Printed,
+        release::{Fault, FaultKind, operation::Outcome},
+    };
+
+    fn journal(at: i64, event: Event) -> Progress {
+        Progress::Journal(JournalLine { v: 1, at, event })
+    }
+
+    fn start(at: i64, direction: Direction, step: &str) -> Progress {
+        let step = step.to_owned();
+        journal(
+            at,
+            Event::StepStart {
+                direction,
+                step,
+                group: 7,
+                offset: 0,
+            },
+        )
+    }
+
+    fn ended(at: i64, direction: Direction, step: &str, exit: i64) -> Progress {
+        let step = step.to_owned();
+        journal(
+            at,
+            Event::StepEnd {
+                direction,
+                step,
+                exit: Some(exit),
+                offset: 9,
+                why: None,
+            },
+        )
+    }
+
+    fn output(text: &str) -> Progress {
+        Progress::Output(bytes::Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    fn end(outcome: Outcome) -> Progress {
+        Progress::End(End {
+            outcome,
+            step: Some("verify-health".to_owned()),
+            exit: Some(1),
+            why: None,
+            back_step: None,
+            changed: true,
+            started: 100,
+            ended: 120,
+        })
+    }
+
+    async fn printed(progress: Vec<Progress>, json: bool) -> String {
+        let printed = Printed::default();
+        let mut out = Output::to(printed.clone(), json, false);
+        let stream = Box::pin(futures::stream::iter(progress));
+        let followed = follow(OperationId(42), stream, &mut out).await.unwrap();
+        assert!(matches!(followed, Followed::Ended(_)));
+        printed.text()
+    }
+
+    #[tokio::test]
+    async fn a_pipe_gets_each_step_and_its_output_once_though_the_connection_broke() {
+        let forward = Direction::Forward;
+        let first = [start(100, forward, "pull-backend"), output("layer 1\nlay")];
+        let mut all = first.to_vec();
+        all.push(Progress::Lost(Fault::new(
+            FaultKind::Unreachable,
+            "shop",
+            "no answer",
+        )));
+        all.extend(first);
+        all.extend([
+            output("er \u{1b}[31m2\n"),
+            ended(112, forward, "pull-backend", 0),
+            start(112, forward, "verify-health"),
+            ended(115, forward, "verify-health", 1),
+            journal(
+                115,
+                Event::Begin {
+                    direction: Direction::Back,
+                },
+            ),
+            start(115, Direction::Back, "switch-backend"),
+            ended(118, Direction::Back, "switch-backend", 0),
+            end(Outcome::WentBack),
+        ]);
+        insta::assert_snapshot!(printed(all, false).await, @r"
+          pull-backend started
+            layer 1
+        not to be seen now, goes on: shop: no answer
+            layer 2
+          pull-backend ok  12 s
+          verify-health started
+          verify-health FAILED: exit code 1  3 s
+        going back
+          switch-backend started
+          switch-backend ok  3 s
+        ");
+    }
+
+    #[tokio::test]
+    async fn json_is_silent_until_the_end() {
+        let all = vec![
+            start(1, Direction::Forward, "pull-backend"),
+            output("layer\n"),
+            end(Outcome::Succeeded),
+        ];
+        assert_eq!(printed(all, true).await, "");
+    }
+}

@@ -1,6 +1,9 @@
 //! `[environments.NAME]`: where releases run, and what they are.
 
-use std::{ops::Range, path::Path};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use toml::Spanned;
 
@@ -147,7 +150,8 @@ fn host(fields: &Fields<'_>, base: &Path, p: &mut Problems) -> Option<Host> {
         .and_then(|host| destination(&host, p));
     let config = fields
         .text("ssh_config", p)
-        .and_then(|path| local_file(&path, base, p));
+        .and_then(|path| local_file(&path, p))
+        .map(|path| base.join(path));
     let docker = match fields.get("docker") {
         None => Some(vec!["docker".to_owned()]),
         Some(_) => fields.words("docker", p),
@@ -342,12 +346,8 @@ fn sounds_like_production(name: &str) -> bool {
         .any(|part| matches!(part, "production" | "prod" | "prd" | "live"))
 }
 
-/// A file on the operator's machine: absolute, or relative to the configuration.
-pub(super) fn local_file(
-    file: &Spanned<&str>,
-    base: &Path,
-    p: &mut Problems,
-) -> Option<std::path::PathBuf> {
+/// A file on the operator's machine: absolute, or relative to the configuration. As it is written.
+pub(super) fn local_file(file: &Spanned<&str>, p: &mut Problems) -> Option<PathBuf> {
     let text = *file.get_ref();
     if text.is_empty() || text.starts_with('~') || text.chars().any(char::is_control) {
         p.add(
@@ -357,7 +357,7 @@ pub(super) fn local_file(
         );
         return None;
     }
-    Some(base.join(text))
+    Some(PathBuf::from(text))
 }
 
 fn absolute(path: &Spanned<&str>, key: &str, example: &str, p: &mut Problems) -> Option<String> {

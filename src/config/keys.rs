@@ -113,9 +113,18 @@ pub(super) fn nearest<'a>(
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<(&'a str, f64)> {
     const ALIKE: f64 = 0.75;
+    const ONE_SLIP: f64 = 0.95;
+    let likeness = |candidate: &str| {
+        let alike = strsim::jaro_winkler(word, candidate);
+        match strsim::damerau_levenshtein(word, candidate) {
+            0 => 1.0,
+            1 if word.len() > 2 => alike.max(ONE_SLIP),
+            _ => alike,
+        }
+    };
     candidates
         .into_iter()
-        .map(|candidate| (candidate, strsim::jaro_winkler(word, candidate)))
+        .map(|candidate| (candidate, likeness(candidate)))
         .filter(|(_, likeness)| *likeness >= ALIKE)
         .max_by(|a, b| a.1.total_cmp(&b.1))
 }

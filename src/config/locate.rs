@@ -130,6 +130,15 @@ pub fn load(explicit: Option<PathBuf>) -> Result<Config, LoadError> {
     Ok(parse(&text, &located.path)?)
 }
 
+/// Where what never changes is kept between runs: `~/.cache/flightdeck` unless `$XDG_CACHE_HOME` says
+/// otherwise; under the temporary directory where there is no home.
+pub fn cache_directory() -> PathBuf {
+    directories::ProjectDirs::from("", "", "flightdeck").map_or_else(
+        || std::env::temp_dir().join("flightdeck-cache"),
+        |dirs| dirs.cache_dir().to_owned(),
+    )
+}
+
 fn read(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     fs::File::open(path)?

@@ -43,10 +43,8 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
 fn read(root: &Value<'_>, path: &Path, p: &mut Problems) -> Option<Config> {
     let base = path.parent().unwrap_or(Path::new(""));
     let root = Fields::open(root, 0..0, "the file", keys::ROOT, p)?;
-    let github = root
-        .get("github")
-        .map(|value| github(value, &root, base, p));
-    let registries = registries(root.get("registries"), base, p);
+    let github = root.get("github").map(|value| github(value, &root, p));
+    let registries = registries(root.get("registries"), p);
     let services = service::read(root.get("services"), p);
     let environments = environments(&root, &services, github.is_some(), base, p);
     let interface = interface(&root, p);
@@ -97,7 +95,7 @@ fn environments(
         .collect()
 }
 
-fn github(value: &Value<'_>, root: &Fields<'_>, base: &Path, p: &mut Problems) -> Option<GitHub> {
+fn github(value: &Value<'_>, root: &Fields<'_>, p: &mut Problems) -> Option<GitHub> {
     let fields = Fields::open(value, root.key_span("github")?, "[github]", keys::GITHUB, p)?;
     let repository = fields
         .required("repository", "repository = \"owner/name\"", p)
@@ -118,7 +116,7 @@ fn github(value: &Value<'_>, root: &Fields<'_>, base: &Path, p: &mut Problems) -
     });
     let token = fields
         .get("token")
-        .and_then(|value| secret(value, "token", base, p));
+        .and_then(|value| secret(value, "token", p));
     let api = match fields.get("api") {
         Some(_) => fields.url("api", p),
         None => url::Url::parse("https://api.github.com").ok(),
@@ -142,11 +140,7 @@ fn is_github_name(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-fn registries(
-    value: Option<&Value<'_>>,
-    base: &Path,
-    p: &mut Problems,
-) -> BTreeMap<String, Registry> {
+fn registries(value: Option<&Value<'_>>, p: &mut Problems) -> BTreeMap<String, Registry> {
     let Some(value) = value else {
         return BTreeMap::new();
     };
@@ -160,24 +154,19 @@ fn registries(
                     "write [registries.\"ghcr.io\"]: the host as images name it, with its port",
                 );
             }
-            let registry = registry(&host, value, base, p)?;
+            let registry = registry(&host, value, p)?;
             Some(((*host.get_ref()).to_owned(), registry))
         })
         .collect()
 }
 
-fn registry(
-    host: &Spanned<&str>,
-    value: &Value<'_>,
-    base: &Path,
-    p: &mut Problems,
-) -> Option<Registry> {
+fn registry(host: &Spanned<&str>, value: &Value<'_>, p: &mut Problems) -> Option<Registry> {
     let name = format!("[registries.{:?}]", host.get_ref());
     let fields = Fields::open(value, host.span(), name, keys::REGISTRY, p)?;
     let user = fields.text("user", p);
     let password = fields
         .get("password")
-        .map(|value| (value, secret(value, "password", base, p)));
+        .map(|value| (value, secret(value, "password", p)));
     let login = match (user, password) {
         (Some(user), Some((_, password))) => {
             password.map(|password| ((*user.get_ref()).to_owned(), password))
@@ -207,7 +196,7 @@ fn registry(
 }
 
 /// Reads a reference to a secret. A secret in clear is a problem, and is never shown.
-fn secret(value: &Value<'_>, key: &str, base: &Path, p: &mut Problems) -> Option<SecretReference> {
+fn secret(value: &Value<'_>, key: &str, p: &mut Problems) -> Option<SecretReference> {
     if !value.get_ref().is_table() {
         p.hide(value.span());
         p.add(
@@ -241,7 +230,7 @@ fn secret(value: &Value<'_>, key: &str, base: &Path, p: &mut Problems) -> Option
         ["command"] => fields.words("command", p).map(SecretReference::Command),
         ["file"] => {
             let file = fields.text("file", p)?;
-            environment::local_file(&file, base, p).map(SecretReference::File)
+            environment::local_file(&file, p).map(SecretReference::File)
         }
         _ => {
             p.disagree(

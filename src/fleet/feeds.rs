@@ -16,6 +16,7 @@ use super::{Fact, inbox::Inbox, world::World};
 pub struct Feeds {
     world: Arc<World>,
     wanted: BTreeMap<Repository, watch::Sender<Wanted>>,
+    refresh_runs: watch::Sender<u64>,
     _tasks: JoinSet<()>,
 }
 
@@ -36,9 +37,14 @@ pub fn start(world: &Arc<World>, inbox: &Inbox) -> Feeds {
         tasks.spawn(bring(readings, inbox.clone(), fact));
         wanted.insert(repository.clone(), sender);
     }
+    let (refresh_runs, receiver) = watch::channel(0);
+    if let Some(pipeline) = &world.pipeline {
+        tasks.spawn(bring(pipeline.watch(receiver), inbox.clone(), Fact::Runs));
+    }
     Feeds {
         world: world.clone(),
         wanted,
+        refresh_runs,
         _tasks: tasks,
     }
 }
@@ -63,6 +69,7 @@ impl Feeds {
         for sender in self.wanted.values() {
             sender.send_modify(|wanted| wanted.refresh += 1);
         }
+        self.refresh_runs.send_modify(|count| *count += 1);
     }
 }
 

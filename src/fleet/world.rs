@@ -1,34 +1,110 @@
 //! The clients of everything that the configuration names, made once and shared by both faces.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use crate::{
-    config::Config,
-    release::{EnvironmentName, Fault, FaultKind},
-    target::Target,
+    clock::Clock,
+    config::{self, Config},
+    pipeline::Pipeline,
+    registry::Catalogue,
+    release::{EnvironmentName, Fault, FaultKind, text::clean},
+    secrets::Secrets,
+    target::{Target, compose},
 };
+
+/// Who makes plans, as records name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// The login, such as `mira`.
+    pub name: String,
+    /// The machine's name.
+    pub origin: String,
+}
+
+impl Operator {
+    /// Who runs this program, where: the login's name and the machine's, cleaned; `unknown` where
+    /// neither the environment nor the system tells.
+    pub fn of_this_process() -> Self {
+        let name = ["USER", "LOGNAME"]
+            .into_iter()
+            .find_map(|variable| std::env::var(variable).ok().filter(|name| !name.is_empty()))
+            .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+        let origin = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
+        Self {
+            name: clean(&name),
+            origin: clean(&origin),
+        }
+    }
+}
 
 /// The clients.
 pub struct World {
     /// The configuration that they were made from.
     pub config: Arc<Config>,
     /// Where versions come from.
-    pub catalogue: crate::registry::Catalogue,
+    pub catalogue: Catalogue,
+    /// What built them, if the configuration names a repository.
+    pub pipeline: Option<Pipeline>,
+    /// Who sits here.
+    pub operator: Operator,
+    /// What tells the time.
+    pub clock: Clock,
     targets: BTreeMap<EnvironmentName, Arc<dyn Target>>,
 }
 
+/// How a world is made.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whether somebody can answer ssh's questions.
+    pub asking: bool,
+    /// Where what never changes is kept between runs.
+    pub cache_directory: PathBuf,
+    /// Who sits here.
+    pub operator: Operator,
+    /// What tells the time.
+    pub clock: Clock,
+}
+
 impl World {
-    /// A world of these targets: for tests and the embedded world.
-    pub fn of(
-        config: Arc<Config>,
-        catalogue: crate::registry::Catalogue,
-        targets: BTreeMap<EnvironmentName, Arc<dyn Target>>,
-    ) -> Self {
-        Self {
+    /// The clients of everything that `config` names. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// Where no HTTP client can be made.
+    pub fn new(config: Arc<Config>, settings: Settings) -> Result<Self, Fault> {
+        let secrets = Secrets::beside(&config.path);
+        let compose = compose::Targets::new(settings.asking, settings.clock.clone());
+        let targets = config.environments.iter().map(|environment| {
+            let target: Arc<dyn Target> = match &environment.target {
+                config::Target::Compose(at) => Arc::new(compose.target(&config, environment, at)),
+            };
+            (environment.name.clone(), target)
+        });
+        Ok(Self {
+            targets: targets.collect(),
+            catalogue: Catalogue::new(
+                config.registries.clone(),
+                &settings.cache_directory,
+                secrets.clone(),
+                settings.clock.clone(),
+            )?,
+            pipeline: config
+                .github
+                .as_ref()
+                .map(|github| Pipeline::new(github, secrets, settings.clock.clone())),
+            operator: settings.operator,
+            clock: settings.clock,
             config,
-            catalogue,
-            targets,
-        }
+        })
+    }
+
+    /// The same world with other targets: for tests.
+    #[must_use]
+    pub fn with_targets(mut self, targets: BTreeMap<EnvironmentName, Arc<dyn Target>>) -> Self {
+        self.targets = targets;
+        self
     }
 
     /// An environment's target.

@@ -2,8 +2,11 @@
 //!
 //! Knows no screen. What is done is the plan's, how it is done is the target's.
 
+mod gates;
+
 use crate::{
     fleet::{Fleet, world::World},
+    plan::{self, Context},
     release::{
         Confirmed, EnvironmentName, Fault,
         operation::{OperationId, Progress, Recovery},
@@ -49,14 +52,15 @@ pub fn follow(
 /// # Errors
 /// The link's faults, and every refusal of the room `plan`, in words.
 pub async fn plan(world: &World, fleet: &Fleet, request: Request) -> Result<Plan, Fault> {
-    let survey = world
-        .target(&request.environment)?
-        .survey(request.clone())
-        .await?;
-    let _ = (survey, fleet);
-    Err(Fault::new(
-        crate::release::FaultKind::Unsupported,
-        request.environment.as_str(),
-        "plans are being built",
-    ))
+    let target = world.target(&request.environment)?;
+    let (survey, gates) = tokio::join!(
+        target.survey(request.clone()),
+        gates::facts(world, fleet, &request)
+    );
+    let context = Context {
+        operator: world.operator.name.clone(),
+        origin: world.operator.origin.clone(),
+        gates,
+    };
+    plan::make(&world.config, &request, &survey?, &context)
 }

@@ -234,8 +234,17 @@ fn only_the_front_door_mints_the_right_to_change_things() {
 }
 
 #[test]
-fn children_are_started_and_clocks_are_read_in_one_place() {
-    only("Command::new(", &["process.rs"]);
+fn children_are_started_in_one_place() {
+    let wrong: Vec<String> = sources()
+        .into_iter()
+        .filter(|source| source.room() != "process" && source.code.contains("Command::new("))
+        .filter(|source| !source.uses().contains(&"process"))
+        .map(|source| source.path)
+        .collect();
+    assert!(wrong.is_empty(), "start children by themselves: {wrong:?}");
+}
+
+#[test]
+fn clocks_are_read_in_one_place() {
     only("Timestamp::now(", &["clock.rs"]);
-    only("SystemTime::now(", &["clock.rs"]);
 }

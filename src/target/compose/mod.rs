@@ -6,21 +6,30 @@
 
 pub mod connection;
 pub mod engine;
+#[cfg(test)]
+mod fake_engine;
 mod files;
+mod follow;
 mod follower;
+mod history;
 mod logs;
+mod operate;
 pub mod pin;
 mod readings;
 pub mod render;
 pub mod script;
 pub mod shell;
 pub mod survey;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
+
+use futures::future::BoxFuture;
 
 use self::{
     connection::server::{Server, Settings},
@@ -30,6 +39,14 @@ use self::{
 use crate::{
     clock::Clock,
     config::{Compose, Config, Environment, Host, Pin, Service},
+    release::{
+        Confirmed, Fault, FaultKind, ServiceName,
+        operation::{OperationId, Progress, Recovery},
+        plan::{Plan, Request},
+        record::Record,
+        survey::Survey,
+    },
+    target::{BoxStream, Chunk, LogQuery, Observe, Operate, Reading, RenderedPlan},
 };
 
 /// All hosts of one program, and what makes targets on them. Dropped with its targets, it ends every
@@ -79,8 +96,7 @@ impl Targets {
         let services = environment
             .services
             .iter()
-            .filter_map(|name| config.services.get(name))
-            .cloned()
+            .filter_map(|name| Some((name.clone(), config.services.get(name)?.clone())))
             .collect();
         ComposeTarget {
             host: host.clone(),
@@ -92,7 +108,10 @@ impl Targets {
 
     /// Tries again now wherever something failed, also where only an operator could help.
     pub fn retry_now(&self) {
-        self.settings.retries.send_modify(|count| *count += 1);
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        for host in hosts.values() {
+            host.server.retry_now();
+        }
     }
 }
 
@@ -101,7 +120,8 @@ pub struct ComposeTarget {
     host: SharedHost,
     environment: Environment,
     compose: Compose,
-    services: Vec<Service>,
+    /// Those that are released here.
+    services: BTreeMap<ServiceName, Service>,
 }
 
 impl ComposeTarget {
@@ -113,7 +133,8 @@ impl ComposeTarget {
     }
 
     fn follow_files(&self) -> Membership {
-        let pins = self.services.iter().map(|service| match &service.pin {
+        let services: Vec<Service> = self.services.values().cloned().collect();
+        let pins = services.iter().map(|service| match &service.pin {
             Pin::Variable { file, variable, .. } => WatchedPin {
                 file: file.clone(),
                 variable: Some(variable.clone()),
@@ -128,22 +149,83 @@ impl ComposeTarget {
             pins: pins.collect(),
             files: Vec::new(),
         };
-        self.host.follower.join(watched, self.services.clone())
+        self.host.follower.join(watched, services)
+    }
+}
+
+impl Observe for ComposeTarget {
+    fn readings(&self) -> BoxStream<Reading> {
+        readings::readings(self)
     }
 
-    pub fn logs(
-        &self,
-        q: crate::target::LogQuery,
-    ) -> crate::target::BoxStream<crate::target::Chunk> {
+    fn retry_now(&self) {
+        self.host.server.retry_now();
+    }
+
+    fn logs(&self, query: LogQuery) -> BoxStream<Chunk> {
         logs::logs(
             Arc::clone(&self.host.server),
             self.compose.project.clone(),
-            q,
+            query,
         )
     }
 
-    /// The environment's readings, until the stream is dropped.
-    pub fn readings(&self) -> crate::target::BoxStream<crate::target::Reading> {
-        readings::readings(self)
+    fn follow(&self, operation: OperationId) -> BoxStream<Progress> {
+        follow::follow(Arc::clone(&self.host.server), self.place(), operation)
+    }
+
+    fn history(&self, n: usize) -> BoxFuture<'_, Result<Vec<Record>, Fault>> {
+        Box::pin(async move { history::history(&self.host.server, &self.place(), n).await })
+    }
+
+    fn survey(&self, request: Request) -> BoxFuture<'_, Result<Survey, Fault>> {
+        Box::pin(async move {
+            let connected = self.host.server.connected().await?;
+            let taken = self.host.server.settings().clock.now().wall;
+            survey::take(
+                &connected.channels,
+                &self.environment,
+                &self.services,
+                &request,
+                taken,
+            )
+            .await
+        })
+    }
+
+    fn commands(&self, plan: &Plan) -> RenderedPlan {
+        render::commands(plan, &self.environment)
+    }
+}
+
+impl Operate for ComposeTarget {
+    fn start(&self, plan: Confirmed<Plan>) -> BoxFuture<'_, Result<OperationId, Fault>> {
+        Box::pin(async move {
+            let folder = render::folder(plan.get(), &self.environment, &self.services)?;
+            operate::start(&self.host.server, &self.place(), &folder).await
+        })
+    }
+
+    fn recover(
+        &self,
+        recovery: Confirmed<(OperationId, Recovery)>,
+    ) -> BoxFuture<'_, Result<(), Fault>> {
+        Box::pin(async move {
+            let (operation, recovery) = *recovery.get();
+            let wish = match recovery {
+                Recovery::Cancel => {
+                    return operate::cancel(&self.host.server, &self.place(), operation).await;
+                }
+                Recovery::Resume => "resumed",
+                Recovery::Back => "taken back",
+                Recovery::Abandon => "abandoned",
+            };
+            Err(Fault::new(
+                FaultKind::Unsupported,
+                self.environment.name.as_str(),
+                format!("operation {operation} cannot be {wish} by this version"),
+            )
+            .remedy("roll back: that passes an interrupted operation and writes its end"))
+        })
     }
 }

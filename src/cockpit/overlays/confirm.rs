@@ -1,0 +1,162 @@
+//! *Confirm*: the environment's name or its short word has to be typed where it is protected: every
+//! printable key is text, and Enter acts on an exact match only. Elsewhere a dialog with Cancel focused.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+    text::{Line, Span},
+};
+
+use crate::{
+    cockpit::{
+        cells,
+        input::LineInput,
+        model::{Effect, Model},
+        panes::nothing,
+    },
+    release::{
+        confirm::Answer,
+        plan::{ConfirmWords, Plan},
+    },
+};
+
+use super::{
+    Overlay, open_plan, open_plan_mut,
+    plan::{PlanView, State},
+    popup::{self, Choice},
+};
+
+/// A confirmation of the plan below it.
+pub struct Confirm {
+    /// Whether a word has to be typed.
+    pub typed: bool,
+    words: Option<ConfirmWords>,
+    verb: &'static str,
+    title: String,
+    input: LineInput,
+    /// The button in focus: 0 is Cancel.
+    at: usize,
+    /// Whether Enter was pressed on a word that does not match.
+    wrong: bool,
+}
+
+impl Confirm {
+    /// The confirmation that a plan asks for.
+    pub fn of(plan: &Plan) -> Self {
+        Self {
+            typed: plan.confirm.is_some(),
+            words: plan.confirm.clone(),
+            verb: plan.kind.verb(),
+            title: plan.title(),
+            input: LineInput::default(),
+            at: 0,
+            wrong: false,
+        }
+    }
+}
+
+/// Takes a key.
+pub fn key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
+    let Some(Overlay::Confirm(confirm)) = model.overlays.last_mut() else {
+        return None;
+    };
+    if confirm.typed {
+        if key.code == KeyCode::Enter {
+            let typed = confirm.input.text().to_owned();
+            return Some(act(model, Answer::Typed(&typed)));
+        }
+        if key.code == KeyCode::Esc {
+            return None;
+        }
+        confirm.wrong &= !confirm.input.key(key);
+        return Some(nothing());
+    }
+    match popup::choose(key, confirm.at, 2)? {
+        Choice::Moved(at) => confirm.at = at,
+        Choice::Taken(0) => {
+            model.overlays.pop();
+        }
+        Choice::Taken(_) => return Some(act(model, Answer::Button)),
+    }
+    Some(nothing())
+}
+
+/// Makes the confirmation, which takes a permit, and has the plan started.
+fn act(model: &mut Model, answer: Answer<'_>) -> Vec<Effect> {
+    let Some(permit) = model.permit else {
+        model.complain("read-only: watch mode");
+        return nothing();
+    };
+    let Some((plan, _)) = open_plan(model).and_then(PlanView::ready) else {
+        return nothing();
+    };
+    let title = plan.title();
+    let confirmed = match plan.confirm(permit, answer) {
+        Ok(confirmed) => confirmed,
+        Err(reason) => {
+            if let Some(Overlay::Confirm(confirm)) = model.overlays.last_mut() {
+                confirm.wrong = true;
+            }
+            model.complain(reason.to_string());
+            return nothing();
+        }
+    };
+    let ticket = model.ticket();
+    model.overlays.pop();
+    if let Some(view) = open_plan_mut(model) {
+        view.state = State::Starting { ticket, title };
+    }
+    vec![Effect::Start(ticket, Box::new(confirmed))]
+}
+
+/// Draws the dialog.
+pub fn view(model: &Model, confirm: &Confirm, area: Rect, buf: &mut Buffer) -> Option<Position> {
+    let theme = &model.theme;
+    let width = popup::text_width(area).min(72);
+    let mut lines: Vec<Line<'_>> = cells::wrap(&confirm.title, width.saturating_sub(2))
+        .into_iter()
+        .map(|line| Line::styled(format!(" {line}"), theme.text))
+        .collect();
+    lines.push(Line::default());
+    let border = if confirm.typed {
+        theme.protected
+    } else {
+        theme.border
+    };
+    let Some(words) = &confirm.words else {
+        lines.push(popup::buttons(model, &["Cancel", confirm.verb], confirm.at));
+        let inner = popup::open(theme, "Confirm", border, (width, lines.len()), area, buf);
+        cells::draw(lines, inner, buf);
+        return None;
+    };
+    let mut asked = vec![
+        Span::styled(" type ", theme.text),
+        Span::styled(words.name.as_str(), theme.protected),
+    ];
+    if let Some(short) = &words.short {
+        asked.push(Span::styled(" or ", theme.text));
+        asked.push(Span::styled(short.as_str(), theme.protected));
+    }
+    asked.push(Span::styled(" and press Enter; Esc goes back", theme.text));
+    lines.push(Line::from(asked));
+    let typed_at = lines.len();
+    let typed = cells::cut(confirm.input.text(), width.saturating_sub(5)).into_owned();
+    let column = 3 + cells::width(&typed);
+    lines.push(Line::from(vec![
+        Span::styled(" > ", theme.key),
+        Span::styled(typed, theme.title),
+    ]));
+    if confirm.wrong {
+        lines.push(Line::styled(
+            " that is not it: nothing was started",
+            theme.bad,
+        ));
+    }
+    let inner = popup::open(theme, "Confirm", border, (width, lines.len()), area, buf);
+    cells::draw(lines, inner, buf);
+    Some(Position::new(
+        inner.x + u16::try_from(column).unwrap_or_default(),
+        inner.y + u16::try_from(typed_at).unwrap_or_default(),
+    ))
+}

@@ -1,0 +1,254 @@
+//! The plan made otherwise: the operator's reason, gates that are passed all the same, the migration,
+//! where a rollback returns to and what becomes of the schema.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+    text::{Line, Span},
+};
+
+use crate::{
+    cockpit::{
+        ages::time_of,
+        cells,
+        input::LineInput,
+        model::{Effect, Model},
+        panes::nothing,
+    },
+    release::{
+        operation::{OperationId, timestamp},
+        plan::{Deed, Plan, Request, RollbackTo, SchemaChoice, Verdict},
+        text::clean,
+    },
+};
+
+use super::{Overlay, plan, popup};
+
+/// The options of a plan.
+pub struct Options {
+    request: Request,
+    items: Vec<Item>,
+    at: usize,
+    /// The operator's reason, as it is typed.
+    pub reason: LineInput,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Item {
+    Reason,
+    /// A promotion runs the migration.
+    Migrate,
+    /// A rollback takes the schema back too.
+    Schema,
+    /// A gate is passed all the same.
+    Gate {
+        name: String,
+        detail: String,
+    },
+    /// A rollback returns to the last release recorded healthy.
+    LastHealthy,
+    /// A rollback returns to the release after that operation.
+    Operation {
+        id: OperationId,
+        words: String,
+    },
+}
+
+/// Releases offered to return to.
+const MOST_RELEASES: usize = 8;
+
+impl Options {
+    /// The options that a request leaves, with the gates of the plan that was made for it.
+    pub fn of(model: &Model, request: &Request, plan: Option<&Plan>) -> Self {
+        let mut items = vec![Item::Reason];
+        match &request.deed {
+            Deed::Promote { .. } => items.push(Item::Migrate),
+            Deed::Rollback { .. } => {
+                items.push(Item::Schema);
+                items.push(Item::LastHealthy);
+                items.extend(earlier_releases(model, request));
+            }
+            Deed::Adopt | Deed::Migrate { .. } => {}
+        }
+        items.extend(
+            plan.into_iter()
+                .flat_map(|plan| &plan.gates)
+                .filter(|gate| gate.verdict != Verdict::Passed)
+                .map(|gate| Item::Gate {
+                    name: gate.name.clone(),
+                    detail: gate.detail.clone(),
+                }),
+        );
+        Self {
+            reason: LineInput::of(&request.reason),
+            request: request.clone(),
+            items,
+            at: 0,
+        }
+    }
+
+    /// Whether the cursor is where the reason is typed.
+    pub fn on_reason(&self) -> bool {
+        self.items.get(self.at) == Some(&Item::Reason)
+    }
+
+    fn is_on(&self, item: &Item) -> bool {
+        match (item, &self.request.deed) {
+            (Item::Migrate, Deed::Promote { migrate, .. }) => *migrate,
+            (Item::Schema, Deed::Rollback { schema, .. }) => *schema == SchemaChoice::Downgrade,
+            (Item::LastHealthy, Deed::Rollback { to, .. }) => *to == RollbackTo::LastHealthy,
+            (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
+                *to == RollbackTo::Operation(*id)
+            }
+            (Item::Gate { name, .. }, _) => self.request.overrides.contains(name),
+            _ => false,
+        }
+    }
+
+    fn toggle(&mut self) {
+        let Some(item) = self.items.get(self.at) else {
+            return;
+        };
+        match (item, &mut self.request.deed) {
+            (Item::Migrate, Deed::Promote { migrate, .. }) => *migrate = !*migrate,
+            (Item::Schema, Deed::Rollback { schema, .. }) => {
+                *schema = match schema {
+                    SchemaChoice::ImageOnly => SchemaChoice::Downgrade,
+                    SchemaChoice::Downgrade => SchemaChoice::ImageOnly,
+                };
+            }
+            (Item::LastHealthy, Deed::Rollback { to, .. }) => *to = RollbackTo::LastHealthy,
+            (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
+                *to = RollbackTo::Operation(*id);
+            }
+            (Item::Gate { name, .. }, _) => {
+                let overrides = &mut self.request.overrides;
+                match overrides.iter().position(|o| o == name) {
+                    Some(at) => {
+                        overrides.remove(at);
+                    }
+                    None => overrides.push(name.clone()),
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The releases that the ledger proves to have been healthy, the newest first.
+fn earlier_releases(model: &Model, request: &Request) -> Vec<Item> {
+    let Some(facts) = model.fleet.environment(&request.environment) else {
+        return Vec::new();
+    };
+    facts
+        .records()
+        .iter()
+        .rev()
+        .filter_map(|record| {
+            let release = record.proves_healthy()?;
+            Some(Item::Operation {
+                id: record.operation,
+                words: format!(
+                    "{} of {} ({} {})",
+                    release.label(),
+                    time_of(timestamp(record.ended), model.now),
+                    record.kind.verb(),
+                    record.operation
+                ),
+            })
+        })
+        .take(MOST_RELEASES)
+        .collect()
+}
+
+/// Takes a key: arrows move, space switches, Enter makes the plan anew.
+pub fn key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
+    let Some(Overlay::Options(options)) = model.overlays.last_mut() else {
+        return None;
+    };
+    let count = options.items.len();
+    match key.code {
+        KeyCode::Esc => return None,
+        KeyCode::Enter => {
+            let mut request = options.request.clone();
+            request.reason = options.reason.text().trim().to_owned();
+            model.overlays.pop();
+            return Some(plan::plan_anew(model, Some(request)));
+        }
+        KeyCode::Down | KeyCode::Tab => options.at = (options.at + 1) % count,
+        KeyCode::Up | KeyCode::BackTab => options.at = (options.at + count - 1) % count,
+        _ if options.on_reason() => {
+            options.reason.key(key);
+        }
+        KeyCode::Char('j') => options.at = (options.at + 1) % count,
+        KeyCode::Char('k') => options.at = (options.at + count - 1) % count,
+        KeyCode::Char(' ') => options.toggle(),
+        _ => return None,
+    }
+    Some(nothing())
+}
+
+/// Draws the options.
+pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> Option<Position> {
+    let theme = &model.theme;
+    let width = popup::text_width(area).min(76);
+    let mut cursor = None;
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for (index, item) in options.items.iter().enumerate() {
+        let on = if options.is_on(item) { "x" } else { " " };
+        let words = match item {
+            Item::Reason => {
+                let text = cells::cut(options.reason.text(), width.saturating_sub(12)).into_owned();
+                if index == options.at {
+                    cursor = Some((lines.len(), 9 + cells::width(&text)));
+                }
+                lines.push(Line::from(vec![
+                    Span::styled(" reason: ", theme.key),
+                    Span::styled(text, theme.text),
+                ]));
+                continue;
+            }
+            Item::Migrate => format!("[{on}] run the migration before the switch"),
+            Item::Schema => format!("[{on}] take the schema back to that release's too"),
+            Item::Gate { name, detail } => {
+                format!("[{on}] pass the gate {}: {}", clean(name), clean(detail))
+            }
+            Item::LastHealthy => format!("({on}) back to the last release recorded healthy"),
+            Item::Operation { words, .. } => format!("({on}) back to {}", clean(words)),
+        };
+        let words = cells::cut(&words, width.saturating_sub(2)).into_owned();
+        let style = if index == options.at {
+            theme.cursor
+        } else {
+            theme.text
+        };
+        lines.push(Line::styled(format!(" {words}"), style));
+    }
+    lines.push(Line::default());
+    lines.push(popup::keys(
+        theme,
+        [
+            ("up down".to_owned(), "move"),
+            ("space".to_owned(), "switch"),
+            ("Enter".to_owned(), "plan anew"),
+            ("Esc".to_owned(), "leave"),
+        ],
+    ));
+    let inner = popup::open(
+        theme,
+        "Options",
+        theme.border,
+        (width, lines.len()),
+        area,
+        buf,
+    );
+    cells::draw(lines, inner, buf);
+    let (row, column) = cursor?;
+    (!inner.is_empty()).then(|| {
+        Position::new(
+            inner.x + u16::try_from(column).unwrap_or_default(),
+            inner.y + u16::try_from(row).unwrap_or_default(),
+        )
+    })
+}

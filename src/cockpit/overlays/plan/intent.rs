@@ -1,0 +1,144 @@
+//! A step in words: what it does and on what, short enough for a line.
+
+use crate::release::{
+    plan::{Check, ImageName, Intent, PinFile, Step},
+    text::clean,
+};
+
+/// The step's verb, and on what; digests in their short form.
+pub fn words(step: &Step) -> (&'static str, String) {
+    let (verb, words) = long_words(&step.intent);
+    (verb, short_digests(&words))
+}
+
+/// `sha256:41d07e2a41d0…` for a digest in full: the exact commands are a key away.
+fn short_digests(text: &str) -> String {
+    const HEAD: &str = "sha256:";
+    let mut short = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(HEAD) {
+        let (before, digest) = rest.split_at(at + HEAD.len());
+        short.push_str(before);
+        let hex = digest
+            .bytes()
+            .take_while(u8::is_ascii_hexdigit)
+            .take(64)
+            .count();
+        rest = digest;
+        if hex == 64 {
+            short.push_str(&digest[..12]);
+            short.push('…');
+            rest = &digest[64..];
+        }
+    }
+    short.push_str(rest);
+    short
+}
+
+fn long_words(intent: &Intent) -> (&'static str, String) {
+    match intent {
+        Intent::Pull { reference, .. } => ("pull", reference.to_string()),
+        Intent::Keep { service, image } => ("keep", format!("{service}: {}", short(image))),
+        Intent::Migrate {
+            command, summary, ..
+        } => {
+            let command = command.join(" ");
+            ("migrate", clean(&format!("{command}  {summary}")))
+        }
+        Intent::Pin { files } => ("pin", pins(files)),
+        Intent::Switch {
+            services,
+            dependencies,
+            ..
+        } => {
+            let alone = if *dependencies { "" } else { ", nothing else" };
+            ("switch", format!("recreate {}{alone}", listed(services)))
+        }
+        Intent::Restart { services } => ("restart", listed(services)),
+        Intent::Health {
+            services,
+            stable_for,
+        } => (
+            "health",
+            format!(
+                "{} healthy, then {} s without a restart",
+                listed(services),
+                stable_for.as_secs()
+            ),
+        ),
+        Intent::Check {
+            name,
+            check,
+            attempts,
+            interval,
+        } => (
+            "check",
+            clean(&format!(
+                "{name}: {} {attempts} × {} s",
+                check_words(check),
+                interval.as_secs()
+            )),
+        ),
+        Intent::Snapshot { files, keep } => (
+            "snapshot",
+            format!("copy {} files, keep {} images", files.len(), keep.len()),
+        ),
+        Intent::Observe { services, .. } => {
+            ("observe", format!("record what {} run", listed(services)))
+        }
+    }
+}
+
+fn short(image: &ImageName) -> String {
+    match image {
+        ImageName::Reference(reference) => match (&reference.tag, &reference.digest) {
+            (Some(tag), _) => tag.to_string(),
+            (None, Some(digest)) => digest.short().to_owned(),
+            (None, None) => reference.to_string(),
+        },
+        ImageName::Id(id) => id.short().to_owned(),
+    }
+}
+
+fn pins(files: &[PinFile]) -> String {
+    let words: Vec<String> = files
+        .iter()
+        .map(|file| {
+            let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+            match (&file.attachment, file.summary.is_empty()) {
+                (None, _) => format!("{name} is taken away"),
+                (Some(_), true) => name.to_owned(),
+                (Some(_), false) => format!("{name}  {}", file.summary.join("  ")),
+            }
+        })
+        .collect();
+    clean(&words.join("; "))
+}
+
+fn check_words(check: &Check) -> String {
+    match check {
+        Check::Http { url, status, .. } => format!("GET {url} is {status},"),
+        Check::Command { command } => format!("{command},"),
+        Check::Exec { service, command } => format!("in {service}: {},", command.join(" ")),
+    }
+}
+
+fn listed<T: std::fmt::Display>(things: &[T]) -> String {
+    let words: Vec<String> = things.iter().map(ToString::to_string).collect();
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_digests_are_shortened() {
+        let digest = format!("sha256:{}", "41d07e2a".repeat(8));
+        assert_eq!(
+            short_digests(&format!("a@{digest} and {digest}!")),
+            "a@sha256:41d07e2a41d0… and sha256:41d07e2a41d0…!"
+        );
+        assert_eq!(short_digests("sha256:41d0 é"), "sha256:41d0 é");
+    }
+}

@@ -1,0 +1,269 @@
+//! How a plan is drawn: gates, warnings, steps with estimates, what happens on failure, keys.
+
+use ratatui::{buffer::Buffer, layout::Rect, text::Line};
+
+use crate::{
+    cockpit::{
+        ages::{Ages, seconds},
+        cells::{self, Row},
+        keymap::Scope,
+        model::Model,
+        overlays::popup,
+        panes::environments::is_protected,
+    },
+    release::{
+        EnvironmentName,
+        plan::{Intent, OnFailure, Plan, PlanKind, Step, Verdict},
+        text::clean,
+    },
+};
+
+use super::{PlanView, State, intent};
+
+/// Draws the plan.
+pub fn view(model: &Model, view: &PlanView, ages: &Ages, area: Rect, buf: &mut Buffer) {
+    let theme = &model.theme;
+    let width = popup::text_width(area);
+    let environment = &view.request.environment;
+    let border = if protected(model, environment) {
+        theme.protected
+    } else {
+        theme.border
+    };
+    let (title, lines) = match &view.state {
+        State::Preparing { since, .. } => {
+            let waited = ages.age(ages.now().moment.since(*since), true);
+            let words = match link_words(model, environment, ages) {
+                Some(words) => format!("connecting… {words}"),
+                None => format!("looking at the server… {waited}"),
+            };
+            (
+                format!("Plan for {environment}"),
+                said(&words, width, theme.warning),
+            )
+        }
+        State::Ready { plan, .. } => (title(plan), plan_lines(model, plan, width)),
+        State::Refused(fault) => {
+            let mut lines = said(&fault.message, width, theme.bad);
+            lines.insert(0, Line::styled(format!(" {}", fault.subject), theme.title));
+            for words in [&fault.source, &fault.remedy] {
+                if !words.is_empty() {
+                    lines.push(Line::default());
+                    lines.extend(said(words, width, theme.text));
+                }
+            }
+            if fault.kind.is_passing() {
+                lines.push(Line::default());
+                lines.extend(said(
+                    "made anew by itself as soon as the server answers",
+                    width,
+                    theme.dim,
+                ));
+            }
+            (format!("No plan for {environment}"), lines)
+        }
+        State::Starting { title, .. } => (
+            title.clone(),
+            said(
+                "confirmed; taking the claim on the server…",
+                width,
+                theme.warning,
+            ),
+        ),
+    };
+    let foot = 1;
+    let inner = popup::open(
+        theme,
+        &title,
+        border,
+        (width, lines.len() + foot),
+        area,
+        buf,
+    );
+    let height = inner.height.saturating_sub(1);
+    let hidden = lines.len().saturating_sub(usize::from(height));
+    popup::scrolled(lines, view.scroll, Rect { height, ..inner }, buf);
+    let keys = match view.state {
+        State::Ready { .. } => model
+            .keymap
+            .of(Scope::Plan)
+            .filter_map(|(action, chords)| Some((chords.first()?.to_string(), action.hint?)))
+            .chain([("Esc".to_owned(), "cancel")])
+            .chain((hidden > 0).then(|| ("j k".to_owned(), "scroll")))
+            .collect(),
+        State::Refused(_) => vec![
+            (model.keymap.key_of("plan-anew"), "anew"),
+            (model.keymap.key_of("options"), "options"),
+            ("Esc".to_owned(), "close"),
+        ],
+        State::Preparing { .. } | State::Starting { .. } => vec![("Esc".to_owned(), "close")],
+    };
+    let place = Rect {
+        y: inner.bottom().saturating_sub(1).max(inner.y),
+        height: inner.height.min(1),
+        ..inner
+    };
+    cells::draw([popup::keys(theme, keys)], place, buf);
+}
+
+fn title(plan: &Plan) -> String {
+    let title = clean(&plan.title());
+    let mut letters = title.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => title,
+    }
+}
+
+fn protected(model: &Model, environment: &EnvironmentName) -> bool {
+    model
+        .fleet
+        .config
+        .environment(environment)
+        .is_some_and(is_protected)
+}
+
+/// Why the plan takes time, where it is the link that does.
+fn link_words(model: &Model, environment: &EnvironmentName, ages: &Ages) -> Option<String> {
+    use crate::release::observed::Freshness;
+    let facts = model.fleet.environment(environment)?;
+    match ages.freshness(&facts.containers) {
+        Freshness::Connecting { for_ } => Some(ages.age(for_, true)),
+        Freshness::Unknown => Some(String::new()),
+        Freshness::Unreachable { fault, retry_in }
+        | Freshness::Stale {
+            fault: Some(fault),
+            retry_in,
+            ..
+        } => {
+            let retry = retry_in.map(|left| format!("; retry in {}", ages.left(left)));
+            Some(format!("{}{}", fault.message, retry.unwrap_or_default()))
+        }
+        Freshness::Fresh | Freshness::Stale { fault: None, .. } => None,
+    }
+}
+
+fn said<'a>(words: &str, width: usize, style: ratatui::style::Style) -> Vec<Line<'a>> {
+    cells::wrap(words, width.saturating_sub(2))
+        .into_iter()
+        .map(|line| Line::styled(format!(" {line}"), style))
+        .collect()
+}
+
+fn plan_lines<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
+    let theme = &model.theme;
+    let mut lines = gates(model, plan, width);
+    for warning in &plan.warnings {
+        for (index, line) in cells::wrap(&clean(warning), width.saturating_sub(4))
+            .into_iter()
+            .enumerate()
+        {
+            let head = if index == 0 { "!" } else { " " };
+            lines.push(Line::styled(format!(" {head} {line}"), theme.warning));
+        }
+    }
+    if !plan.reason.is_empty() {
+        lines.extend(said(
+            &format!("reason: {}", clean(&plan.reason)),
+            width,
+            theme.text,
+        ));
+    }
+    for (index, step) in plan.forward.iter().enumerate() {
+        lines.push(step_line(model, index, step, width));
+    }
+    lines.extend(said(&on_failure(plan), width, theme.text));
+    lines.extend(said(&basis(plan), width, theme.dim));
+    lines
+}
+
+fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
+    let theme = &model.theme;
+    let mut lines = Vec::new();
+    let passed: Vec<String> = plan
+        .gates
+        .iter()
+        .filter(|gate| gate.verdict == Verdict::Passed)
+        .map(|gate| clean(&format!("{} ok ({})", gate.name, gate.detail)))
+        .collect();
+    if !passed.is_empty() {
+        lines.extend(said(
+            &format!("gates  {}", passed.join(" · ")),
+            width,
+            theme.good,
+        ));
+    }
+    for gate in plan
+        .gates
+        .iter()
+        .filter(|gate| gate.verdict != Verdict::Passed)
+    {
+        let (head, style) = match (gate.overridden, gate.verdict) {
+            (true, _) => ("gate passed all the same", theme.warning),
+            (false, Verdict::Unknown) => ("gate CLOSED, not known", theme.bad),
+            (false, _) => ("gate CLOSED", theme.bad),
+        };
+        lines.extend(said(
+            &clean(&format!("{head}: {}: {}", gate.name, gate.detail)),
+            width,
+            style,
+        ));
+    }
+    lines
+}
+
+fn step_line<'a>(model: &Model, index: usize, step: &Step, width: usize) -> Line<'a> {
+    let theme = &model.theme;
+    let (verb, words) = intent::words(step);
+    let estimate = step
+        .estimate
+        .map(|estimate| format!("~{}", seconds(estimate.as_secs().max(1))));
+    let tail = estimate.as_ref().map_or(0, |e| cells::width(e) + 2);
+    let row = Row::new(width.saturating_sub(1))
+        .text(format!("{:>2} ", index + 1), theme.dim)
+        .column(verb, 8, theme.title);
+    let room = row.left().saturating_sub(tail);
+    let row = row.text(cells::cut(&words, room).into_owned(), theme.text);
+    match estimate {
+        Some(estimate) => row.right(estimate, theme.dim).line(),
+        None => row.line(),
+    }
+}
+
+fn on_failure(plan: &Plan) -> String {
+    let migrates = plan
+        .forward
+        .iter()
+        .any(|step| matches!(step.intent, Intent::Migrate { .. }));
+    match (plan.on_failure, plan.kind) {
+        (OnFailure::GoBack, _) if migrates => format!(
+            "on failure: back to {}; the schema stays where the migration left it",
+            plan.before.label()
+        ),
+        (OnFailure::GoBack, _) => format!("on failure: back to {}", plan.before.label()),
+        (OnFailure::Stay, PlanKind::Adopt) => "on failure: nothing has changed".to_owned(),
+        (OnFailure::Stay, PlanKind::Rollback) => {
+            "on failure: stays where it is and says so; nothing returns by itself to a release that was left"
+                .to_owned()
+        }
+        (OnFailure::Stay, _) => {
+            "on failure: stays where it is: no release before is recorded healthy".to_owned()
+        }
+    }
+}
+
+fn basis(plan: &Plan) -> String {
+    let last = match plan.basis.last_operation {
+        Some(operation) => format!("operation {operation}"),
+        None => "first contact".to_owned(),
+    };
+    let heads = match &plan.basis.schema_heads {
+        Some(heads) if heads.is_empty() => ", schema at base".to_owned(),
+        Some(heads) => format!(", schema at {}", clean(&heads.join(", "))),
+        None => String::new(),
+    };
+    format!(
+        "made from: {last}, {} files{heads}; refused if that changes before it starts",
+        plan.basis.files.len()
+    )
+}

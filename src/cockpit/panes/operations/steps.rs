@@ -1,0 +1,212 @@
+//! The open operation: its steps with state and seconds, the way back once it has begun, and how it
+//! stands or ended, in words.
+
+use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line};
+
+use crate::{
+    cockpit::{
+        ages::{Ages, seconds},
+        cells::{self, Row},
+        model::Model,
+        overlays::plan::intent,
+    },
+    release::{
+        operation::{Direction, Event, Liveness, StepState, step_state, timestamp},
+        plan::{OnFailure, Plan, Step},
+    },
+};
+
+use super::{Followed, direction, outcome};
+
+/// The title of the open operation's place.
+pub fn title(followed: &Followed) -> String {
+    match &followed.plan {
+        Some(plan) => format!("{}  {}", followed.id, plan.title()),
+        None => format!("{}  {}", followed.id, followed.environment),
+    }
+}
+
+/// Draws the open operation.
+pub fn view(model: &Model, ages: &Ages, followed: &Followed, area: Rect, buf: &mut Buffer) {
+    let width = usize::from(area.width);
+    let mut lines = verdict(model, ages, followed, width);
+    let head = lines.len();
+    let mut at = 0;
+    if let Some(plan) = &followed.plan {
+        let back_began = followed.journal.iter().any(|line| {
+            matches!(
+                line.event,
+                Event::Begin {
+                    direction: Direction::Back
+                }
+            )
+        });
+        for direction in [Direction::Forward, Direction::Back] {
+            if direction == Direction::Back {
+                if !back_began {
+                    continue;
+                }
+                let words = format!(" going back to {}", plan.before.label());
+                lines.push(Line::styled(words, model.theme.warning));
+            }
+            for (index, step) in plan.steps(direction).iter().enumerate() {
+                let state = step_state(&followed.journal, direction, &step.id);
+                if !matches!(state, StepState::Waiting) {
+                    at = lines.len() - head;
+                }
+                lines.push(step_line(model, ages, followed, index, step, state, width));
+            }
+        }
+    }
+    // The verdict stays; of the steps, those round the newest.
+    let steps = lines.split_off(head);
+    let height = usize::from(area.height);
+    let room = height.saturating_sub(lines.len());
+    let visible = cells::visible(steps.len(), at, room);
+    let steps = steps.into_iter().skip(visible.start).take(visible.len());
+    cells::draw(lines.into_iter().chain(steps), area, buf);
+}
+
+/// How it stands, as wrapped lines.
+fn verdict<'a>(model: &Model, ages: &Ages, followed: &Followed, width: usize) -> Vec<Line<'a>> {
+    let theme = &model.theme;
+    let (words, style) = standing(model, followed);
+    let mut lines: Vec<Line<'a>> = cells::wrap(&words, width.saturating_sub(2))
+        .into_iter()
+        .map(|line| Line::styled(format!(" {line}"), style))
+        .collect();
+    if let Some(fault) = &followed.lost {
+        let words = format!("cannot be followed at the moment, it goes on: {fault}");
+        lines.extend(
+            cells::wrap(&words, width.saturating_sub(2))
+                .into_iter()
+                .map(|line| Line::styled(format!(" {line}"), theme.warning)),
+        );
+    }
+    if let (Some(end), Some(last)) = (&followed.end, lines.last_mut()) {
+        let took = seconds((end.ended - end.started).max(0).unsigned_abs());
+        last.push_span(ratatui::text::Span::styled(format!("  {took}"), theme.dim));
+    } else if let Some(started) = started(model, followed)
+        && let Some(last) = lines.last_mut()
+    {
+        let running = ages.running(started);
+        last.push_span(ratatui::text::Span::styled(
+            format!("  {running}"),
+            theme.dim,
+        ));
+    }
+    lines
+}
+
+fn standing(model: &Model, followed: &Followed) -> (String, Style) {
+    let theme = &model.theme;
+    let plan = followed.plan.as_deref();
+    if let Some(end) = &followed.end {
+        return (
+            outcome::words(plan, end),
+            outcome::style(theme, end.outcome),
+        );
+    }
+    let state = model
+        .fleet
+        .environment(&followed.environment)
+        .and_then(|facts| facts.operation())
+        .filter(|operation| operation.id == followed.id);
+    let back = model.keymap.key_of("roll-back");
+    if state.is_some_and(|s| s.liveness == Liveness::Dead && s.end.is_none()) {
+        return (
+            format!("INTERRUPTED: its runner is gone and nothing goes on; {back} to recover it"),
+            theme.bad,
+        );
+    }
+    if followed.plan.is_none() {
+        return ("reading its plan…".to_owned(), theme.warning);
+    }
+    let cancelling = state.is_some_and(|s| s.cancelling)
+        || followed.journal.iter().any(|l| l.event == Event::Cancel);
+    let words = match (direction(&followed.journal), cancelling) {
+        (Direction::Back, true) => "cancelled, going back".to_owned(),
+        (Direction::Back, false) => "failed, going back".to_owned(),
+        (Direction::Forward, true) => "cancelling: waits for the running step".to_owned(),
+        (Direction::Forward, false) => format!(
+            "under way; {}{back} cancels and goes back",
+            on_failure(plan)
+        ),
+    };
+    (words, theme.warning)
+}
+
+fn on_failure(plan: Option<&Plan>) -> &'static str {
+    match plan.map(|p| p.on_failure) {
+        Some(OnFailure::GoBack) => "goes back by itself if it fails; ",
+        Some(OnFailure::Stay) => "stays as it is if it fails; ",
+        None => "",
+    }
+}
+
+/// When it began, by our clock.
+fn started(model: &Model, followed: &Followed) -> Option<jiff::Timestamp> {
+    let first = followed.journal.first()?;
+    Some(by_our_clock(model, followed, first.at))
+}
+
+fn by_our_clock(model: &Model, followed: &Followed, at: i64) -> jiff::Timestamp {
+    let skew = model
+        .fleet
+        .environment(&followed.environment)
+        .and_then(|facts| facts.files.value())
+        .map_or(0, |files| files.clock_skew_ms);
+    let at = timestamp(at);
+    at.checked_sub(jiff::SignedDuration::from_millis(skew))
+        .unwrap_or(at)
+}
+
+fn step_line<'a>(
+    model: &Model,
+    ages: &Ages,
+    followed: &Followed,
+    index: usize,
+    step: &Step,
+    state: StepState,
+    width: usize,
+) -> Line<'a> {
+    let theme = &model.theme;
+    let ended = followed.end.is_some();
+    let (word, style) = match state {
+        StepState::Waiting => (String::new(), theme.dim),
+        StepState::Running { .. } if ended => ("not ended".to_owned(), theme.bad),
+        StepState::Running { since } => (
+            format!("> {}", ages.running(by_our_clock(model, followed, since))),
+            theme.warning,
+        ),
+        StepState::Done { seconds: took } => {
+            (format!("ok {}", seconds(took.unsigned_abs())), theme.good)
+        }
+        StepState::Failed {
+            seconds: took,
+            exit,
+        } => {
+            let exit = exit.map_or_else(|| "?".to_owned(), |e| e.to_string());
+            (
+                format!("FAIL {exit} {}", seconds(took.unsigned_abs())),
+                theme.bad,
+            )
+        }
+    };
+    let text = if state == StepState::Waiting {
+        theme.dim
+    } else {
+        theme.text
+    };
+    let verb = if width >= 60 { 10 } else { 8 };
+    let (name, words) = intent::words(step);
+    let tail = cells::width(&word) + 1;
+    let row = Row::new(width)
+        .gap(1)
+        .text(format!("{:>2} ", index + 1), theme.dim)
+        .column(name, verb, text);
+    let room = row.left().saturating_sub(tail + 1);
+    row.text(cells::cut(&words, room).into_owned(), text)
+        .right(word, style)
+        .line()
+}

@@ -1,0 +1,200 @@
+//! How the list of operations is drawn.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use crate::{
+    cockpit::{
+        ages::{Ages, seconds, time_of},
+        cells,
+        cells::Row as Cells,
+        model::Model,
+        panes::{
+            Pane,
+            environments::{drawn_name, is_protected},
+        },
+    },
+    config::Environment,
+    release::{
+        operation::{Liveness, OperationState, timestamp},
+        record::Record,
+        text::clean,
+    },
+};
+
+use super::{Row, cursor, outcome, rows, step_number};
+
+/// Draws the pane's inside.
+pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
+    let theme = &model.theme;
+    let rows = rows(model);
+    if rows.is_empty() {
+        let line = Line::styled("  no operations are known yet", theme.dim);
+        cells::draw([line], area, buf);
+        return;
+    }
+    let at = cursor(model, &rows);
+    let width = usize::from(area.width);
+    // Narrow columns give each row a second line.
+    let lines_each = if width >= 72 { 1 } else { 2 };
+    let fitting = usize::from(area.height).div_ceil(lines_each);
+    let mut y = area.y;
+    for index in cells::visible(rows.len(), at, fitting.max(1)) {
+        let height = u16::try_from(lines_each)
+            .unwrap_or(1)
+            .min(area.bottom().saturating_sub(y));
+        let place = Rect::new(area.x, y, area.width, height);
+        y += height;
+        let lines = match rows[index] {
+            Row::UnderWay(environment, operation) => {
+                under_way(model, ages, environment, operation, width)
+            }
+            Row::Ended(environment, record) => ended(model, environment, record, width),
+        };
+        cells::draw(lines, place, buf);
+        if index == at {
+            let style = if model.focus == Pane::Operations {
+                theme.cursor
+            } else {
+                theme.cursor_elsewhere
+            };
+            buf.set_style(
+                Rect {
+                    height: height.min(1),
+                    ..place
+                },
+                style,
+            );
+        }
+    }
+}
+
+/// The operation under way in one line, for the foot of narrow screens.
+pub fn under_way_line<'a>(
+    model: &Model,
+    ages: &Ages,
+    environment: &Environment,
+    operation: &OperationState,
+    width: usize,
+) -> Line<'a> {
+    let mut lines = under_way(model, ages, environment, operation, width.max(72));
+    lines.swap_remove(0)
+}
+
+fn name(model: &Model, environment: &Environment) -> (String, Style) {
+    let style = if is_protected(environment) {
+        model.theme.protected
+    } else {
+        model.theme.title
+    };
+    (drawn_name(environment), style)
+}
+
+fn under_way<'a>(
+    model: &Model,
+    ages: &Ages,
+    environment: &Environment,
+    operation: &OperationState,
+    width: usize,
+) -> Vec<Line<'a>> {
+    let theme = &model.theme;
+    let (name, name_style) = name(model, environment);
+    let (state, style) = match (operation.liveness, operation.cancelling) {
+        (Liveness::Dead, _) => ("INTERRUPTED".to_owned(), theme.bad),
+        (_, true) => ("cancelling".to_owned(), theme.warning),
+        (Liveness::Unknown, _) => ("under way, not seen".to_owned(), theme.warning),
+        (Liveness::Alive, _) => ("under way".to_owned(), theme.warning),
+    };
+    let step = step_number(operation)
+        .map(|(at, of)| format!("  step {at} of {of}"))
+        .unwrap_or_default();
+    let what = operation
+        .plan
+        .as_ref()
+        .map(|plan| format!(" {}", plan.after.label()))
+        .unwrap_or_default();
+    let first = Cells::new(width)
+        .gap(1)
+        .text("> ", style)
+        .text(
+            format!("{}{what} ", clean(&operation.claim.kind)),
+            theme.text,
+        )
+        .text(name, name_style);
+    let since = ages.running(timestamp(operation.claim.at));
+    let second = [
+        Span::styled(state, style),
+        Span::styled(step, theme.text),
+        Span::styled(format!("  {since}"), theme.dim),
+        Span::styled(format!("  {}", clean(&operation.claim.operator)), theme.dim),
+    ];
+    put_together(first, second, width)
+}
+
+fn ended<'a>(
+    model: &Model,
+    environment: &Environment,
+    record: &Record,
+    width: usize,
+) -> Vec<Line<'a>> {
+    let theme = &model.theme;
+    let (name, name_style) = name(model, environment);
+    let first = Cells::new(width)
+        .gap(1)
+        .text(
+            format!("{} ", time_of(timestamp(record.started), model.now)),
+            theme.dim,
+        )
+        .text(
+            format!("{} {} ", record.kind.verb(), record.after.label()),
+            theme.text,
+        )
+        .text(name, name_style);
+    let took = seconds((record.ended - record.started).max(0).unsigned_abs());
+    let step = match (
+        &record.step,
+        outcome::style(theme, record.outcome) == theme.good,
+    ) {
+        (Some(step), false) => format!(" at {}", clean(step)),
+        _ => String::new(),
+    };
+    let mut second = vec![
+        Span::styled(
+            record.outcome.words(),
+            outcome::style(theme, record.outcome),
+        ),
+        Span::styled(step, theme.text),
+        Span::styled(format!(" {took}"), theme.dim),
+        Span::styled(format!("  {}", clean(&record.operator)), theme.dim),
+    ];
+    if !record.reason.is_empty() {
+        second.push(Span::styled(
+            format!("  {}", clean(&record.reason)),
+            theme.dim,
+        ));
+    }
+    put_together(first, second, width)
+}
+
+fn put_together<'a>(
+    first: Cells<'a>,
+    second: impl IntoIterator<Item = Span<'a>>,
+    width: usize,
+) -> Vec<Line<'a>> {
+    if width >= 72 {
+        let mut row = first.gap(2);
+        for span in second {
+            row = row.text(span.content, span.style);
+        }
+        return vec![row.line()];
+    }
+    let mut row = Cells::new(width).gap(7);
+    for span in second {
+        row = row.text(span.content, span.style);
+    }
+    vec![first.line(), row.line()]
+}

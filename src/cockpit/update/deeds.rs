@@ -1,0 +1,134 @@
+//! The keys that begin a deed: each opens a plan, and changes nothing by itself.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    cockpit::{
+        model::{Effect, Model},
+        overlays::{Overlay, chooser::Chooser, plan, recover::Recover},
+        panes::{environments, nothing, versions},
+    },
+    fleet::join::Condition,
+    release::{
+        EnvironmentName, Repository,
+        plan::{ChosenVersion, Deed, Request, RollbackTo, SchemaChoice},
+    },
+};
+
+fn request(environment: EnvironmentName, deed: Deed) -> Request {
+    Request {
+        environment,
+        deed,
+        reason: String::new(),
+        overrides: Vec::new(),
+    }
+}
+
+/// `p`: the version under pane 2's cursor to the environment under pane 1's.
+pub fn promote(model: &mut Model) -> Vec<Effect> {
+    let Some(environment) = environments::chosen(model) else {
+        model.complain("the configuration has no environment");
+        return nothing();
+    };
+    match versions::promoted(model, environment) {
+        Ok(versions) => {
+            let deed = Deed::Promote {
+                versions,
+                migrate: environment.migration.is_some(),
+            };
+            let request = request(environment.name.clone(), deed);
+            plan::open(model, request)
+        }
+        Err(reason) => {
+            model.complain(reason);
+            nothing()
+        }
+    }
+}
+
+/// `m`: the schema of the environment under the cursor, with what runs there or with marked versions.
+pub fn migrate(model: &mut Model) -> Vec<Effect> {
+    let Some(environment) = environments::chosen(model) else {
+        return nothing();
+    };
+    let name = environment.name.clone();
+    if environment.migration.is_none() {
+        model.complain(format!("no migration is configured for {name}"));
+        return nothing();
+    }
+    let marked: &BTreeMap<Repository, versions::Pick> = &model.versions.marks;
+    let versions: Result<BTreeMap<_, ChosenVersion>, String> = if marked.is_empty() {
+        Ok(BTreeMap::new())
+    } else {
+        versions::promoted(model, environment)
+    };
+    match versions {
+        Ok(versions) => {
+            let request = request(name, Deed::Migrate { versions, to: None });
+            plan::open(model, request)
+        }
+        Err(reason) => {
+            model.complain(reason);
+            nothing()
+        }
+    }
+}
+
+/// `A`: what runs in the environment under the cursor is recorded.
+pub fn adopt(model: &mut Model) -> Vec<Effect> {
+    match environments::chosen(model).map(|e| e.name.clone()) {
+        Some(name) => plan::open(model, request(name, Deed::Adopt)),
+        None => nothing(),
+    }
+}
+
+/// `r`: the environment under the cursor.
+pub fn roll_back(model: &mut Model) -> Vec<Effect> {
+    match environments::chosen(model).map(|e| e.name.clone()) {
+        Some(name) => roll_back_or_recover(model, &name),
+        None => nothing(),
+    }
+}
+
+/// `!`: the environment under the cursor; a choice, if another one is unwell.
+pub fn emergency(model: &mut Model) -> Vec<Effect> {
+    let Some(chosen) = environments::chosen(model).map(|e| e.name.clone()) else {
+        return nothing();
+    };
+    let unwell = environments::most_important(model)
+        .into_iter()
+        .find(|(environment, condition)| {
+            environment.name != chosen && *condition == Condition::Unwell
+        })
+        .map(|(environment, _)| environment.name.clone());
+    match unwell {
+        Some(other) => {
+            model.overlays.retain(|o| matches!(o, Overlay::Question(_)));
+            let chooser = Chooser::of(vec![chosen, other]);
+            model.overlays.insert(0, Overlay::Chooser(chooser));
+            nothing()
+        }
+        None => roll_back_or_recover(model, &chosen),
+    }
+}
+
+/// A plan that rolls an environment back; where an operation runs or was interrupted, the choice of
+/// what is to become of that.
+pub fn roll_back_or_recover(model: &mut Model, name: &EnvironmentName) -> Vec<Effect> {
+    let under_way = model
+        .fleet
+        .environment(name)
+        .and_then(|facts| facts.operation())
+        .filter(|operation| operation.end.is_none());
+    if let Some(operation) = under_way {
+        let recover = Recover::of(name.clone(), operation);
+        model.overlays.retain(|o| matches!(o, Overlay::Question(_)));
+        model.overlays.insert(0, Overlay::Recover(recover));
+        return nothing();
+    }
+    let deed = Deed::Rollback {
+        to: RollbackTo::LastHealthy,
+        schema: SchemaChoice::ImageOnly,
+    };
+    plan::open(model, request(name.clone(), deed))
+}

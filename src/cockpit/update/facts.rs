@@ -1,0 +1,79 @@
+//! What arrives from outside: facts, and what came of effects.
+
+use crate::{
+    cockpit::{
+        model::{Effect, Model, Outcome, Ticket},
+        overlays::{Overlay, message::Message, plan, question::Asked},
+        panes::{operations, versions},
+    },
+    fleet::Fact,
+    release::{EnvironmentName, observed::Link},
+    target::Reading,
+};
+
+/// Takes facts in.
+pub fn arrived(model: &mut Model, facts: Vec<Fact>) -> Vec<Effect> {
+    let mut answering: Vec<EnvironmentName> = Vec::new();
+    for fact in facts {
+        if let Fact::Environment(name, Reading::EngineLink(Link::Live)) = &fact {
+            answering.push(name.clone());
+        }
+        model.fleet.apply(fact, model.now.moment);
+    }
+    versions::settle(model);
+    answering
+        .iter()
+        .flat_map(|name| plan::link_is_back(model, name))
+        .collect()
+}
+
+/// Opens the oldest question, unless a text is being typed that its keys would get into.
+pub fn ask_questions(model: &mut Model) {
+    model
+        .overlays
+        .retain(|overlay| !matches!(overlay, Overlay::Question(asked) if asked.is_gone()));
+    model.fleet.forget_answered();
+    if model.fleet.questions.is_empty() {
+        return;
+    }
+    if model.overlays.last().is_some_and(Overlay::takes_text) {
+        if model.notice.is_none() {
+            model.complain("a server asks something: finish or leave this, then answer");
+        }
+        return;
+    }
+    let question = model.fleet.questions.remove(0);
+    model.overlays.push(Overlay::Question(Asked::of(question)));
+}
+
+/// Takes in what came of an effect.
+pub fn done(model: &mut Model, ticket: Ticket, outcome: Outcome) -> Vec<Effect> {
+    let was_waited_for = plan::started(model, ticket, &outcome);
+    match outcome {
+        Outcome::Planned(result) => plan::planned(model, ticket, result),
+        Outcome::Started(environment, Ok(id)) => {
+            model.versions.marks.clear();
+            operations::open(model, environment, id);
+        }
+        Outcome::Started(environment, Err(fault)) => {
+            if !was_waited_for {
+                let title = format!("Nothing was started on {environment}");
+                model
+                    .overlays
+                    .push(Overlay::Message(Message::of(title, &fault)));
+            }
+        }
+        Outcome::Recovered(environment, Err(fault)) => {
+            let title = format!("{environment} could not be told");
+            model
+                .overlays
+                .push(Overlay::Message(Message::of(title, &fault)));
+        }
+        Outcome::Recovered(environment, Ok(())) => {
+            model.say(format!("{environment} was told"));
+        }
+        Outcome::Said(Ok(words)) => model.say(words),
+        Outcome::Said(Err(fault)) => model.complain(fault.to_string()),
+    }
+    Vec::new()
+}
