@@ -3,7 +3,11 @@
 //! Keys are drawn at once and never wait behind data; streams are drawn at most 30 times a second, 10
 //! over ssh. It sleeps until the next text on the screen changes.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io::{self, IsTerminal},
+    sync::Arc,
+    time::Duration,
+};
 
 use color_eyre::eyre::{WrapErr, eyre};
 use crossterm::event::{Event, EventStream};
@@ -102,6 +106,11 @@ pub async fn run(world: Arc<World>, options: Options) -> color_eyre::Result<()> 
                 .any(|name| std::env::var_os(name).is_some()),
     };
     let farewell = {
+        if !io::stdout().is_terminal() {
+            return Err(eyre!(
+                "the cockpit needs a terminal to draw on; `flightdeck status` prints text"
+            ));
+        }
         let _own = OwnTerminal::take().wrap_err("the cockpit needs a terminal")?;
         let mut terminal = Terminal::new(FrameBackend::new(io::stdout()))?;
         let size = terminal.size()?;
