@@ -42,7 +42,7 @@ http_inside() {
 
 http_ask() {
 	case $1 in
-	curl) http_command='curl -sS -i -m 10' ;;
+	curl) http_command='curl -q -sS -i -m 10' ;;
 	*) http_command='wget -S -O -' ;;
 	esac
 	if [ -z "$http_container" ]; then

@@ -1,12 +1,13 @@
 # shellcheck shell=sh
-# What the steps of an operation share. The program lays the parts of this
-# directory into one file of the operation's folder, steps.sh, after what it knows
-# of the environment; a step's script reads it and calls one deed. POSIX sh, for
-# dash, busybox and bash.
+# What the steps of an operation share; a survey begins with this part too. The
+# program lays the parts of this directory into one file of the operation's folder,
+# steps.sh, after what it knows of the environment; a step's script reads it and
+# calls one deed. POSIX sh, for dash, busybox and bash.
 #
 # Laid before it: $project, $health_timeout (seconds), and the functions docker,
 # which takes no longer than $limit seconds where that is set, and compose. The
 # project's directory is the working directory.
+#
 # The runner gives FD_OPERATION, FD_FOLDER and FD_DIRECTION. What is printed goes
 # to the operation's output; results/ holds what goes into the ledger's line.
 #
@@ -69,18 +70,30 @@ short() {
 	: "${short:=none}"
 }
 
-# fingerprint ALGORITHM FILE: sets fingerprint to ALGORITHM:HEX.
+# containers_of SERVICE: prints the IDs of its containers, a line each; one-off ones
+# are left out.
+containers_of() {
+	docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project" \
+		--filter "label=com.docker.compose.service=$1" \
+		--filter label=com.docker.compose.oneoff=False
+}
+
+# fingerprint ALGORITHM FILE: prints ALGORITHM:HEX, or absent.
 fingerprint() {
+	if [ ! -e "$2" ]; then
+		echo absent
+		return
+	fi
 	case $1 in
 	sha256)
-		fingerprint=$(sha256sum <"$2") || return 1
-		fingerprint=sha256:${fingerprint%% *}
+		fingerprint_sum=$(sha256sum <"$2") || return 1
+		printf 'sha256:%s\n' "${fingerprint_sum%% *}"
 		;;
 	*)
-		fingerprint=$(cksum <"$2") || return 1
+		fingerprint_sum=$(cksum <"$2") || return 1
 		# shellcheck disable=SC2086 # the fields are to be split
-		set -- $fingerprint
-		fingerprint=$(printf 'cksum:%08x%08x' "$1" "$2")
+		set -- $fingerprint_sum
+		printf 'cksum:%08x%08x\n' "$1" "$2"
 		;;
 	esac
 }

@@ -96,15 +96,17 @@ END
 
 # basis_file PATH HASH
 basis_file() {
-	fingerprint=missing
-	if [ -e "$1" ]; then
-		fingerprint "${2%%:*}" "$1" 2>/dev/null || fingerprint=unreadable
-	fi
-	[ "$fingerprint" != "$2" ] || return 0
+	basis_found=$(fingerprint "${2%%:*}" "$1") || basis_found=unreadable
+	[ "$basis_found" != "$2" ] || return 0
 	short "$2"
 	basis_expected=$short
-	case $fingerprint in *:*) short "$fingerprint" ;; *) short=$fingerprint ;; esac
-	differs "$1" "$basis_expected" "$short"
+	case $basis_found in
+	*:*)
+		short "$basis_found"
+		basis_found=$short
+		;;
+	esac
+	differs "$1" "$basis_expected" "$basis_found"
 }
 
 # basis_heads HEADS COMMAND...: HEADS with commas between, or base.

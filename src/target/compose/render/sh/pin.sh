@@ -23,8 +23,8 @@ pin_stands() {
 	[ -f "$target" ] || fail "$1 is no regular file"
 	if [ -n "$3" ] && cmp -s "$FD_FOLDER/attachments/$3" "$target"; then return 0; fi
 	[ -n "$2" ] || fail "$1 is there: it was not when this was planned"
-	fingerprint "${2%%:*}" "$target" || fail "cannot read $1"
-	[ "$fingerprint" = "$2" ] ||
+	pin_found=$(fingerprint "${2%%:*}" "$target") || fail "cannot read $1"
+	[ "$pin_found" = "$2" ] ||
 		fail "$1 was changed by somebody since this was planned: it is left as it is"
 	return 1
 }
