@@ -1,7 +1,7 @@
 //! The front door: who was called, with which arguments, which face to show; mints the permit.
 
 use std::{
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     process::ExitCode,
@@ -17,7 +17,7 @@ use flightdeck::{
     demo,
     diagnostics::{self, Panics},
     fleet::world::{Operator, Settings, World},
-    release::{Permit, plan::Request},
+    release::{Permit, plan::Request, text},
     target::compose::connection::askpass,
 };
 
@@ -25,42 +25,48 @@ use flightdeck::{
 const PANICKED: u8 = 101;
 
 fn main() -> ExitCode {
+    // Another life of this program: ssh starts it to ask the operator. It has no arguments of ours.
+    if let Some(socket) = std::env::var_os(askpass::VARIABLE) {
+        return askpass::client_main(socket);
+    }
     // The embedded world's operations run on this machine and call us by that name.
     if demo::docker::is_called() {
         return demo::docker::main();
-    }
-    // ssh has started us to ask a question of it: that program does nothing else.
-    if let Some(socket) = std::env::var_os(askpass::VARIABLE) {
-        return askpass::client_main(socket);
     }
     let arguments = Arguments::parse();
     let (log, no_log) = diagnostics::start_log(diagnostics::log_directory(), arguments.log_level);
     let panics = Panics::default();
     if let Err(error) = panics.install() {
-        eprintln!("error reports cannot be shown in full: {error}");
+        say(&format!("error reports cannot be shown in full: {error}"));
     }
     if let Some(error) = no_log {
-        eprintln!("no log is written: {error}");
+        say(&format!("no log is written: {error}"));
     }
+    // Without a provider no TLS client can be made.
     if rustls::crypto::ring::default_provider()
         .install_default()
         .is_err()
     {
         tracing::warn!("another TLS provider was installed before");
     }
-    // The terminal is restored by what unwinds inside; only then are reports shown.
+    // What unwinds inside gives the terminal back; only then are reports shown.
     let ended = catch_unwind(AssertUnwindSafe(|| run(arguments, &panics)));
     let reports = panics.take();
     for report in &reports {
-        eprintln!("{report}");
+        say(report);
     }
     if let (false, Some(directory)) = (reports.is_empty(), &log.directory) {
-        eprintln!("the log is in {}", directory.display());
+        say(&format!("the log is in {}", directory.display()));
     }
     match ended {
         Ok(exit) if reports.is_empty() => exit,
         _ => ExitCode::from(PANICKED),
     }
+}
+
+/// Says something on standard error; where nobody listens, in vain.
+fn say(words: &str) {
+    let _nobody_listens = writeln!(io::stderr(), "{words}");
 }
 
 fn run(arguments: Arguments, panics: &Panics) -> ExitCode {
@@ -70,7 +76,7 @@ fn run(arguments: Arguments, panics: &Panics) -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: no threads to run on: {error}");
+            say(&format!("error: no threads to run on: {error}"));
             return Exit::Failed.into();
         }
     };
@@ -86,8 +92,8 @@ fn run(arguments: Arguments, panics: &Panics) -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => {
             if let Some(words) = failure.words() {
-                tracing::error!("{words}");
-                eprintln!("{words}");
+                tracing::error!("{}", text::clean(&words));
+                say(&words);
             }
             failure.exit().into()
         }
@@ -105,7 +111,7 @@ async fn face(arguments: Arguments) -> Result<Exit, Failure> {
     let mut output = Output::standard(json);
     match command {
         Some(Command::Config(command)) => command.run(config, &mut output),
-        Some(Command::Demo(wanted)) => demonstrate(wanted).await,
+        Some(Command::Demo(wishes)) => demonstrate(wishes).await,
         Some(Command::Watch) => cockpit(world(config, false)?, None, None).await,
         None => cockpit(world(config, true)?, Some(Permit::mint()), None).await,
         Some(command) => {

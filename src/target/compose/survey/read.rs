@@ -390,12 +390,14 @@ fn heads(parts: &BTreeMap<String, Part>) -> (Option<Vec<String>>, Option<String>
     }
 }
 
+/// The last line: the others are the tool's greetings.
 fn last_line(complaint: &str, bytes: &[u8]) -> String {
-    if complaint.is_empty() {
-        text::clean(String::from_utf8_lossy(bytes).trim())
-    } else {
-        complaint.to_owned()
-    }
+    let printed = String::from_utf8_lossy(bytes);
+    let line = complaint
+        .lines()
+        .next_back()
+        .or_else(|| printed.trim().lines().next_back());
+    text::clean(line.unwrap_or("it says nothing"))
 }
 
 /// The revisions of a history, newest first, without `from` itself, which Alembic counts in.

@@ -66,7 +66,7 @@ place() {
 	docker --version 2>&1 | head -n 1 | sed 's/^/docker /'
 }
 
-# files FILE…: NUMBER, fingerprint, and whether it could be replaced.
+# files FILE…: NUMBER, fingerprint (or "absent"), and whether it could be replaced.
 files() {
 	files_number=0
 	for file in "$@"; do
@@ -82,7 +82,12 @@ files() {
 			})
 			[ "$files_owner" = "$(id -u)" ] || files_state=owner
 		fi
-		printf '%s %s %s\n' "$files_number" "$(fingerprint "$algorithm" "$file")" "$files_state"
+		if [ ! -e "$file" ]; then
+			fingerprint=absent
+		elif ! fingerprint "$algorithm" "$file"; then
+			return 1
+		fi
+		printf '%s %s %s\n' "$files_number" "$fingerprint" "$files_state"
 		files_number=$((files_number + 1))
 	done
 }
@@ -122,6 +127,13 @@ images() {
 	# What Compose would ask for need not lie here: docker tells of the others.
 	# shellcheck disable=SC2086 # a name a word
 	docker image inspect $images_names || :
+}
+
+# containers_of SERVICE: the IDs of its running containers, a line each.
+containers_of() {
+	docker ps -q --no-trunc --filter "label=com.docker.compose.project=$project" \
+		--filter "label=com.docker.compose.service=$1" \
+		--filter label=com.docker.compose.oneoff=False
 }
 
 # means_in SERVICE: a container without the program answers 126 or 127.
