@@ -90,7 +90,8 @@ impl Output {
     /// Waits until nobody reads standard output any more, as after `| head`: a log that says nothing for
     /// hours would not find out. For ever where that cannot be told, as of a file.
     pub async fn reader_gone() {
-        let watched = AsyncFd::register_with_interest(io::stdout(), Interest::ERROR);
+        // SAFETY: standard output stays open, under the same number, as long as the process lives.
+        let watched = unsafe { AsyncFd::register_with_interest(io::stdout(), Interest::ERROR) };
         if let Ok(stdout) = watched {
             while let Ok(mut ready) = stdout.ready(Interest::ERROR).await {
                 if ready.ready().is_error() {
