@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
+use tokio::io::{Interest, unix::AsyncFd};
 use unicode_width::UnicodeWidthStr;
 
 /// Standard output, and how it wants to be written to.
@@ -84,6 +85,22 @@ impl Output {
             self.line(line.trim_end())?;
         }
         Ok(())
+    }
+
+    /// Waits until nobody reads standard output any more, as after `| head`: a log that says nothing for
+    /// hours would not find out. For ever where that cannot be told, as of a file.
+    pub async fn reader_gone() {
+        // SAFETY: standard output stays open, under the same number, as long as the process lives.
+        let watched = unsafe { AsyncFd::register_with_interest(io::stdout(), Interest::ERROR) };
+        if let Ok(stdout) = watched {
+            while let Ok(mut ready) = stdout.ready(Interest::ERROR).await {
+                if ready.ready().is_error() {
+                    return;
+                }
+                ready.clear_ready();
+            }
+        }
+        std::future::pending().await
     }
 
     /// Sends off what was printed so far.
