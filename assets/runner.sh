@@ -183,6 +183,8 @@ claim() {
 		printf '{"failed":"rename"}\n'
 		return 1
 	fi
+	# Some shells remember what the folder was called.
+	cd -P "../$id" || return 1
 	printf '{"started":%s}\n' "$operation"
 	return 0
 }
@@ -241,15 +243,16 @@ end_group() {
 	done
 }
 
-# watch GROUP LIMIT INTERRUPTIBLE: the watchdog of one step. Asked to end it says
+# watch GROUP START LIMIT INTERRUPTIBLE: the watchdog of one step. Asked to end it says
 # by its exit code what it has done: 10 limit, 11 cancel, 0 nothing. It needs no
 # runner: the limit holds also for a step that has outlived its own.
 watch() {
 	watch_code=0
 	trap 'exit $watch_code' TERM
 	now
-	watch_until=$((now + $2))
-	while kill -0 "-$1" 2>/dev/null; do
+	watch_until=$((now + $3))
+	# The leader is looked at first: its group is there only once it has run setsid.
+	while process_lives "$1" "$2" || group_lives "$1" "$2"; do
 		sleep 1 &
 		wait $!
 		now
@@ -259,7 +262,7 @@ watch() {
 				break
 			fi
 			watch_code=10
-		elif [ "$watch_code" = 0 ] && [ "$3" = yes ] && [ -e cancel ]; then
+		elif [ "$watch_code" = 0 ] && [ "$4" = yes ] && [ -e cancel ]; then
 			watch_code=11
 		else
 			continue
@@ -308,14 +311,15 @@ run_step() {
 	step_began=$now
 	(
 		exec 9>&-
-		watch "$step_group" "$3" "$4"
+		watch "$step_group" "$step_start" "$3" "$4"
 	) &
 	step_watch=$!
 	printf '%s\n' "$step_group" >&9
 	wait "$step_group"
 	step_exit=$?
 	kill -TERM "$step_watch" 2>/dev/null
-	wait "$step_watch"
+	# One that had not begun yet ends without a word of its own, and not silently.
+	{ wait "$step_watch"; } 2>/dev/null
 	case $? in
 	10) step_why=limit ;;
 	11) step_why=cancel ;;
@@ -324,9 +328,14 @@ run_step() {
 	end_group "$step_group" "$step_start" ${step_why:+quiet}
 	[ "$step_exit" != 0 ] || step_why=
 	step_end "$1" "$2" "$step_exit" "$step_why"
+	add_time "$1" "$2" $((now - step_began))
+}
+
+# add_time DIRECTION ID SECONDS
+add_time() {
 	times_key=$2
 	[ "$1" = forward ] || times_key=back/$2
-	times="$times,\"$times_key\":$((now - step_began))"
+	times="$times,\"$times_key\":$3"
 }
 
 # step_end DIRECTION ID EXIT WHY
@@ -622,6 +631,7 @@ take_over() {
 	id=$newest
 	operation=$(number "$id")
 	[ -d "../$id" ] || mv "../.new-$1" "../$id"
+	cd -P "../$id" || return 1
 	[ ! -e end.json ] || return 0
 	here
 	set_clock
@@ -646,6 +656,7 @@ take_over() {
 	if [ -n "$journal_open" ]; then
 		end_group "$journal_group" "$journal_group_start"
 		step_end "$journal_direction" "$journal_step" null signal
+		add_time "$journal_direction" "$journal_step" $((now - journal_step_at))
 		if [ "$journal_direction" = forward ]; then
 			failed=$journal_step
 			failed_why=signal

@@ -21,40 +21,45 @@ frame() {
 	printf '@- %s %s\n%s\n' "$1" "${#2}" "$2"
 }
 
-# grown FILE POSITION: sets more to how many bytes there are behind POSITION, a
-# megabyte at most.
-grown() {
-	more=$(($(wc -c <"$1") - $2))
-	[ "$more" -le 1048576 ] || more=1048576
-	[ "$more" -gt 0 ]
+# frame_file PART FILE: a whole file, empty if it cannot be read.
+frame_file() {
+	frame_text=$(cat "$2" 2>/dev/null && printf x)
+	frame "$1" "${frame_text%x}"
 }
 
-# pass PART: passes on $more bytes from standard input, with one read.
+# pass PART COUNT: passes on so many bytes from standard input, a megabyte a
+# frame, each with one read.
 pass() {
-	printf '@- %s %s\n' "$1" "$more"
-	dd bs="$more" count=1 2>/dev/null
-	printf '\n'
+	pass_left=$2
+	while [ "$pass_left" -gt 0 ]; do
+		pass_now=$pass_left
+		[ "$pass_now" -le 1048576 ] || pass_now=1048576
+		printf '@- %s %s\n' "$1" "$pass_now"
+		dd bs="$pass_now" count=1 2>/dev/null
+		printf '\n'
+		pass_left=$((pass_left - pass_now))
+	done
 }
 
+# tell_grown: the output is measured before the journal, and told after it: what
+# a step printed never comes before its beginning.
 tell_grown() {
-	while grown journal.jsonl "$journal_told"; do
-		pass journal <&3
-		journal_told=$((journal_told + more))
-	done
-	while grown output.log "$output_told"; do
-		pass output <&4
-		output_told=$((output_told + more))
-	done
+	output_size=$(wc -c <output.log)
+	journal_size=$(wc -c <journal.jsonl)
+	pass journal $((journal_size - journal_told)) <&3
+	pass output $((output_size - output_told)) <&4
+	journal_told=$journal_size
+	output_told=$output_size
 }
 
 tail_files() {
 	fractions=no
 	sleep 0.01 2>/dev/null && fractions=yes
-	frame plan "$(cat plan.json 2>/dev/null)"
+	frame_file plan plan.json
 	# Both are laid before the first step; until then there is nothing to tell.
 	while [ ! -e journal.jsonl ] || [ ! -e output.log ]; do
 		if [ -e end.json ]; then
-			frame end "$(cat end.json)"
+			frame_file end end.json
 			return
 		fi
 		wait_a_little
@@ -70,8 +75,8 @@ tail_files() {
 		[ "$ended" = no ] || break
 		wait_a_little
 	done
-	[ ! -s basis.difference ] || frame difference "$(cat basis.difference)"
-	frame end "$(cat end.json)"
+	[ ! -s basis.difference ] || frame_file difference basis.difference
+	frame_file end end.json
 }
 
 wait_a_little() {

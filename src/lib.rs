@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod cockpit;
 pub mod config;
+pub mod demo;
 pub mod diagnostics;
 pub mod fleet;
 pub mod operation;

@@ -10,10 +10,11 @@ use std::{
 
 use clap::Parser;
 use flightdeck::{
-    cli::{Arguments, Command, Exit, Failure, Next, Output, Session},
+    cli::{self, Arguments, Command, Exit, Failure, Next, Output, Session},
     clock::Clock,
     cockpit::Options,
     config::locate,
+    demo,
     diagnostics::{self, Panics},
     fleet::world::{Operator, Settings, World},
     release::{Permit, plan::Request, text},
@@ -27,6 +28,10 @@ fn main() -> ExitCode {
     // Another life of this program: ssh starts it to ask the operator. It has no arguments of ours.
     if let Some(socket) = std::env::var_os(askpass::VARIABLE) {
         return askpass::client_main(socket);
+    }
+    // The embedded world's operations run on this machine and call us by that name.
+    if demo::docker::is_called() {
+        return demo::docker::main();
     }
     let arguments = Arguments::parse();
     let (log, no_log) = diagnostics::start_log(diagnostics::log_directory(), arguments.log_level);
@@ -106,6 +111,7 @@ async fn face(arguments: Arguments) -> Result<Exit, Failure> {
     let mut output = Output::standard(json);
     match command {
         Some(Command::Config(command)) => command.run(config, &mut output),
+        Some(Command::Demo(wishes)) => demonstrate(wishes).await,
         Some(Command::Watch) => cockpit(world(config, false)?, None, None).await,
         None => cockpit(world(config, true)?, Some(Permit::mint()), None).await,
         Some(command) => {
@@ -148,8 +154,36 @@ async fn cockpit(
         open_at,
         ..Options::new(permit)
     };
+    show(world, options).await
+}
+
+async fn show(world: Arc<World>, options: Options) -> Result<Exit, Failure> {
     match flightdeck::cockpit::run(world, options).await {
         Ok(()) => Ok(Exit::Ok),
         Err(report) => Err(Failure::Usage(format!("{report:#}"))),
     }
+}
+
+/// Shows the cockpit over the embedded world, which ends with it.
+async fn demonstrate(wanted: cli::Demo) -> Result<Exit, Failure> {
+    let options = demo::Options {
+        seed: wanted.seed,
+        speed: wanted.speed,
+        still: wanted.still,
+        ..demo::Options::default()
+    };
+    let demo = demo::start(options, Clock::system()).await?;
+    let settings = Settings {
+        asking: false,
+        cache_directory: demo.cache_directory(),
+        operator: Operator::of_this_process(),
+        clock: Clock::system(),
+    };
+    let world = World::new(Arc::new(demo.config.clone()), settings)?;
+    let options = Options {
+        guidance: Some(demo.guidance.clone()),
+        banner: Some("DEMO"),
+        ..Options::new(Some(Permit::mint()))
+    };
+    show(Arc::new(world), options).await
 }

@@ -40,8 +40,8 @@ impl Secrets {
     /// as `github.token`; faults are about it.
     ///
     /// # Errors
-    /// [`FaultKind::Invalid`] where the variable, command or file is missing, empty or not text;
-    /// [`FaultKind::Failed`] where the command fails, [`FaultKind::TimedOut`] where it takes over 30 s.
+    /// [`FaultKind::Invalid`] where the variable, command or file is missing, empty or not text, or the
+    /// command fails; [`FaultKind::TimedOut`] where it takes over 30 s.
     pub async fn resolve(
         &self,
         key: &str,
@@ -134,7 +134,8 @@ async fn command(key: &str, words: &[String]) -> Result<String, Fault> {
         let complaint = String::from_utf8_lossy(&output.stderr);
         let last = complaint.lines().rfind(|line| !line.trim().is_empty());
         return Err(
-            Fault::new(FaultKind::Failed, key, format!("{program:?} failed"))
+            // Not a passing failure: tried again by itself, it would ask the operator again and again.
+            Fault::new(FaultKind::Invalid, key, format!("{program:?} failed"))
                 .because(match last {
                     Some(line) => line.chars().take(200).collect(),
                     None => format!("exit status {}", output.status),

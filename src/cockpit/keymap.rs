@@ -98,6 +98,14 @@ impl From<KeyEvent> for Chord {
     }
 }
 
+#[cfg(test)]
+impl Chord {
+    /// The key as a terminal tells it.
+    pub fn event(self) -> KeyEvent {
+        KeyEvent::new(self.code, self.modifiers)
+    }
+}
+
 /// The names of keys that are no characters.
 const NAMES: [(&str, KeyCode); 15] = [
     ("space", KeyCode::Char(' ')),

@@ -3,7 +3,11 @@
 //! Keys are drawn at once and never wait behind data; streams are drawn at most 30 times a second, 10
 //! over ssh. It sleeps until the next text on the screen changes.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io::{self, IsTerminal},
+    sync::Arc,
+    time::Duration,
+};
 
 use color_eyre::eyre::{WrapErr, eyre};
 use crossterm::event::{Event, EventStream};
@@ -23,7 +27,7 @@ use crate::{
         inbox::Inbox,
         world::World,
     },
-    release::{Moment, Permit, plan::Request},
+    release::{EnvironmentName, Moment, Permit, operation::Liveness, plan::Request, text::clean},
 };
 
 use super::{
@@ -32,7 +36,6 @@ use super::{
     keymap::Keymap,
     model::{Effect, Model, Msg, visible_tags},
     overlays,
-    panes::environments,
     tasks::Tasks,
     terminal::{FrameBackend, OwnTerminal, Screen},
     theme::Theme,
@@ -53,19 +56,16 @@ pub struct Options {
     pub guidance: Option<watch::Receiver<String>>,
     /// A badge in the header, such as `DEMO`.
     pub banner: Option<&'static str>,
-    /// The time.
-    pub clock: Clock,
 }
 
 impl Options {
-    /// An ordinary cockpit on the machine's clock; `permit` is `None` for watch mode.
+    /// An ordinary cockpit; `permit` is `None` for watch mode.
     pub fn new(permit: Option<Permit>) -> Self {
         Self {
             permit,
             open_at: None,
             guidance: None,
             banner: None,
-            clock: Clock::system(),
         }
     }
 }
@@ -106,6 +106,11 @@ pub async fn run(world: Arc<World>, options: Options) -> color_eyre::Result<()> 
                 .any(|name| std::env::var_os(name).is_some()),
     };
     let farewell = {
+        if !io::stdout().is_terminal() {
+            return Err(eyre!(
+                "the cockpit needs a terminal to draw on; `flightdeck status` prints text"
+            ));
+        }
         let _own = OwnTerminal::take().wrap_err("the cockpit needs a terminal")?;
         let mut terminal = Terminal::new(FrameBackend::new(io::stdout()))?;
         let size = terminal.size()?;
@@ -114,7 +119,7 @@ pub async fn run(world: Arc<World>, options: Options) -> color_eyre::Result<()> 
             options.permit,
             keymap,
             theme,
-            options.clock.now(),
+            world.clock.now(),
             size,
         );
         model.banner = options.banner;
@@ -171,12 +176,13 @@ pub async fn drive<S: Screen>(
     outside: Outside,
 ) -> color_eyre::Result<Vec<String>> {
     let (tasks, mut done) = Tasks::new(outside.world.clone());
+    let clock = outside.world.clock.clone();
     let mut guidance = options.guidance;
     let mut cockpit = Cockpit {
         model,
         tasks,
         outside,
-        clock: options.clock,
+        clock,
         filter: AnswerFilter::default(),
         leaving: false,
     };
@@ -349,10 +355,8 @@ impl Cockpit {
                 }
                 Effect::OpenUrl(_, url) => {
                     terminal.backend_mut().copy(&url)?;
-                    self.model.say(format!(
-                        "no browser here: copied {}",
-                        crate::release::text::clean(&url)
-                    ));
+                    self.model
+                        .say(format!("no browser here: copied {}", clean(&url)));
                 }
                 Effect::Redraw => redraw(terminal)?,
                 Effect::Suspend => {
@@ -370,18 +374,37 @@ impl Cockpit {
 
     /// What goes on without the cockpit, in words.
     fn farewell(&self) -> Vec<String> {
-        self.model
+        let goes_on = |what: &str, environment: &EnvironmentName| {
+            format!(
+                "{what} on {environment} goes on without the cockpit; open it again to follow it"
+            )
+        };
+        let mut lines: Vec<String> = Vec::new();
+        let open = self
+            .model
             .operations
-            .under_way(&self.model.fleet)
-            .map(|(environment, operation)| {
-                format!(
-                    "{} {} on {} goes on without the cockpit; open it again to follow it",
-                    operation.claim.kind,
-                    operation.id,
-                    environments::drawn_name(environment)
-                )
-            })
-            .collect()
+            .open()
+            .filter(|f| f.plan.is_some() && f.end.is_none());
+        for (environment, operation) in self.model.operations.under_way(&self.model.fleet) {
+            if operation.liveness != Liveness::Dead {
+                let what = format!("{} {}", clean(&operation.claim.kind), operation.id);
+                lines.push(goes_on(&what, &environment.name));
+            }
+        }
+        // What was just started may not have been seen in the server's files yet.
+        if let Some(followed) = open
+            && !lines
+                .iter()
+                .any(|line| line.contains(&followed.id.to_string()))
+        {
+            lines.push(goes_on(&followed.id.to_string(), &followed.environment));
+        }
+        if let Some(title) = overlays::plan::starting(&self.model) {
+            lines.push(format!(
+                "whether this began is not known: {title}; look before you try again"
+            ));
+        }
+        lines
     }
 }
 

@@ -203,20 +203,29 @@ fn frame(
         }
     }
     let style = if focused { theme.focus } else { theme.title };
-    let room = usize::from(area.width.saturating_sub(2));
+    let upper = Rect::new(area.x + 1, area.y, area.width.saturating_sub(2), 1).intersection(area);
+    let mut room = usize::from(upper.width);
+    // What stands at the right says where a key acts: the title gives way to it.
+    let remark = right.width();
+    if remark > 0 && remark + 12 <= room {
+        let wide = u16::try_from(remark).unwrap_or_default();
+        let place = Rect::new(upper.right() - wide - 1, upper.y, wide, 1);
+        buf.set_style(place, Style::reset());
+        cells::draw([right], place, buf);
+        room -= remark + 2;
+    }
     let mut row = Row::new(room);
     for span in title.spans {
         row = row.text(span.content, style.patch(span.style));
     }
-    let title_width = room - row.left();
-    let upper = Rect::new(area.x + 1, area.y, area.width.saturating_sub(2), 1);
-    cells::draw([row.line()], upper.intersection(area), buf);
-    let right_width = right.width();
-    if right_width > 0 && title_width + right_width + 2 <= room {
-        let wide = u16::try_from(right_width).unwrap_or_default();
-        let place = Rect::new(upper.right() - wide - 1, upper.y, wide, 1);
-        cells::draw([right], place, buf);
-    }
+    let line = row.line();
+    let wide = u16::try_from(line.width()).unwrap_or_default();
+    let place = Rect {
+        width: wide,
+        ..upper
+    };
+    buf.set_style(place, Style::reset());
+    cells::draw([line], place, buf);
 }
 
 fn under_way(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
@@ -265,12 +274,25 @@ fn hints(model: &Model, layout: &Layout, buf: &mut Buffer) -> Option<Position> {
         cells::draw([line], area, buf);
         return (!area.is_empty()).then(|| Position::new(area.x + column, area.y));
     }
-    let keys: Vec<(String, &str)> = update::scopes(model)
+    if !model.overlays.is_empty() {
+        // Overlays have their keys inside.
+        return None;
+    }
+    let mut keys: Vec<(String, &str)> = update::scopes(model)
         .into_iter()
         .flat_map(|scope| model.keymap.of(scope))
         .filter(|(action, _)| model.permit.is_some() || !action.changes)
         .filter_map(|(action, chords)| Some((chords.first()?.to_string(), action.hint?)))
         .collect();
+    // The last one is the help, which has all of them: what there is no room for goes before it.
+    let width = |keys: &[(String, &str)]| -> usize {
+        keys.iter()
+            .map(|(key, words)| cells::width(key) + words.len() + 3)
+            .sum()
+    };
+    while width(&keys) > usize::from(area.width) && keys.len() > 1 {
+        keys.remove(keys.len() - 2);
+    }
     cells::draw([popup::keys(theme, keys)], area, buf);
     None
 }

@@ -49,17 +49,27 @@ pub fn router(shared: &Arc<Shared>, address: &str) -> Router {
     };
     let repository = format!("/repos/{OWNER}/{NAME}");
     Router::new()
-        .route(&repository, get(async |State(github): State<GitHub>| Json(github.repository())))
+        .route(
+            &repository,
+            get(async |State(github): State<GitHub>| Json(github.repository())),
+        )
         .route(&format!("{repository}/actions/runs"), get(runs))
         .route(&format!("{repository}/actions/runs/{{id}}"), get(run))
         .route(&format!("{repository}/actions/runs/{{id}}/jobs"), get(jobs))
         .fallback(async || not_found())
-        .layer(middleware::from_fn_with_state(github.clone(), limits_and_tags))
+        .layer(middleware::from_fn_with_state(
+            github.clone(),
+            limits_and_tags,
+        ))
         .with_state(github)
 }
 
 fn not_found() -> Response {
-    (StatusCode::NOT_FOUND, Json(json!({ "message": "Not Found" }))).into_response()
+    (
+        StatusCode::NOT_FOUND,
+        Json(json!({ "message": "Not Found" })),
+    )
+        .into_response()
 }
 
 /// Notes the request, counts it against the limit unless nothing has changed, and answers 304 then.
@@ -110,8 +120,18 @@ async fn runs(State(github): State<GitHub>, Query(query): Query<RunsQuery>) -> R
     });
     let wanted: Vec<&Run> = runs
         .iter()
-        .filter(|run| query.head_sha.as_ref().is_none_or(|sha| run.revision == *sha))
-        .filter(|run| query.branch.as_ref().is_none_or(|branch| run.branch == branch))
+        .filter(|run| {
+            query
+                .head_sha
+                .as_ref()
+                .is_none_or(|sha| run.revision == *sha)
+        })
+        .filter(|run| {
+            query
+                .branch
+                .as_ref()
+                .is_none_or(|branch| run.branch == branch)
+        })
         .filter(|run| {
             query.status.as_ref().is_none_or(|wanted| {
                 let (status, conclusion) = words(run.standing(now));

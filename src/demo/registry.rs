@@ -90,7 +90,11 @@ async fn distribution(State(registry): State<Registry>, request: Request) -> Res
         return challenge(&registry.address, &scope);
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return error(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "this registry is read-only");
+        return error(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "UNSUPPORTED",
+            "this registry is read-only",
+        );
     }
     let is_head = request.method() == Method::HEAD;
     let response = match kind {
@@ -99,7 +103,11 @@ async fn distribution(State(registry): State<Registry>, request: Request) -> Res
         "blobs" => blob(&registry, name, what),
         _ => StatusCode::OK.into_response(),
     };
-    if is_head { without_body(response) } else { response }
+    if is_head {
+        without_body(response)
+    } else {
+        response
+    }
 }
 
 /// `acme/shop/manifests/v1` → `acme/shop`, `manifests`, `v1`.
@@ -121,9 +129,12 @@ fn challenge(address: &str, scope: &str) -> Response {
         "UNAUTHORIZED",
         "authentication required",
     );
-    let value = format!("Bearer realm=\"http://{address}/token\",service=\"{address}\",scope=\"{scope}\"");
+    let value =
+        format!("Bearer realm=\"http://{address}/token\",service=\"{address}\",scope=\"{scope}\"");
     if let Ok(value) = HeaderValue::from_str(&value) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, value);
     }
     response
 }
@@ -171,9 +182,15 @@ struct TagsQuery {
 
 fn tags(registry: &Registry, name: &str, query: &str) -> Response {
     let uri: Result<axum::http::Uri, _> = format!("/?{query}").parse();
-    let parsed = uri.ok().and_then(|uri| Query::<TagsQuery>::try_from_uri(&uri).ok());
+    let parsed = uri
+        .ok()
+        .and_then(|uri| Query::<TagsQuery>::try_from_uri(&uri).ok());
     let Some(Query(query)) = parsed else {
-        return error(StatusCode::BAD_REQUEST, "PAGINATION_NUMBER_INVALID", "invalid page size");
+        return error(
+            StatusCode::BAD_REQUEST,
+            "PAGINATION_NUMBER_INVALID",
+            "invalid page size",
+        );
     };
     let versions = published(registry, name);
     if versions.is_empty() {
@@ -210,7 +227,11 @@ fn manifest(registry: &Registry, name: &str, what: &str) -> Response {
             &format!("manifest unknown: {what}"),
         );
     };
-    (content(MANIFEST_TYPE, version.digest.as_str()), version.manifest.clone()).into_response()
+    (
+        content(MANIFEST_TYPE, version.digest.as_str()),
+        version.manifest.clone(),
+    )
+        .into_response()
 }
 
 fn blob(registry: &Registry, name: &str, what: &str) -> Response {
@@ -220,7 +241,11 @@ fn blob(registry: &Registry, name: &str, what: &str) -> Response {
     match found {
         Some(version) => {
             let digest = sha256(&version.config);
-            (content("application/octet-stream", &digest), version.config.clone()).into_response()
+            (
+                content("application/octet-stream", &digest),
+                version.config.clone(),
+            )
+                .into_response()
         }
         None => error(
             StatusCode::NOT_FOUND,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinSet};
 
 use super::{requests::RequestLog, world::World};
 use crate::clock::Clock;
@@ -17,6 +17,8 @@ pub struct Shared {
     world: Mutex<World>,
     revision: watch::Sender<u64>,
     clock: Clock,
+    /// What goes on by itself: whoever ends the world ends these.
+    tasks: Mutex<JoinSet<()>>,
     /// What was asked at the doors.
     pub requests: RequestLog,
 }
@@ -28,8 +30,24 @@ impl Shared {
             revision: watch::Sender::new(world.revision()),
             world: Mutex::new(world),
             clock,
+            tasks: Mutex::default(),
             requests: RequestLog::default(),
         }
+    }
+
+    /// Lets `task` run until the world ends.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+
+    /// Ends everything that goes on.
+    pub fn end(&self) {
+        self.tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .abort_all();
     }
 
     /// The time here.

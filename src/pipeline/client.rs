@@ -294,11 +294,17 @@ impl Client {
                     )),
                 }
             }
-            status => Fault::new(
+            status if status.is_server_error() => Fault::new(
                 FaultKind::Failed,
                 subject,
                 format!("GitHub answered {status}"),
             ),
+            status => Fault::new(
+                FaultKind::Unsupported,
+                subject,
+                format!("GitHub answered {status}"),
+            )
+            .remedy("see whether github.api is the address of an API"),
         };
         Failure {
             fault: fault.because(said),

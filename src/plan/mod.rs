@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 pub use gates::GateFacts;
 pub use holder::LOCK as LOCK_GATE;
-pub use rollback::{candidates, local_images};
+pub use rollback::{candidates, local_images, recorded_heads};
 
 use crate::{
     config::{Config, Environment, Protection, Service},
@@ -215,3 +215,8 @@ fn service<'a>(
             .remedy(format!("its services are {}", names.join(", ")))
         })
 }
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

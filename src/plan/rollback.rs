@@ -35,6 +35,18 @@ pub fn candidates(survey: &Survey, running: &Release) -> Vec<history::Proven> {
         .collect()
 }
 
+/// The schema's heads that were recorded with the release that a rollback returns to.
+pub fn recorded_heads(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    to: &RollbackTo,
+    survey: &Survey,
+) -> Option<Vec<String>> {
+    let running = running::release(environment, services, survey);
+    let target = target(environment, services, to, survey, &running).ok()?;
+    target.release.schema_heads
+}
+
 fn is_in_place(release: &Release, survey: &Survey, running: &Release) -> bool {
     running::runs_all(release, running)
         && release
@@ -148,16 +160,33 @@ fn nothing_recorded(
         .into_iter()
         .map(|(service, release)| {
             let id = release.image_id.as_ref().map_or("", ImageId::short);
-            format!("{service} {} (image {id})", release.label())
+            let past = past_of(&service, &release, survey);
+            format!("{service} {} (image {id}, {past})", release.label())
         })
         .collect();
     if offers.is_empty() {
         fault.remedy("no other image of its services lies on the server: promote a version")
     } else {
         fault.remedy(format!(
-            "choose an image that lies on the server, never recorded healthy here: {}",
+            "choose an image that lies on the server: {}",
             offers.join(", ")
         ))
+    }
+}
+
+/// What the ledger says of an image that is no default.
+fn past_of(service: &ServiceName, release: &ServiceRelease, survey: &Survey) -> &'static str {
+    let was_tried = survey.records.iter().any(|record| {
+        record
+            .after
+            .services
+            .get(service)
+            .is_some_and(|after| after.is_same_image(release))
+    });
+    if was_tried {
+        "failed here or was rolled back from"
+    } else {
+        "never recorded healthy here"
     }
 }
 
@@ -317,9 +346,13 @@ pub(super) fn plan(
     let checks = checks::steps(making)?;
 
     let downgrade = downgrade(making, &target, choice, &mut warnings)?;
-    if downgrade.is_some() {
-        after.schema_heads.clone_from(&target.release.schema_heads);
-    }
+    after.schema_heads = match downgrade {
+        Some(_) => target.release.schema_heads.clone(),
+        // Where the database is says nothing of where this release's image can be.
+        None => after
+            .schema_heads
+            .filter(|heads| target.release.schema_heads.as_ref() == Some(heads)),
+    };
     let depends_on_schema = downgrade.is_some();
     let running = steps::images(&making.running, |s| running::image_name(s, survey));
     let mut forward = vec![steps::snapshot(&survey.files, &running)];
@@ -444,9 +477,7 @@ fn downgrade(
         ));
         return Ok(None);
     }
-    if recorded_only || now.is_none() {
-        warnings.push("where the schema is could not be read now".to_owned());
-    }
+    warnings.extend(schema::trouble(making.survey));
     let (MigrationTool::Alembic { .. }, [] | [_]) = (&migration.tool, goal.as_slice()) else {
         return Err(making
             .fault(

@@ -48,7 +48,7 @@ pub(super) fn to(migration: &Migration, revision: &str, down: bool) -> Option<Ve
 }
 
 /// Whether a text can be a revision: nothing that a tool would read as an option or a relative step.
-pub(super) fn is_revision(text: &str) -> bool {
+pub fn is_revision(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text
             .bytes()
@@ -62,6 +62,23 @@ pub fn heads_of_result(line: &str) -> Vec<String> {
     line.split([' ', ','])
         .filter(|head| !head.is_empty() && *head != BASE)
         .map(str::to_owned)
+        .collect()
+}
+
+/// The heads in what a tool printed of them: each stands alone on its line or before a bracket; what a
+/// program may print beside them does not.
+pub fn heads_of_output(bytes: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(bytes)
+        .lines()
+        .filter_map(|line| {
+            let (head, rest) = line
+                .trim()
+                .split_once([' ', '\t'])
+                .unwrap_or((line.trim(), ""));
+            let rest = rest.trim_start();
+            (is_revision(head) && (rest.is_empty() || rest.starts_with('(')))
+                .then(|| head.to_owned())
+        })
         .collect()
 }
 
@@ -85,6 +102,16 @@ pub(super) fn heads_now(survey: &Survey) -> Option<(Vec<String>, bool)> {
         .rev()
         .find_map(recorded_heads)
         .map(|heads| (heads, true))
+}
+
+/// Says so where the database is at a revision that the image which runs does not know.
+pub(super) fn trouble(survey: &Survey) -> Option<String> {
+    let trouble = survey.schema_trouble.as_ref()?;
+    Some(if trouble.contains("Can't locate revision") {
+        format!("the database is ahead of the image that runs: {trouble}")
+    } else {
+        format!("where the schema is could not be read now: {trouble}")
+    })
 }
 
 fn recorded_heads(record: &Record) -> Option<Vec<String>> {

@@ -205,6 +205,9 @@ fn disturbance(making: &Making<'_>, service: &ServiceName) -> Option<String> {
     }
     let resolved = running::resolved(&compose.image, survey);
     containers.find_map(|container| {
+        if compose.config_hash.is_empty() {
+            return Some("it reads the pin itself, and its configuration changes with it".to_owned());
+        }
         if container.config_hash != compose.config_hash {
             return Some(if container.compose_version == survey.compose_version {
                 "its configuration is another than its container was made from".to_owned()

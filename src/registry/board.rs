@@ -22,6 +22,9 @@ const MOST_WANTED: usize = 1_000;
 /// A list longer than this is cut off, so that a hostile registry does not fill the memory.
 const MOST_TAGS: usize = 500_000;
 
+/// After so many pages in a row with nothing new, a list is taken to be at its end.
+const MOST_BARREN: usize = 10;
+
 /// Something that a registry can be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Question {
@@ -58,6 +61,8 @@ pub(super) struct Board {
     complete: bool,
     /// The tags of the list that is being read.
     listed: HashSet<Tag>,
+    /// Pages in a row that had nothing new.
+    barren_pages: usize,
     wanted: Vec<Tag>,
     /// Digests asked for before this are to be asked again where they are wanted.
     round: Moment,
@@ -76,6 +81,7 @@ impl Board {
             details: HashMap::new(),
             complete: false,
             listed: HashSet::new(),
+            barren_pages: 0,
             wanted: Vec::new(),
             round: Moment::default(),
             asked_now: HashSet::new(),
@@ -109,11 +115,12 @@ impl Board {
     /// A list is about to be read from its first page.
     pub(super) fn begin_listing(&mut self) {
         self.listed.clear();
+        self.barren_pages = 0;
     }
 
     /// Takes a page of it: new tags are on the board at once. Whether there are any.
     pub(super) fn take_page(&mut self, tags: Vec<Tag>) -> bool {
-        let before = self.rows.len();
+        let (before, listed) = (self.rows.len(), self.listed.len());
         for tag in tags {
             if self.listed.len() >= MOST_TAGS {
                 break;
@@ -126,6 +133,10 @@ impl Board {
                 });
             }
         }
+        self.barren_pages = match self.listed.len() > listed {
+            true => 0,
+            false => self.barren_pages + 1,
+        };
         let is_new = self.rows.len() > before;
         if is_new {
             self.order();
@@ -133,9 +144,9 @@ impl Board {
         is_new
     }
 
-    /// Whether more pages can be taken.
+    /// Whether another page is worth reading: there is room, and the pages do not lead in a circle.
     pub(super) fn has_room(&self) -> bool {
-        self.listed.len() < MOST_TAGS
+        self.listed.len() < MOST_TAGS && self.barren_pages < MOST_BARREN
     }
 
     /// The list was read to its end: what is not in it is gone. Whether that changes anything.

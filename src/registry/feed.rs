@@ -27,7 +27,7 @@ use super::{
 };
 
 /// How often the list and what is on the screen are asked for again.
-pub(super) const POLL: Duration = Duration::from_secs(90);
+pub(super) const POLL: Duration = Duration::from_secs(60);
 /// Rows that arrive within this are told together.
 const TOGETHER: Duration = Duration::from_millis(100);
 /// Telling a list costs time by its length: one that is so many rows longer is told that much less often.

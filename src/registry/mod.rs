@@ -8,6 +8,7 @@
 //! reads bodies of any length into memory.
 //!
 //! - `authentication` understands challenges and keeps logins;
+//! - `session` sends requests as whom the registry wants, `refusals` puts failures into words;
 //! - `client` asks one repository;
 //! - `manifest` reads what manifests and configurations say: pure;
 //! - `cache` keeps on disk what digests say;
@@ -20,6 +21,8 @@ mod cache;
 mod client;
 mod feed;
 mod manifest;
+mod refusals;
+mod session;
 #[cfg(test)]
 mod tests;
 
@@ -49,7 +52,8 @@ use crate::{
 use authentication::Login;
 use board::{Board, Question};
 use cache::Cache;
-use client::{Client, Transports};
+use client::Client;
+use session::Transports;
 
 /// What a registry tells of one repository. State: a newer one replaces the older.
 #[derive(Debug, Clone)]
@@ -196,7 +200,7 @@ impl Catalogue {
         while let Some(page) = next {
             let page = client.page(page).await.map_err(|failure| failure.fault)?;
             board.take_page(page.tags);
-            next = page.next;
+            next = page.next.filter(|_| board.has_room());
         }
         board.end_listing();
         board.want(board.newest(newest));

@@ -48,6 +48,8 @@ pub struct Survey {
     pub records: Vec<Record>,
     /// The schema's heads, where they were asked for and could be told.
     pub schema_heads: Option<Vec<String>>,
+    /// Why they could not be told although they were asked for, in the tool's words, cleaned.
+    pub schema_trouble: Option<String>,
     /// Revisions between two heads and whether each can be undone, newest first, where they were asked for.
     pub schema_path: Vec<SchemaRevision>,
 }

@@ -55,12 +55,12 @@ pub fn scrolled(lines: Vec<Line<'_>>, scroll: usize, area: Rect, buf: &mut Buffe
     cells::draw(lines.into_iter().skip(scroll), area, buf);
 }
 
-/// A line of keys and what they do: `c continue   Esc cancel`.
+/// A line of keys and what they do: `c continue  Esc cancel`.
 pub fn keys<'a>(theme: &Theme, keys: impl IntoIterator<Item = (String, &'a str)>) -> Line<'a> {
     let mut line = Line::raw(" ");
     for (key, words) in keys {
         line.push_span(Span::styled(key, theme.key));
-        line.push_span(Span::styled(format!(" {words}   "), theme.text));
+        line.push_span(Span::styled(format!(" {words}  "), theme.text));
     }
     line
 }

@@ -41,7 +41,7 @@ pub const EVERYWHERE: &[Action] = &[
         hint: None,
         keys: &["q"],
         changes: false,
-        run: |_| vec![Effect::Quit],
+        run: quit,
     },
     Action {
         name: "redraw",
@@ -220,6 +220,17 @@ pub const COCKPIT: &[Action] = &[
         run: details,
     },
 ];
+
+/// Leaves, unless the server is taking a claim at this moment: then whether it began would not be known.
+fn quit(model: &mut Model) -> Vec<Effect> {
+    if overlays::plan::starting(model).is_some() {
+        model.complain(
+            "the server is taking the claim: wait for its answer, or Ctrl-C to leave now",
+        );
+        return nothing();
+    }
+    vec![Effect::Quit]
+}
 
 fn moved(model: &mut Model, motion: Motion) -> Vec<Effect> {
     match model.overlays.last_mut() {

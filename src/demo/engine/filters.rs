@@ -6,6 +6,46 @@ use serde_json::Value;
 
 use crate::demo::world::{container::Container, engine::LocalImage, events::Event};
 
+/// Whether a name matches a pattern, as far as patterns are used: `^`, `$`, `[0-9]+`, `.*`, and a `?`
+/// behind a character.
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_prefix('^') {
+        Some(pattern) => matches_here(pattern, name),
+        None => name
+            .char_indices()
+            .map(|(at, _)| at)
+            .chain([name.len()])
+            .any(|at| matches_here(pattern, &name[at..])),
+    }
+}
+
+fn matches_here(pattern: &str, name: &str) -> bool {
+    if pattern.is_empty() {
+        return true;
+    }
+    if pattern == "$" {
+        return name.is_empty();
+    }
+    if let Some(rest) = pattern.strip_prefix("[0-9]+") {
+        let digits = name.bytes().take_while(u8::is_ascii_digit).count();
+        return (1..=digits).any(|n| matches_here(rest, &name[n..]));
+    }
+    if let Some(rest) = pattern.strip_prefix(".*") {
+        return (0..=name.len())
+            .any(|n| name.is_char_boundary(n) && matches_here(rest, &name[n..]));
+    }
+    let mut chars = pattern.chars();
+    let wanted = chars.next();
+    let after = name.chars().next().filter(|c| Some(*c) == wanted);
+    let after = after.map(|c| &name[c.len_utf8()..]);
+    match chars.as_str().strip_prefix('?') {
+        Some(rest) => {
+            after.is_some_and(|name| matches_here(rest, name)) || matches_here(rest, name)
+        }
+        None => after.is_some_and(|name| matches_here(chars.as_str(), name)),
+    }
+}
+
 /// Filters by name. Values of one name are alternatives, but for labels, which must all match.
 #[derive(Debug, Default)]
 pub struct Filters(BTreeMap<String, Vec<String>>);
@@ -81,12 +121,10 @@ impl Filters {
         self.labels(|name| container.recipe.labels.get(name).cloned())
             && self.any("status", |status| container.state.word() == status)
             && self.any("id", |id| container.id.starts_with(id))
-            && self.any("name", |name| {
-                let exact = name.trim_start_matches(['^', '/']).strip_suffix('$');
-                match exact {
-                    Some(exact) if name.starts_with('^') => container.recipe.name == exact,
-                    _ => container.recipe.name.contains(name.trim_start_matches('/')),
-                }
+            && self.any("name", |pattern| {
+                let name = &container.recipe.name;
+                // The Engine looks for the pattern in the name with a slash and without.
+                matches(pattern, name) || matches(pattern, &format!("/{name}"))
             })
             && self.any("health", |health| {
                 container.health.map_or("none", |h| h.word()) == health
@@ -102,7 +140,9 @@ impl Filters {
             image.tags.is_empty() == matches!(dangling, "1" | "true")
         }) && self.any("reference", |pattern| {
             let repository = image.version.repository.as_str();
-            let tagged = |tag: &String| tag == pattern || tag.rsplit_once(':').is_some_and(|t| t.0 == pattern);
+            let tagged = |tag: &String| {
+                tag == pattern || tag.rsplit_once(':').is_some_and(|t| t.0 == pattern)
+            };
             repository == pattern
                 || image.tags.iter().any(tagged)
                 || image.digests.iter().any(|digest| digest == pattern)
@@ -126,7 +166,41 @@ impl Filters {
                         || event.attributes.get("name").is_some_and(|n| n == name))
             })
             && self.any("image", |name| {
-                event.attributes.get("image").is_some_and(|image| image == name)
+                event
+                    .attributes
+                    .get("image")
+                    .is_some_and(|image| image == name)
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_matched_as_the_engine_does() {
+        for (pattern, name, expected) in [
+            ("shop", "my-shop-1", true),
+            ("^/?fd-shop-[0-9]+-", "fd-shop-42-migrate", true),
+            ("^/?fd-shop-[0-9]+-", "/fd-shop-42-migrate", true),
+            ("^/?fd-shop-[0-9]+-", "fd-shop-x-migrate", false),
+            ("^shop$", "shop", true),
+            ("^shop$", "shop-1", false),
+            ("a.*z", "xabcz", true),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn both_of_the_engines_forms_are_read() {
+        for text in [
+            r#"{"status":["running"]}"#,
+            r#"{"status":{"running":true}}"#,
+        ] {
+            assert!(Filters::parse(Some(text)).unwrap().names("status"));
+        }
+        assert!(Filters::parse(Some("[]")).is_err());
     }
 }

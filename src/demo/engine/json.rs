@@ -43,7 +43,10 @@ pub fn container(c: &Container) -> Value {
     let health = c.health.map(|health| {
         let (code, output) = match health {
             Health::Healthy | Health::Starting => (0, "ok\n"),
-            Health::Unhealthy => (1, "wget: server returned error: HTTP/1.1 500 Internal Server Error\n"),
+            Health::Unhealthy => (
+                1,
+                "wget: server returned error: HTTP/1.1 500 Internal Server Error\n",
+            ),
         };
         let log = match (health, c.started) {
             (Health::Starting, _) | (_, None) => Vec::new(),
@@ -132,7 +135,9 @@ pub fn status_text(c: &Container, now: Timestamp) -> String {
     match (c.state, c.health) {
         (State::Created, _) => "Created".to_owned(),
         (State::Running, None) => format!("Up {}", since(c.started)),
-        (State::Running, Some(Health::Starting)) => format!("Up {} (health: starting)", since(c.started)),
+        (State::Running, Some(Health::Starting)) => {
+            format!("Up {} (health: starting)", since(c.started))
+        }
         (State::Running, Some(health)) => format!("Up {} ({})", since(c.started), health.word()),
         (State::Restarting, _) => format!("Restarting ({}) {} ago", c.exit_code, since(c.finished)),
         (State::Exited, _) => format!("Exited ({}) {} ago", c.exit_code, since(c.finished)),

@@ -84,10 +84,7 @@ pub(super) async fn logs(
         );
     }
     let Some(reader) = Reader::open(&shared, &name, wanted) else {
-        return error(
-            StatusCode::NOT_FOUND,
-            format!("No such container: {name}"),
-        );
+        return error(StatusCode::NOT_FOUND, format!("No such container: {name}"));
     };
     let body = Body::from_stream(stream::unfold(reader, |mut reader| async move {
         let lines = reader.next().await?;

@@ -1,9 +1,9 @@
 //! The Engine's HTTP API on a Unix socket: the part that is read. What changes things is the `docker`
 //! command's.
 
-mod filters;
+pub mod filters;
 pub mod json;
-mod logs;
+pub mod logs;
 mod stream;
 
 use std::sync::Arc;
@@ -136,10 +136,7 @@ async fn container(State(shared): State<Arc<Shared>>, Path(name): Path<String>) 
     let found = shared.with(|world, _| world.engine.container(&name).map(json::container));
     match found {
         Some(value) => Json(value).into_response(),
-        None => error(
-            StatusCode::NOT_FOUND,
-            format!("No such container: {name}"),
-        ),
+        None => error(StatusCode::NOT_FOUND, format!("No such container: {name}")),
     }
 }
 

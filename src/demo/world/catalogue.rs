@@ -176,7 +176,10 @@ impl Catalogue {
 
     /// Every version.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Version>> {
-        self.backend.iter().chain(&self.frontend).chain(&self.others)
+        self.backend
+            .iter()
+            .chain(&self.frontend)
+            .chain(&self.others)
     }
 
     /// The version that `reference` names: by digest if it has one, else by tag, which must be published
@@ -205,7 +208,11 @@ fn before(start: Timestamp, seconds: u64) -> Timestamp {
 }
 
 /// Versions of one repository, tagged by the convention `v{date}.{n}`, from their times, newest first.
-fn series(seed: Seed, repository: &str, built: &[(Timestamp, Behaviour, usize)]) -> Vec<Arc<Version>> {
+fn series(
+    seed: Seed,
+    repository: &str,
+    built: &[(Timestamp, Behaviour, usize)],
+) -> Vec<Arc<Version>> {
     let mut numbered: Vec<Arc<Version>> = Vec::new();
     let mut last_date = None;
     let mut n = 0;
@@ -224,7 +231,14 @@ fn series(seed: Seed, repository: &str, built: &[(Timestamp, Behaviour, usize)])
 }
 
 fn other(name: &str, tag: &str, created: Timestamp) -> Arc<Version> {
-    Arc::new(version(name, tag, String::new(), created, Behaviour::Sound, 0))
+    Arc::new(version(
+        name,
+        tag,
+        String::new(),
+        created,
+        Behaviour::Sound,
+        0,
+    ))
 }
 
 fn version(

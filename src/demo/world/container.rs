@@ -158,7 +158,11 @@ impl Container {
             Behaviour::Unhealthy => self.turns.push((after(8.0), Turn::Unhealthy)),
         }
         self.greet(now);
-        self.log.run(now + pace.scaled(Duration::from_secs_f64(ready)), start, pace);
+        self.log.run(
+            now + pace.scaled(Duration::from_secs_f64(ready)),
+            start,
+            pace,
+        );
     }
 
     fn greet(&mut self, now: Timestamp) {
@@ -170,7 +174,9 @@ impl Container {
                 "INFO  listening on 0.0.0.0:8000".to_owned(),
             ],
             Program::Web => vec!["start worker processes".to_owned()],
-            Program::Database => vec!["LOG:  database system is ready to accept connections".to_owned()],
+            Program::Database => {
+                vec!["LOG:  database system is ready to accept connections".to_owned()]
+            }
             Program::Silent => Vec::new(),
         };
         for line in lines {
@@ -206,7 +212,11 @@ impl Container {
             Turn::Unhealthy if self.health.is_none() => Vec::new(),
             Turn::Unhealthy => {
                 self.health = Some(Health::Unhealthy);
-                self.log.say(at, Stream::Err, "ERROR GET /health/ 500: cannot read settings: SHOP_CURRENCY");
+                self.log.say(
+                    at,
+                    Stream::Err,
+                    "ERROR GET /health/ 500: cannot read settings: SHOP_CURRENCY",
+                );
                 vec![("health_status: unhealthy".to_owned(), Vec::new())]
             }
             Turn::Crash(code) => {

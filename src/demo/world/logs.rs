@@ -254,13 +254,31 @@ fn backend_line(roll: impl Fn(&str, u64) -> u64) -> String {
     let ms = 2 + roll("ms", 38);
     match roll("path", 20) {
         0..6 => format!("INFO  GET /api/v1/status/ 200 {}ms", 1 + ms / 10),
-        6..11 => format!("INFO  GET /api/v1/products/?page={} 200 {ms}ms", 1 + roll("page", 9)),
-        11..14 => format!("INFO  GET /api/v1/products/{}/ 200 {ms}ms", 100 + roll("id", 900)),
-        14..16 => format!("INFO  POST /api/v1/baskets/{}/items/ 201 {ms}ms", roll("id", 90_000)),
+        6..11 => format!(
+            "INFO  GET /api/v1/products/?page={} 200 {ms}ms",
+            1 + roll("page", 9)
+        ),
+        11..14 => format!(
+            "INFO  GET /api/v1/products/{}/ 200 {ms}ms",
+            100 + roll("id", 900)
+        ),
+        14..16 => format!(
+            "INFO  POST /api/v1/baskets/{}/items/ 201 {ms}ms",
+            roll("id", 90_000)
+        ),
         16 => format!("INFO  POST /api/v1/orders/ 201 {}ms", 20 + ms),
-        17 => format!("INFO  GET /api/v1/orders/{}/ 200 {ms}ms", 40_000 + roll("id", 9000)),
-        18 => format!("INFO  task send_order_mail done order={}", 40_000 + roll("id", 9000)),
-        _ => format!("WARN  GET /api/v1/products/{}/ 404 {ms}ms", 9000 + roll("id", 900)),
+        17 => format!(
+            "INFO  GET /api/v1/orders/{}/ 200 {ms}ms",
+            40_000 + roll("id", 9000)
+        ),
+        18 => format!(
+            "INFO  task send_order_mail done order={}",
+            40_000 + roll("id", 9000)
+        ),
+        _ => format!(
+            "WARN  GET /api/v1/products/{}/ 404 {ms}ms",
+            9000 + roll("id", 900)
+        ),
     }
 }
 

@@ -123,19 +123,41 @@ impl Pipeline {
     /// One run for each backend version, and one that failed its tests.
     pub fn new(seed: Seed, start: Timestamp, catalogue: &Catalogue, pace: Pace) -> Self {
         let newest = catalogue.recent(0).published;
-        let coming = catalogue.backend.iter().filter(|v| v.published > newest).count();
+        let coming = catalogue
+            .backend
+            .iter()
+            .filter(|v| v.published > newest)
+            .count();
         let mut number = NEWEST_NUMBER + coming as u64;
         let mut runs = Vec::new();
         for (n, version) in catalogue.backend.iter().enumerate() {
             let n = n as u64;
             // What lies ahead goes at the world's pace; the past went at its own.
-            let pace = if version.published > start { pace } else { Pace::REAL };
-            runs.push(run(seed, number, &version.revision, version.published, pace, None));
+            let pace = if version.published > start {
+                pace
+            } else {
+                Pace::REAL
+            };
+            runs.push(run(
+                seed,
+                number,
+                &version.revision,
+                version.published,
+                pace,
+                None,
+            ));
             number -= 1;
             if version.published == newest {
                 let before = version.published - Duration::from_secs(50 * 60);
                 let revision = seed.hex("revision without a version", n, 40);
-                runs.push(run(seed, number, &revision, before, Pace::REAL, Some("test")));
+                runs.push(run(
+                    seed,
+                    number,
+                    &revision,
+                    before,
+                    Pace::REAL,
+                    Some("test"),
+                ));
                 number -= 1;
             }
         }
@@ -169,35 +191,41 @@ fn run(
     let starts = published - pace.scaled(Duration::from_secs(BUILD));
     let mut at = starts;
     let mut failed = false;
-    let jobs = [("build", BUILD), ("test", 60), ("stage", 30), ("e2e", 150), ("prod", 0)]
-        .into_iter()
-        .map(|(name, seconds)| {
-            let extra = if name == "build" || seconds == 0 {
-                0
-            } else {
-                seed.below(name, number, seconds / 2)
-            };
-            let begins = at;
-            let skipped = failed || name == "prod";
-            if !skipped {
-                at += pace.scaled(Duration::from_secs(seconds + extra));
-            }
-            let conclusion = if skipped {
-                "skipped"
-            } else if fails == Some(name) {
-                failed = true;
-                "failure"
-            } else {
-                "success"
-            };
-            Job {
-                name,
-                starts: begins,
-                ends: at,
-                conclusion,
-            }
-        })
-        .collect();
+    let jobs = [
+        ("build", BUILD),
+        ("test", 60),
+        ("stage", 30),
+        ("e2e", 150),
+        ("prod", 0),
+    ]
+    .into_iter()
+    .map(|(name, seconds)| {
+        let extra = if name == "build" || seconds == 0 {
+            0
+        } else {
+            seed.below(name, number, seconds / 2)
+        };
+        let begins = at;
+        let skipped = failed || name == "prod";
+        if !skipped {
+            at += pace.scaled(Duration::from_secs(seconds + extra));
+        }
+        let conclusion = if skipped {
+            "skipped"
+        } else if fails == Some(name) {
+            failed = true;
+            "failure"
+        } else {
+            "success"
+        };
+        Job {
+            name,
+            starts: begins,
+            ends: at,
+            conclusion,
+        }
+    })
+    .collect();
     Run {
         id: 17_000_000_000 + number * 7919,
         number,

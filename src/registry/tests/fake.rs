@@ -44,6 +44,7 @@ struct World {
     manifests: HashMap<String, Bytes>,
     blobs: HashMap<String, Bytes>,
     tells_digests: bool,
+    is_circle: bool,
     tokens: usize,
     valid_tokens: BTreeSet<String>,
     scopes: Vec<String>,
@@ -90,6 +91,7 @@ impl Fake {
             manifests: HashMap::new(),
             blobs: HashMap::new(),
             tells_digests: true,
+            is_circle: false,
             tokens: 0,
             valid_tokens: BTreeSet::new(),
             scopes: Vec::new(),
@@ -162,6 +164,11 @@ impl Fake {
 
     pub(super) fn tell_no_digests(&self) {
         self.world.lock().unwrap().tells_digests = false;
+    }
+
+    /// The last page leads to itself.
+    pub(super) fn lead_in_a_circle(&self) {
+        self.world.lock().unwrap().is_circle = true;
     }
 
     pub(super) fn revoke_tokens(&self) {
@@ -300,7 +307,7 @@ fn list(world: &World, query: &HashMap<String, String>) -> Response {
     });
     let to = (from + world.page).min(world.tags.len());
     let mut response = Response::builder();
-    if to < world.tags.len() {
+    if to < world.tags.len() || world.is_circle {
         let next = format!(
             "</v2/shop/tags/list?n={}&last=cursor+{to}>; rel=\"next\"",
             world.page

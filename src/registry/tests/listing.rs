@@ -90,3 +90,11 @@ async fn what_is_no_tag_is_left_out_and_an_empty_repository_is_empty() {
     world.fake.put_manifest("\u{1b}[2Jv20260123.2", &json!({}));
     assert_eq!(tags(&world.list().await.unwrap()), ["v20260123.1"]);
 }
+
+#[tokio::test]
+async fn pages_that_lead_in_a_circle_come_to_an_end() {
+    let world = World::new(Access::Anybody, 1000, Password::None).await;
+    world.fake.push("v20260123.1", &image("a"));
+    world.fake.lead_in_a_circle();
+    assert_eq!(tags(&world.list().await.unwrap()), ["v20260123.1"]);
+}

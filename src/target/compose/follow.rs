@@ -1,6 +1,6 @@
 //! Follows one operation from its first line to its end, over every break of the link.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures::StreamExt;
 use tokio::sync::mpsc;
@@ -9,8 +9,9 @@ use tokio_util::{codec::FramedRead, task::AbortOnDropHandle};
 
 use super::{
     connection::{
-        Connected, backoff,
-        server::{Server, State, pause},
+        Connected,
+        attempts::Lost,
+        server::{Server, State},
     },
     script::{self, Frame, FrameCodec, JournalLines, Part, Place},
 };
@@ -24,8 +25,6 @@ use crate::{
 
 /// Progress that may wait for a slow reader; an output frame is a megabyte at most.
 const WAITING: usize = 16;
-/// A link that lived so long was a good one: the next failure is a first one again.
-const GOOD: Duration = Duration::from_secs(30);
 
 /// Follows `operation`, which lies at `place` on `server`, until it has ended or the stream is dropped.
 pub fn follow(server: Arc<Server>, place: Place, operation: OperationId) -> BoxStream<Progress> {
@@ -43,7 +42,7 @@ enum Stopped {
     /// There is nothing more to follow.
     ForGood,
     /// The link broke; it is taken up again.
-    Broken(Fault),
+    Broken(Lost),
 }
 
 async fn keep(
@@ -52,10 +51,8 @@ async fn keep(
     operation: OperationId,
     sender: mpsc::Sender<Progress>,
 ) {
-    let clock = server.settings().clock.clone();
-    let mut retries = server.retries();
+    let mut attempts = server.attempts();
     let mut state = server.state();
-    let mut failures = 0;
     let mut was_told = false;
     loop {
         let now = state.borrow_and_update().clone();
@@ -80,21 +77,19 @@ async fn keep(
                 continue;
             }
         };
-        let began = clock.moment();
-        let fault = match once(&connected, &place, operation, &sender).await {
+        attempts.begin();
+        let lost = match once(&connected, &place, operation, &sender).await {
             Stopped::ForGood => return,
-            Stopped::Broken(fault) => fault,
+            Stopped::Broken(lost) => lost,
         };
         was_told = true;
-        let is_passing = fault.kind.is_passing();
+        let fault = lost.fault.clone();
+        attempts.fail(lost);
         if sender.send(Progress::Lost(fault)).await.is_err() {
             return;
         }
-        let is_good = clock.moment().since(began) >= GOOD;
-        failures = if is_good { 1 } else { failures + 1 };
-        let wait = is_passing.then(|| backoff::delay(failures, fastrand::f64()));
         tokio::select! {
-            _ = pause(wait, &mut retries) => {}
+            () = attempts.pause() => {}
             Ok(()) = state.changed() => state.mark_changed(),
         }
     }
@@ -118,7 +113,12 @@ async fn once(
     };
     let running = match connected.channels.open(&script).await {
         Ok(running) => running,
-        Err(fault) => return Stopped::Broken(fault),
+        Err(fault) => {
+            return Stopped::Broken(Lost {
+                fault,
+                was_live: false,
+            });
+        }
     };
     let mut frames = FramedRead::new(running, FrameCodec::new());
     let mut journal = JournalLines::new();
@@ -159,10 +159,11 @@ async fn once(
             }
         }
     }
-    Stopped::Broken(
-        Fault::new(FaultKind::Unreachable, &subject, "following it broke off")
+    Stopped::Broken(Lost {
+        fault: Fault::new(FaultKind::Unreachable, &subject, "following it broke off")
             .because(frames.get_ref().complaint()),
-    )
+        was_live: true,
+    })
 }
 
 /// Says what nothing can be done about by trying again.

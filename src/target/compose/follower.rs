@@ -14,8 +14,9 @@ use tokio_util::{codec::FramedRead, task::AbortOnDropHandle};
 
 use super::{
     connection::{
-        Connected, backoff,
-        server::{Server, State, pause},
+        Connected,
+        attempts::Lost,
+        server::{Server, State},
     },
     files::Told,
     script::{self, Frame, FrameCodec, Part, Watched},
@@ -24,7 +25,7 @@ use crate::{
     clock::Clock,
     config::Service,
     release::{
-        Fault, FaultKind, Moment,
+        Fault, FaultKind,
         observation::Files,
         observed::{Link, Why},
     },
@@ -32,14 +33,14 @@ use crate::{
 
 /// Environments that are wanted at the same time are followed together.
 const GATHER: Duration = Duration::from_millis(20);
-/// A follower that lived so long was a good one: the next failure is a first one again.
-const GOOD: Duration = Duration::from_secs(30);
 /// Frames that are taken together where they have arrived together.
 const TOGETHER: usize = 64;
 /// Clocks are not compared more exactly than this: the way to us takes a time that nobody knows.
 const SKEW_MS: i64 = 500;
-/// How long the first pass may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the follower may be silent during its first pass.
+const FIRST_PASS: Duration = Duration::from_secs(30);
+/// How long it may be silent afterwards: it tells the server's clock once a minute.
+const SILENCE: Duration = Duration::from_secs(150);
 
 /// What one environment is told, newest wins.
 #[derive(Debug, Clone)]
@@ -125,10 +126,8 @@ fn tell_link(members: &[Arc<Member>], link: &Link) {
 
 async fn keep(server: Arc<Server>, mut members: watch::Receiver<Vec<Arc<Member>>>) {
     let clock = server.settings().clock.clone();
-    let mut retries = server.retries();
+    let mut attempts = server.attempts();
     let mut state = server.state();
-    let mut failures = 0;
-    let mut lost_since: Option<Moment> = None;
     loop {
         let followed = members.borrow_and_update().clone();
         let now = state.borrow_and_update().clone();
@@ -154,49 +153,42 @@ async fn keep(server: Arc<Server>, mut members: watch::Receiver<Vec<Arc<Member>>
                 return;
             }
         };
-        let began = clock.moment();
+        attempts.begin();
         let following = async {
             tokio::time::sleep(GATHER).await;
             follow(&connected, &followed, &clock).await
         };
-        let fault = tokio::select! {
-            fault = following => fault,
+        let lost = tokio::select! {
+            lost = following => lost,
             goes_on = changed => if goes_on { continue } else { return },
         };
-        tracing::warn!(%fault, "follower");
-        let lived = clock.moment().since(began);
-        failures = if lived >= GOOD { 1 } else { failures + 1 };
-        if lived >= GOOD {
-            lost_since = None;
-        }
-        let since = *lost_since.get_or_insert_with(|| clock.moment());
-        let wait = fault
-            .kind
-            .is_passing()
-            .then(|| backoff::delay(failures, fastrand::f64()));
-        tell_link(
-            &followed,
-            &Link::Lost {
-                since,
-                fault,
-                retry: wait.map(|wait| clock.moment().after(wait)),
-            },
-        );
+        tracing::warn!(fault = %lost.fault, "follower");
+        tell_link(&followed, &attempts.fail(lost));
         tokio::select! {
-            _ = pause(wait, &mut retries) => {}
+            () = attempts.pause() => {}
             Ok(()) = state.changed() => state.mark_changed(),
         }
     }
 }
 
 /// Follows until the follower is lost, and says why it was.
-async fn follow(connected: &Connected, members: &[Arc<Member>], clock: &Clock) -> Fault {
+async fn follow(connected: &Connected, members: &[Arc<Member>], clock: &Clock) -> Lost {
+    let mut pass = Pass::new(members, clock);
+    let fault = take_all(connected, members, &mut pass).await;
+    Lost {
+        fault,
+        was_live: pass.is_ready,
+    }
+}
+
+async fn take_all(connected: &Connected, members: &[Arc<Member>], pass: &mut Pass<'_>) -> Fault {
     let label = connected.label();
+    let fault = |kind, message| Fault::new(kind, label, message);
     let watched: Vec<Watched> = members.iter().map(|m| m.watched.clone()).collect();
     let script = match script::follow(&watched) {
         Ok(script) => script,
         Err(error) => {
-            return Fault::new(FaultKind::Invalid, label, "its files cannot be followed")
+            return fault(FaultKind::Invalid, "its files cannot be followed")
                 .remedy("correct directory, project and files in the configuration")
                 .because(error);
         }
@@ -206,37 +198,24 @@ async fn follow(connected: &Connected, members: &[Arc<Member>], clock: &Clock) -
         Err(fault) => return fault,
     };
     let mut frames = FramedRead::new(running, FrameCodec::new()).ready_chunks(TOGETHER);
-    let mut pass = Pass::new(members, clock);
     loop {
-        let next = async {
-            if pass.is_ready {
-                Ok(frames.next().await)
-            } else {
-                tokio::time::timeout(PATIENCE, frames.next()).await
-            }
-        };
-        let Ok(next) = next.await else {
-            return Fault::new(
+        let patience = if pass.is_ready { SILENCE } else { FIRST_PASS };
+        let Ok(next) = tokio::time::timeout(patience, frames.next()).await else {
+            return fault(
                 FaultKind::TimedOut,
-                label,
                 "the follower of its files told nothing in time",
             );
         };
         let Some(chunk) = next else {
-            return Fault::new(
-                FaultKind::Unreachable,
-                label,
-                "the follower of its files ended",
-            )
-            .because(frames.get_ref().get_ref().complaint());
+            return fault(FaultKind::Unreachable, "the follower of its files ended")
+                .because(frames.get_ref().get_ref().complaint());
         };
         for frame in chunk {
             match frame {
                 Ok(frame) => pass.take(frame),
                 Err(error) => {
-                    return Fault::new(
+                    return fault(
                         FaultKind::Malformed,
-                        label,
                         "the follower of its files cannot be understood",
                     )
                     .because(error);
@@ -254,6 +233,7 @@ struct Pass<'a> {
     told: Vec<(Told, bool)>,
     skew_ms: i64,
     is_ready: bool,
+    /// The clock was told: the follower lives, even if nothing has changed.
     is_alive: bool,
 }
 
@@ -270,7 +250,6 @@ impl<'a> Pass<'a> {
     }
 
     fn take(&mut self, frame: Frame) {
-        self.is_alive = true;
         match (frame.index, frame.part) {
             (None, Part::Clock) => self.take_clock(&frame.bytes),
             (None, Part::Ready) => self.is_ready = true,
@@ -285,6 +264,7 @@ impl<'a> Pass<'a> {
     }
 
     fn take_clock(&mut self, bytes: &[u8]) {
+        self.is_alive = true;
         let seconds = std::str::from_utf8(bytes)
             .ok()
             .and_then(|text| text.trim().parse::<f64>().ok())
@@ -305,16 +285,19 @@ impl<'a> Pass<'a> {
             return;
         }
         for (member, (told, is_new)) in self.members.iter().zip(&mut self.told) {
-            if !std::mem::take(is_new) && !self.is_alive {
+            let is_new = std::mem::take(is_new);
+            if !is_new && !self.is_alive {
                 continue;
             }
-            let files = told.files(&member.services, self.skew_ms);
+            let files = is_new.then(|| told.files(&member.services, self.skew_ms));
             let link = link_of(member, told, self.clock);
             member.news.send_modify(|news| {
                 if !is_same_fault(&news.link, &link) {
                     news.link = link;
                 }
-                if news.files.as_deref() != Some(&files) {
+                if let Some(files) = files
+                    && news.files.as_deref() != Some(&files)
+                {
                     news.files = Some(Arc::new(files));
                 }
             });

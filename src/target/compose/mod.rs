@@ -19,6 +19,7 @@ mod readings;
 pub mod render;
 pub mod script;
 pub mod shell;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -179,11 +180,16 @@ impl Observe for ComposeTarget {
 
     fn survey(&self, request: Request) -> BoxFuture<'_, Result<Survey, Fault>> {
         Box::pin(async move {
-            Err(Fault::new(
-                FaultKind::Unsupported,
-                request.environment.as_str(),
-                "surveys are being built",
-            ))
+            let connected = self.host.server.connected().await?;
+            let taken = self.host.server.settings().clock.now().wall;
+            survey::take(
+                &connected.channels,
+                &self.environment,
+                &self.services,
+                &request,
+                taken,
+            )
+            .await
         })
     }
 

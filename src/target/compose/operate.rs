@@ -233,7 +233,7 @@ pub async fn cancel(server: &Server, place: &Place, operation: OperationId) -> R
     let who = json!({
         "operator": std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default(),
         "origin": rustix::system::uname().nodename().to_string_lossy(),
-        "at": crate::clock::Clock::system().now().wall.as_second(),
+        "at": server.settings().clock.now().wall.as_second(),
     });
     let script =
         script::cancel(place, operation, &who).map_err(|error| unnameable(place, error))?;

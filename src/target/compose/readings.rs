@@ -1,7 +1,7 @@
 //! What an environment tells without being asked: the Engine's view and the files' view, each with how
 //! its link stands, and ssh's questions.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -9,25 +9,17 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     ComposeTarget,
-    connection::{
-        backoff,
-        server::{Server, State, pause},
-    },
+    connection::server::{Server, State},
     engine::watch::watch,
     follower::Membership,
 };
 use crate::{
-    release::{
-        Moment,
-        observed::{Link, Why},
-    },
+    release::observed::{Link, Why},
     target::{BoxStream, Reading},
 };
 
 /// Readings that may wait for a slow reader.
 const WAITING: usize = 16;
-/// An Engine that was watched so long was a good one: the next failure is a first one again.
-const GOOD: Duration = Duration::from_secs(30);
 
 /// The readings of `target`, until the stream is dropped.
 pub fn readings(target: &ComposeTarget) -> BoxStream<Reading> {
@@ -66,11 +58,8 @@ impl<const N: usize> futures::Stream for Held<N> {
 }
 
 async fn feed_engine(server: Arc<Server>, project: String, sender: mpsc::Sender<Reading>) {
-    let clock = server.settings().clock.clone();
-    let mut retries = server.retries();
+    let mut attempts = server.attempts();
     let mut state = server.state();
-    let mut failures = 0;
-    let mut lost_since: Option<Moment> = None;
     loop {
         let now = state.borrow_and_update().clone();
         let connected = match now {
@@ -84,9 +73,9 @@ async fn feed_engine(server: Arc<Server>, project: String, sender: mpsc::Sender<
                 continue;
             }
         };
-        let began = clock.moment();
-        let fault = tokio::select! {
-            fault = watch(&connected, &project, &sender) => fault,
+        attempts.begin();
+        let lost = tokio::select! {
+            lost = watch(&connected, &project, &sender) => lost,
             // The connection is gone, and knows better why.
             Ok(()) = state.changed() => {
                 state.mark_changed();
@@ -96,27 +85,13 @@ async fn feed_engine(server: Arc<Server>, project: String, sender: mpsc::Sender<
         if sender.is_closed() {
             return;
         }
-        tracing::warn!(%fault, project, "engine");
-        let lived = clock.moment().since(began);
-        failures = if lived >= GOOD { 1 } else { failures + 1 };
-        if lived >= GOOD {
-            lost_since = None;
-        }
-        let since = *lost_since.get_or_insert_with(|| clock.moment());
-        let wait = fault
-            .kind
-            .is_passing()
-            .then(|| backoff::delay(failures, fastrand::f64()));
-        let lost = Link::Lost {
-            since,
-            fault,
-            retry: wait.map(|wait| clock.moment().after(wait)),
-        };
-        if sender.send(Reading::EngineLink(lost)).await.is_err() {
+        tracing::warn!(fault = %lost.fault, project, "engine");
+        let link = attempts.fail(lost);
+        if sender.send(Reading::EngineLink(link)).await.is_err() {
             return;
         }
         tokio::select! {
-            _ = pause(wait, &mut retries) => {}
+            () = attempts.pause() => {}
             Ok(()) = state.changed() => state.mark_changed(),
         }
     }

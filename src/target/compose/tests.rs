@@ -10,7 +10,14 @@ use super::{
 };
 use crate::{
     config::{Interface, PinForm, Protection, Reach},
-    release::{ServiceName, observation::Health, observed::Link},
+    release::{
+        Permit, ServiceName,
+        confirm::Answer,
+        observation::Health,
+        observed::Link,
+        operation::Outcome,
+        plan::{Again, Check, FORMAT, Intent, OnFailure, PlanKind, Step},
+    },
 };
 
 /// Long enough for a busy machine; a test that waits so long has failed.
@@ -300,4 +307,138 @@ async fn nobody_reading_costs_nothing_and_dropping_ends_it() {
     let mut again = target.readings();
     assert_eq!(next_health(&mut again).await, Health::Healthy);
     assert_eq!(engine.count("/containers/json"), looks + 1);
+}
+
+/// A plan of one step, a command on the server.
+fn plan(command: &str) -> Plan {
+    let step = Step {
+        id: "check".into(),
+        intent: Intent::Check {
+            name: "it works".into(),
+            check: Check::Command {
+                command: command.into(),
+            },
+            attempts: 1,
+            interval: Duration::from_secs(1),
+        },
+        limit: Duration::from_secs(60),
+        estimate: None,
+        again: Again::Safe,
+        interruptible: true,
+        changes: false,
+    };
+    Plan {
+        v: FORMAT,
+        kind: PlanKind::Promote,
+        environment: "production".parse().unwrap(),
+        operator: "mira".into(),
+        origin: "laptop".into(),
+        reason: String::new(),
+        basis: Default::default(),
+        before: Default::default(),
+        after: Default::default(),
+        gates: Vec::new(),
+        warnings: Vec::new(),
+        forward: vec![step],
+        back: Vec::new(),
+        on_failure: OnFailure::Stay,
+        confirm: None,
+        attachments: Vec::new(),
+    }
+}
+
+fn confirmed(plan: &Plan) -> Confirmed<Plan> {
+    plan.confirm(Permit::mint(), Answer::Button).unwrap()
+}
+
+/// All that following tells, to its end.
+async fn followed(target: &ComposeTarget, operation: OperationId) -> Vec<Progress> {
+    within(target.follow(operation).collect()).await
+}
+
+#[tokio::test]
+async fn an_operation_is_started_followed_and_remembered() {
+    let engine = FakeEngine::start();
+    let targets = Targets::new(false, Clock::system());
+    let target = target(&targets, &engine);
+    let plan = plan("echo it answers");
+    let operation = within(target.start(confirmed(&plan))).await.unwrap();
+    assert_eq!(operation, OperationId(1));
+
+    let told = followed(&target, operation).await;
+    assert_eq!(told.first(), Some(&Progress::Plan(Box::new(plan))));
+    let output: Vec<u8> = told
+        .iter()
+        .filter_map(|progress| match progress {
+            Progress::Output(bytes) => Some(bytes.to_vec()),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let output = String::from_utf8_lossy(&output);
+    assert!(output.contains("it answers"), "{output}");
+    let Some(Progress::End(end)) = told.last() else {
+        panic!("no end: {told:?}");
+    };
+    assert_eq!(end.outcome, Outcome::Succeeded);
+
+    let history = within(target.history(5)).await.unwrap();
+    assert_eq!(history.len(), 1);
+    assert_eq!(
+        (history[0].operation, &*history[0].operator),
+        (operation, "mira")
+    );
+}
+
+#[tokio::test]
+async fn what_is_under_way_is_shown_refuses_others_and_can_be_cancelled() {
+    let engine = FakeEngine::start();
+    let targets = Targets::new(false, Clock::system());
+    let target = target(&targets, &engine);
+    let mut readings = target.readings();
+    let operation = within(target.start(confirmed(&plan("exec sleep 600"))))
+        .await
+        .unwrap();
+    let shown = next(&mut readings, |reading| match reading {
+        Reading::Files(files) => files.operation.clone(),
+        _ => None,
+    })
+    .await;
+    assert_eq!((shown.id, &*shown.claim.operator), (operation, "mira"));
+
+    let refused = within(target.start(confirmed(&plan("true"))))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.kind, FaultKind::Conflict);
+    assert!(refused.message.contains("mira from laptop"), "{refused}");
+
+    let wish = Permit::mint().confirm((operation, Recovery::Cancel));
+    within(target.recover(wish)).await.unwrap();
+    let told = followed(&target, operation).await;
+    let Some(Progress::End(end)) = told.last() else {
+        panic!("no end: {told:?}");
+    };
+    assert_eq!(end.outcome, Outcome::Cancelled);
+    next(&mut readings, |reading| match reading {
+        Reading::Files(files) => {
+            (files.operation.is_none() && !files.records.is_empty()).then_some(())
+        }
+        _ => None,
+    })
+    .await;
+
+    let again = Permit::mint().confirm((operation, Recovery::Cancel));
+    let fault = within(target.recover(again)).await.unwrap_err();
+    assert!(fault.message.contains("already ended"), "{fault}");
+}
+
+#[tokio::test]
+async fn an_operation_that_is_not_there_is_said_once() {
+    let engine = FakeEngine::start();
+    let targets = Targets::new(false, Clock::system());
+    let told = followed(&target(&targets, &engine), OperationId(7)).await;
+    assert!(
+        matches!(&told[..], [Progress::Lost(fault)] if fault.kind == FaultKind::Missing),
+        "{told:?}"
+    );
 }

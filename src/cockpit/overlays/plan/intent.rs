@@ -5,9 +5,38 @@ use crate::release::{
     text::clean,
 };
 
-/// The step's verb, and on what.
+/// The step's verb, and on what; digests in their short form.
 pub fn words(step: &Step) -> (&'static str, String) {
-    match &step.intent {
+    let (verb, words) = long_words(&step.intent);
+    (verb, short_digests(&words))
+}
+
+/// `sha256:41d07e2a41d0…` for a digest in full: the exact commands are a key away.
+fn short_digests(text: &str) -> String {
+    const HEAD: &str = "sha256:";
+    let mut short = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(HEAD) {
+        let (before, digest) = rest.split_at(at + HEAD.len());
+        short.push_str(before);
+        let hex = digest
+            .bytes()
+            .take_while(u8::is_ascii_hexdigit)
+            .take(64)
+            .count();
+        rest = digest;
+        if hex == 64 {
+            short.push_str(&digest[..12]);
+            short.push('…');
+            rest = &digest[64..];
+        }
+    }
+    short.push_str(rest);
+    short
+}
+
+fn long_words(intent: &Intent) -> (&'static str, String) {
+    match intent {
         Intent::Pull { reference, .. } => ("pull", reference.to_string()),
         Intent::Keep { service, image } => ("keep", format!("{service}: {}", short(image))),
         Intent::Migrate {
@@ -97,4 +126,19 @@ fn check_words(check: &Check) -> String {
 fn listed<T: std::fmt::Display>(things: &[T]) -> String {
     let words: Vec<String> = things.iter().map(ToString::to_string).collect();
     words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_digests_are_shortened() {
+        let digest = format!("sha256:{}", "41d07e2a".repeat(8));
+        assert_eq!(
+            short_digests(&format!("a@{digest} and {digest}!")),
+            "a@sha256:41d07e2a41d0… and sha256:41d07e2a41d0…!"
+        );
+        assert_eq!(short_digests("sha256:41d0 é"), "sha256:41d0 é");
+    }
 }

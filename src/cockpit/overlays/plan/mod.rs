@@ -190,6 +190,14 @@ pub fn link_is_back(
     }
 }
 
+/// The title of the plan that was confirmed and of which the server has not said yet that it began.
+pub fn starting(model: &Model) -> Option<&str> {
+    match &super::open_plan(model)?.state {
+        State::Starting { title, .. } => Some(title),
+        _ => None,
+    }
+}
+
 fn continue_to_confirm(model: &mut Model) -> Vec<Effect> {
     let Some((plan, _)) = super::open_plan(model).and_then(PlanView::ready) else {
         return nothing();

@@ -219,7 +219,7 @@ fn step_line<'a>(model: &Model, index: usize, step: &Step, width: usize) -> Line
         .estimate
         .map(|estimate| format!("~{}", seconds(estimate.as_secs().max(1))));
     let tail = estimate.as_ref().map_or(0, |e| cells::width(e) + 2);
-    let row = Row::new(width)
+    let row = Row::new(width.saturating_sub(1))
         .text(format!("{:>2} ", index + 1), theme.dim)
         .column(verb, 8, theme.title);
     let room = row.left().saturating_sub(tail);

@@ -37,14 +37,14 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
                 lines.extend(notes(model, ages, environment, width).map(|l| (l, false)));
             }
             Row::Service(environment, service) => {
-                let old = model
-                    .fleet
-                    .environment(&environment.name)
-                    .is_some_and(|facts| is_old(&ages.freshness(&facts.containers)));
-                lines.push((
-                    service_line(&model.theme, ages, service, old, width),
-                    index == at,
-                ));
+                let facts = model.fleet.environment(&environment.name);
+                let seen = match facts {
+                    Some(facts) if facts.containers.value().is_none() => Seen::Never,
+                    Some(facts) if is_old(&ages.freshness(&facts.containers)) => Seen::Before,
+                    _ => Seen::Now,
+                };
+                let line = service_line(&model.theme, ages, service, seen, width);
+                lines.push((line, index == at));
                 if index == at && focused {
                     lines.extend(service.drift.iter().flat_map(|drift| {
                         cells::wrap(&drift.words(), width.saturating_sub(6))
@@ -96,7 +96,7 @@ pub fn environment_line<'a>(
     let row = Cells::new(width)
         .text(if is_chosen { "▸ " } else { "  " }, theme.text)
         .text(drawn_name(environment), name_style)
-        .gap(2)
+        .gap(2 + longest_name(model).saturating_sub(cells::width(environment.name.as_str())))
         .text(kind(environment), theme.dim)
         .gap(2)
         .text(word, style);
@@ -111,6 +111,13 @@ pub fn environment_line<'a>(
         Some(newest) => row.right(ages.since(newest), theme.dim).line(),
         None => row.line(),
     }
+}
+
+/// The cells of the longest name, so that what follows names stands in a column.
+fn longest_name(model: &Model) -> usize {
+    let names = model.fleet.config.environments.iter();
+    let longest = names.map(|e| cells::width(e.name.as_str())).max();
+    longest.unwrap_or_default().min(24)
 }
 
 fn kind(environment: &Environment) -> &'static str {
@@ -174,6 +181,16 @@ fn notes<'a>(
     {
         words.push((format!("files: {files}"), theme.dim));
     }
+    if let Some(files) = facts
+        .and_then(|f| f.files.value())
+        .filter(|files| files.damaged > 0)
+    {
+        let lines = files.damaged;
+        words.push((
+            format!("ledger: {lines} damaged lines were set aside"),
+            theme.warning,
+        ));
+    }
     let most = 3;
     words
         .into_iter()
@@ -187,35 +204,54 @@ fn notes<'a>(
         .into_iter()
 }
 
+/// How well a service's row is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// Nobody has looked yet: nothing may be said of it, not even that it is missing.
+    Never,
+    /// It was so when somebody looked last.
+    Before,
+    /// It is so.
+    Now,
+}
+
 fn service_line<'a>(
     theme: &Theme,
     ages: &Ages,
     row: &ServiceRow,
-    old: bool,
+    seen: Seen,
     width: usize,
 ) -> Line<'a> {
-    let (word, style) = health(theme, row.health);
-    let (text, style) = if old {
-        (theme.dim, theme.dim)
-    } else if row.released {
-        (theme.text, style)
-    } else {
-        (theme.dim, style)
+    let (word, style) = match seen {
+        Seen::Never => ("unknown", theme.dim),
+        Seen::Before => (health(theme, row.health).0, theme.dim),
+        Seen::Now => health(theme, row.health),
     };
-    let name = if width >= 48 { 14 } else { 10 };
+    let text = if seen == Seen::Now && row.released {
+        theme.text
+    } else {
+        theme.dim
+    };
+    let roomy = width >= 48;
     let mut cells = Cells::new(width)
         .gap(4)
-        .column(row.service.to_string(), name, text)
+        .column(row.service.to_string(), if roomy { 14 } else { 10 }, text)
         .column(
             row.label.clone().unwrap_or_else(|| "-".to_owned()),
-            if width >= 48 { 16 } else { 13 },
+            if roomy { 16 } else { 13 },
             text,
         )
         .text(word, style);
+    if row.containers > 1 {
+        cells = cells.text(format!(" x{}", row.containers), text);
+    }
     if row.restarts > 0 {
-        cells = cells
-            .gap(1)
-            .text(format!("x{}", row.restarts), theme.warning);
+        let words = match (roomy, row.restarts) {
+            (true, 1) => "  1 restart".to_owned(),
+            (true, n) => format!("  {n} restarts"),
+            (false, n) => format!(" r{n}"),
+        };
+        cells = cells.text(words, theme.warning);
     }
     if let Some(drift) = row.drift.first() {
         cells = cells

@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-use super::{Row, cursor, outcome, rows, step_number};
+use super::{Row, cursor, outcome, rows, step_number, steps};
 
 /// Draws the pane's inside.
 pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
@@ -125,7 +125,11 @@ fn under_way<'a>(
             theme.text,
         )
         .text(name, name_style);
-    let since = ages.running(timestamp(operation.claim.at));
+    let since = ages.running(steps::by_our_clock(
+        model,
+        &environment.name,
+        operation.claim.at,
+    ));
     let second = [
         Span::styled(state, style),
         Span::styled(step, theme.text),

@@ -3,7 +3,6 @@
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
-    style::Style,
     text::{Line, Span},
 };
 
@@ -32,14 +31,12 @@ pub fn title<'a>(model: &'a Model, ages: &Ages) -> (Line<'a>, Line<'a>) {
     let Some(repository) = repository(model) else {
         return (Line::raw("Versions"), Line::default());
     };
-    let mut left = format!("Versions  {}", repository.short());
+    let mut left = format!("Versions  {repository}");
     if let Some(observed) = model.fleet.versions(repository) {
         if let Some(versions) = observed.value() {
             let count = versions.versions.len();
-            left.push_str(&format!(
-                "  {count}{}",
-                if versions.complete { "" } else { "+" }
-            ));
+            let more = if versions.complete { "" } else { "+" };
+            left.push_str(&format!("  {count}{more} tags"));
         }
         if is_old(&ages.freshness(observed)) {
             left.push_str("  old");
@@ -49,13 +46,14 @@ pub fn title<'a>(model: &'a Model, ages: &Ages) -> (Line<'a>, Line<'a>) {
         left.push_str(&format!("  /{}", clean(&model.versions.needle)));
     }
     let right = match destination(model) {
-        Some(environment) => {
+        // Nothing can be promoted in watch mode: nothing is announced.
+        Some(environment) if model.permit.is_some() => {
             let what = match promoted(model, environment) {
                 Ok(versions) => {
                     let mut tags: Vec<&str> = versions.values().map(|v| v.tag.as_str()).collect();
                     tags.dedup();
                     match tags.as_slice() {
-                        [tag] => format!("p: {tag} to "),
+                        [tag] => format!("p: {} to ", cells::cut(tag, 24)),
                         tags => format!("p: {} versions to ", tags.len()),
                     }
                 }
@@ -71,7 +69,7 @@ pub fn title<'a>(model: &'a Model, ages: &Ages) -> (Line<'a>, Line<'a>) {
                 Span::styled(drawn_name(environment), style),
             ])
         }
-        None => Line::default(),
+        _ => Line::default(),
     };
     (Line::raw(left), right)
 }
@@ -209,7 +207,7 @@ fn version_line<'a>(
             let style = if is_protected(environment) {
                 theme.protected
             } else {
-                Style::from(theme.title)
+                theme.title
             };
             row = row
                 .text("◂ ", theme.title)

@@ -117,7 +117,9 @@ fn braced(inside: &str, variables: &Variables) -> Result<String, String> {
     } else if let Some(other) = rest.strip_prefix(":+") {
         filled.map_or(Ok(String::new()), |_| expand(other, variables))
     } else {
-        Err(format!("invalid interpolation format for \"${{{inside}}}\""))
+        Err(format!(
+            "invalid interpolation format for \"${{{inside}}}\""
+        ))
     }
 }
 

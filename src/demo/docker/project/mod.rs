@@ -28,6 +28,8 @@ pub struct Location {
     pub name: Option<String>,
     /// The process's environment, which wins over all files.
     pub environment: Variables,
+    /// What stands on standard input, for a file that is named `-`.
+    pub input: Option<String>,
 }
 
 /// A project.
@@ -99,14 +101,14 @@ impl Project {
         let environment_files = environment_files(location, &directory)?;
         let mut variables = Variables::new();
         for file in &environment_files {
-            let text = read(file)?;
+            let text = read(file, location)?;
             read_env(&text, &mut variables)
                 .map_err(|error| format!("failed to read {}: {error}", file.display()))?;
         }
         variables.extend(location.environment.clone());
         let mut whole = Value::Null;
         for file in &files {
-            let mut value = yaml::parse(&read(file)?)
+            let mut value = yaml::parse(&read(file, location)?)
                 .map_err(|error| format!("parsing {}: yaml: {error}", file.display()))?;
             interpolate(&mut value, &variables)?;
             merge(&mut whole, value);
@@ -164,11 +166,20 @@ impl Project {
     }
 
     /// Services in the order in which they may be started: what others depend on first.
-    pub fn in_order(&self, wanted: &[String], with_dependencies: bool) -> Result<Vec<&Service>, String> {
+    pub fn in_order(
+        &self,
+        wanted: &[String],
+        with_dependencies: bool,
+    ) -> Result<Vec<&Service>, String> {
         let mut ordered: Vec<&Service> = Vec::new();
         let all: Vec<String> = self.services.keys().cloned().collect();
         for name in if wanted.is_empty() { &all } else { wanted } {
-            self.visit(name, with_dependencies || wanted.is_empty(), &mut Vec::new(), &mut ordered)?;
+            self.visit(
+                name,
+                with_dependencies || wanted.is_empty(),
+                &mut Vec::new(),
+                &mut ordered,
+            )?;
         }
         Ok(ordered)
     }
@@ -201,13 +212,23 @@ impl Project {
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
+fn read(path: &Path, location: &Location) -> Result<String, String> {
+    if is_input(path)
+        && let Some(input) = &location.input
+    {
+        return Ok(input.clone());
+    }
     std::fs::read_to_string(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             format!("open {}: no such file or directory", path.display())
         }
         _ => format!("open {}: {error}", path.display()),
     })
+}
+
+/// Whether a path means standard input.
+fn is_input(path: &Path) -> bool {
+    path == Path::new("/dev/stdin") || path.file_name().is_some_and(|name| name == "-")
 }
 
 fn files(location: &Location) -> Result<Vec<PathBuf>, String> {
@@ -225,25 +246,34 @@ fn files(location: &Location) -> Result<Vec<PathBuf>, String> {
     if let Some(files) = location.environment.get("COMPOSE_FILE") {
         return Ok(files.split(':').map(|file| base.join(file)).collect());
     }
-    ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"]
-        .iter()
-        .map(|name| base.join(name))
-        .find(|path| path.is_file())
-        .map(|path| vec![path])
-        .ok_or_else(|| "no configuration file provided: not found".to_owned())
+    [
+        "compose.yaml",
+        "compose.yml",
+        "docker-compose.yml",
+        "docker-compose.yaml",
+    ]
+    .iter()
+    .map(|name| base.join(name))
+    .find(|path| path.is_file())
+    .map(|path| vec![path])
+    .ok_or_else(|| "no configuration file provided: not found".to_owned())
 }
 
 fn environment_files(location: &Location, directory: &Path) -> Result<Vec<PathBuf>, String> {
     if location.environment_files.is_empty() {
         let usual = directory.join(".env");
-        return Ok(if usual.is_file() { vec![usual] } else { Vec::new() });
+        return Ok(if usual.is_file() {
+            vec![usual]
+        } else {
+            Vec::new()
+        });
     }
     location
         .environment_files
         .iter()
         .map(|file| {
             let path = location.directory.join(file);
-            if path.exists() {
+            if path.exists() || is_input(&path) {
                 Ok(path)
             } else {
                 Err(format!("couldn't find env file: {}", path.display()))
@@ -338,7 +368,10 @@ fn service(name: String, value: Value) -> Result<Service, String> {
             .iter()
             .map(|(name, how)| {
                 let condition = how.get("condition").and_then(Value::as_str);
-                (name.clone(), condition.unwrap_or("service_started").to_owned())
+                (
+                    name.clone(),
+                    condition.unwrap_or("service_started").to_owned(),
+                )
             })
             .collect(),
         other => texts(other)
@@ -387,7 +420,14 @@ fn service(name: String, value: Value) -> Result<Service, String> {
         restarts: restart.is_some_and(|policy| policy != "no"),
         environment: environment
             .iter()
-            .map(|(name, value)| format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+            .map(|(name, value)| {
+                format!(
+                    "{name}={}",
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned)
+                )
+            })
             .collect(),
         command: texts(map.get("command")),
         json: Value::Object(json),

@@ -131,7 +131,9 @@ impl Parser {
                 scalar(&rest, number)?
             };
             if map.insert(name.clone(), value).is_some() {
-                return Err(format!("line {number}: mapping key \"{name}\" already defined"));
+                return Err(format!(
+                    "line {number}: mapping key \"{name}\" already defined"
+                ));
             }
         }
         Ok(Value::Object(map))
@@ -161,7 +163,9 @@ fn scalar(text: &str, number: usize) -> Result<Value, String> {
             chars: text.chars().collect(),
             at: 0,
         };
-        let value = flow.value().ok_or_else(|| format!("line {number}: did not find expected ',' or bracket"))?;
+        let value = flow
+            .value()
+            .ok_or_else(|| format!("line {number}: did not find expected ',' or bracket"))?;
         flow.blanks();
         return if flow.at == flow.chars.len() {
             Ok(value)
@@ -181,7 +185,9 @@ fn plain_or_quoted(text: &str) -> Value {
     let inside = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
     if let Some(text) = inside('"') {
         return Value::String(
-            text.replace("\\\"", "\"").replace("\\n", "\n").replace("\\\\", "\\"),
+            text.replace("\\\"", "\"")
+                .replace("\\n", "\n")
+                .replace("\\\\", "\\"),
         );
     }
     if let Some(text) = inside('\'') {
@@ -231,7 +237,11 @@ impl Flow {
             let mut map = Map::new();
             while !self.take('}') {
                 let name = self.word(&[':', ',', '}'])?;
-                let value = if self.take(':') { self.value()? } else { Value::Null };
+                let value = if self.take(':') {
+                    self.value()?
+                } else {
+                    Value::Null
+                };
                 map.insert(name.as_str()?.to_owned(), value);
                 if !self.take(',') && self.chars.get(self.at) != Some(&'}') {
                     return None;
@@ -246,7 +256,12 @@ impl Flow {
     fn word(&mut self, ends: &[char]) -> Option<Value> {
         self.blanks();
         let from = self.at;
-        if let Some(quote) = self.chars.get(from).copied().filter(|c| matches!(c, '"' | '\'')) {
+        if let Some(quote) = self
+            .chars
+            .get(from)
+            .copied()
+            .filter(|c| matches!(c, '"' | '\''))
+        {
             self.at += 1;
             while *self.chars.get(self.at)? != quote || self.chars[self.at - 1] == '\\' {
                 self.at += 1;
@@ -308,12 +323,20 @@ volumes: {}
 
     #[test]
     fn json_is_yaml_too() {
-        assert_eq!(parse("{\"services\": {}}").unwrap(), json!({ "services": {} }));
+        assert_eq!(
+            parse("{\"services\": {}}").unwrap(),
+            json!({ "services": {} })
+        );
     }
 
     #[test]
     fn what_cannot_be_read_is_said_with_its_line() {
-        for (text, line) in [("services:\n  backend\n", 2), ("a: 1\na: 2\n", 2), ("a: [1\n", 1), ("a:\n    b: 1\n  c: 2\n", 3)] {
+        for (text, line) in [
+            ("services:\n  backend\n", 2),
+            ("a: 1\na: 2\n", 2),
+            ("a: [1\n", 1),
+            ("a:\n    b: 1\n  c: 2\n", 3),
+        ] {
             let error = parse(text).unwrap_err();
             assert!(error.starts_with(&format!("line {line}:")), "{error}");
         }

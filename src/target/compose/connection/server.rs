@@ -4,24 +4,25 @@
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, OnceLock, PoisonError},
-    time::Duration,
 };
 
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    Connected, askpass::Askpass, backoff, connect, directory::SocketDirectory, master::Master,
+    Connected,
+    askpass::Askpass,
+    attempts::{Attempts, Lost},
+    connect,
+    directory::SocketDirectory,
+    master::Master,
 };
 use crate::{
     clock::Clock,
     config::Host,
-    release::{Fault, FaultKind, observed::Link},
+    release::{Fault, FaultKind, Moment, observed::Link},
     target::Question,
 };
-
-/// A connection that lived so long was a good one: the next failure is a first one again.
-const GOOD: Duration = Duration::from_secs(30);
 
 /// What is the same for all servers.
 pub struct Settings {
@@ -130,9 +131,12 @@ impl Server {
         self.shared.retries.send_modify(|count| *count += 1);
     }
 
-    /// Changes when the operator asks for a new attempt.
-    pub fn retries(&self) -> watch::Receiver<u64> {
-        self.shared.retries.subscribe()
+    /// A row of attempts at something on this server, which the operator can wish for too.
+    pub fn attempts(&self) -> Attempts {
+        Attempts::new(
+            self.settings().clock.clone(),
+            self.shared.retries.subscribe(),
+        )
     }
 
     /// Who asks the operator: each question goes to the first of these that still listens.
@@ -215,52 +219,58 @@ impl Shared {
 
 async fn keep(shared: Arc<Shared>) {
     let clock = &shared.settings.clock;
-    let mut retries = shared.retries.subscribe();
-    let mut failures = 0;
-    let mut lost_since = None;
+    let mut attempts = Attempts::new(clock.clone(), shared.retries.subscribe());
     loop {
-        retries.mark_unchanged();
-        let fault = match shared.attempt().await {
+        attempts.begin();
+        let lost = match shared.attempt().await {
             Ok((connected, master)) => {
                 let connected = Arc::new(connected);
-                let began = clock.moment();
-                lost_since = None;
                 shared
                     .state
                     .send_replace(State::Live(Arc::clone(&connected)));
-                let fault = until_lost(&connected, master, &mut retries).await;
-                if clock.moment().since(began) >= GOOD {
-                    failures = 0;
+                // Without a fault it is the operator who wants a new login.
+                let Some(fault) = until_lost(&connected, master, &mut attempts).await else {
+                    let since = clock.moment();
+                    let trying = State::Trying(Link::Connecting { since });
+                    shared.state.send_replace(trying);
+                    continue;
+                };
+                Lost {
+                    fault,
+                    was_live: true,
                 }
-                fault
             }
-            Err(fault) => Some(fault),
+            Err(fault) => Lost {
+                fault,
+                was_live: false,
+            },
         };
-        // Without a fault it was the operator who wanted a new login.
-        let Some(fault) = fault else { continue };
-        tracing::warn!(%fault, "connection");
-        failures += 1;
-        let since = *lost_since.get_or_insert_with(|| clock.moment());
-        let wait = fault
-            .kind
-            .is_passing()
-            .then(|| backoff::delay(failures, fastrand::f64()));
-        let link = |retry| Link::Lost {
-            since,
-            fault: fault.clone(),
-            retry,
-        };
-        let retry = wait.map(|wait| clock.moment().after(wait));
+        tracing::warn!(fault = %lost.fault, "connection");
+        let fault = lost.fault.clone();
+        let link = attempts.fail(lost);
         shared
             .state
-            .send_replace(State::Waiting(fault.clone(), link(retry)));
+            .send_replace(State::Waiting(fault, link.clone()));
+        let comes_again = attempts.comes_again();
         tokio::select! {
-            asked_for = pause(wait, &mut retries) => if asked_for { failures = 0 },
-            () = shared.nudge.notified(), if wait.is_some() => {}
+            () = attempts.pause() => {}
+            () = shared.nudge.notified(), if comes_again => {}
         }
         shared
             .state
-            .send_replace(State::Trying(link(Some(clock.moment()))));
+            .send_replace(State::Trying(tried_now(link, clock.moment())));
+    }
+}
+
+/// A lost link whose next attempt is under way.
+fn tried_now(link: Link, now: Moment) -> Link {
+    match link {
+        Link::Lost { since, fault, .. } => Link::Lost {
+            since,
+            fault,
+            retry: Some(now),
+        },
+        link => link,
     }
 }
 
@@ -268,7 +278,7 @@ async fn keep(shared: Arc<Shared>) {
 async fn until_lost(
     connected: &Connected,
     master: Option<Master>,
-    retries: &mut watch::Receiver<u64>,
+    attempts: &mut Attempts,
 ) -> Option<Fault> {
     let lost = async {
         match master {
@@ -281,21 +291,7 @@ async fn until_lost(
     loop {
         tokio::select! {
             fault = &mut lost => return Some(fault),
-            Ok(()) = retries.changed() => if connected.is_refused() { return None },
+            () = attempts.wish() => if connected.is_refused() { return None },
         }
-    }
-}
-
-/// Waits, for ever without a `wait`, or until the operator asks for a new attempt: then true.
-pub async fn pause(wait: Option<Duration>, retries: &mut watch::Receiver<u64>) -> bool {
-    let waited = async {
-        match wait {
-            Some(wait) => tokio::time::sleep(wait).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = waited => false,
-        Ok(()) = retries.changed() => true,
     }
 }

@@ -2,7 +2,7 @@
 //! events. Only reads.
 
 mod coalesce;
-mod containers;
+pub mod containers;
 pub mod watch;
 
 use bollard::errors::Error;

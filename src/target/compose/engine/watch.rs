@@ -26,7 +26,7 @@ use crate::{
     },
     target::{
         Reading,
-        compose::connection::{Connected, EngineVersion, transport::Engine},
+        compose::connection::{Connected, EngineVersion, attempts::Lost, transport::Engine},
     },
 };
 
@@ -41,23 +41,22 @@ const WAITING_EVENTS: usize = 64;
 /// Watches `project` until the Engine is lost, and says why it was. What is seen first goes to `readings`
 /// before the link is called live, so that nobody takes old data for true; the same containers are not
 /// told again.
-pub async fn watch(
-    connected: &Connected,
-    project: &str,
-    readings: &mpsc::Sender<Reading>,
-) -> Fault {
-    let (engine, version) = match connected.engine().await {
-        Ok(found) => found,
-        Err(fault) => return fault,
+pub async fn watch(connected: &Connected, project: &str, readings: &mpsc::Sender<Reading>) -> Lost {
+    let mut was_live = false;
+    let fault = match connected.engine().await {
+        Err(fault) => fault,
+        Ok((engine, version)) => {
+            match watch_engine(&engine, &version, project, readings, &mut was_live).await {
+                Ok(()) => Fault::new(
+                    FaultKind::Unreachable,
+                    connected.label(),
+                    "the Docker Engine ended its stream of events",
+                ),
+                Err(error) => fault_of(&error, connected.label()),
+            }
+        }
     };
-    match watch_engine(&engine, &version, project, readings).await {
-        Ok(()) => Fault::new(
-            FaultKind::Unreachable,
-            connected.label(),
-            "the Docker Engine ended its stream of events",
-        ),
-        Err(error) => fault_of(&error, connected.label()),
-    }
+    Lost { fault, was_live }
 }
 
 async fn watch_engine(
@@ -65,6 +64,7 @@ async fn watch_engine(
     version: &EngineVersion,
     project: &str,
     readings: &mpsc::Sender<Reading>,
+    was_live: &mut bool,
 ) -> Result<(), Error> {
     let mut events = Events::subscribe(engine, project, None).await?;
     let api = engine.api();
@@ -96,6 +96,7 @@ async fn watch_engine(
             () = look => {
                 coalescer.look(Instant::now());
                 let containers = list(&api, version, project, &mut images).await?;
+                *was_live = true;
                 if last.as_deref() != Some(&containers) {
                     let containers = Arc::new(containers);
                     last = Some(Arc::clone(&containers));

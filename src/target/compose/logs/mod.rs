@@ -6,7 +6,7 @@
 mod lines;
 mod reader;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use bollard::errors::Error;
 use tokio::sync::mpsc;
@@ -16,8 +16,9 @@ use tokio_util::task::AbortOnDropHandle;
 use self::reader::{Reader, Wish};
 use super::{
     connection::{
-        Connected, backoff,
-        server::{Server, State, pause},
+        Connected,
+        attempts::Lost,
+        server::{Server, State},
         transport::Engine,
     },
     engine::{
@@ -32,8 +33,6 @@ use crate::{
 
 /// Chunks that may wait for a slow reader; each is at most some hundred kilobytes.
 const WAITING: usize = 32;
-/// A stream of events that lived so long was a good one: the next failure is a first one again.
-const GOOD: Duration = Duration::from_secs(30);
 
 /// The logs that `query` asks for, of `project` on `server`, until the stream is dropped.
 pub fn logs(server: Arc<Server>, project: String, query: LogQuery) -> BoxStream<Chunk> {
@@ -67,10 +66,8 @@ struct Follower {
 
 impl Follower {
     async fn run(mut self) {
-        let mut retries = self.server.retries();
-        let clock = self.server.settings().clock.clone();
+        let mut attempts = self.server.attempts();
         let mut state = self.server.state();
-        let mut failures = 0;
         let mut noted = false;
         loop {
             let now = state.borrow_and_update().clone();
@@ -90,28 +87,20 @@ impl Follower {
                     continue;
                 }
             };
-            let began = clock.moment();
-            let fault = tokio::select! {
-                fault = self.follow(&connected, &mut noted) => fault,
+            attempts.begin();
+            let lost = tokio::select! {
+                lost = self.follow(&connected, &mut noted) => lost,
                 Ok(()) = state.changed() => {
                     state.mark_changed();
                     continue;
                 }
             };
-            if !self.note_break(&fault, &mut noted).await {
+            if !self.note_break(&lost.fault, &mut noted).await {
                 return;
             }
-            failures = if clock.moment().since(began) >= GOOD {
-                1
-            } else {
-                failures + 1
-            };
-            let wait = fault
-                .kind
-                .is_passing()
-                .then(|| backoff::delay(failures, fastrand::f64()));
+            attempts.fail(lost);
             tokio::select! {
-                _ = pause(wait, &mut retries) => {}
+                () = attempts.pause() => {}
                 Ok(()) = state.changed() => state.mark_changed(),
             }
         }
@@ -127,25 +116,32 @@ impl Follower {
     }
 
     /// Follows as long as the Engine tells of its containers, and says why it does not any more.
-    async fn follow(&mut self, connected: &Connected, noted: &mut bool) -> Fault {
-        let engine = match connected.engine().await {
-            Ok((engine, _)) => engine,
-            Err(fault) => return fault,
+    async fn follow(&mut self, connected: &Connected, noted: &mut bool) -> Lost {
+        let mut was_live = false;
+        let fault = match connected.engine().await {
+            Err(fault) => fault,
+            Ok((engine, _)) => match self.follow_engine(&engine, noted, &mut was_live).await {
+                Ok(()) => Fault::new(
+                    FaultKind::Unreachable,
+                    connected.label(),
+                    "the Docker Engine ended its stream of events",
+                ),
+                Err(error) => fault_of(&error, connected.label()),
+            },
         };
-        match self.follow_engine(&engine, noted).await {
-            Ok(()) => Fault::new(
-                FaultKind::Unreachable,
-                connected.label(),
-                "the Docker Engine ended its stream of events",
-            ),
-            Err(error) => fault_of(&error, connected.label()),
-        }
+        Lost { fault, was_live }
     }
 
-    async fn follow_engine(&mut self, engine: &Engine, noted: &mut bool) -> Result<(), Error> {
+    async fn follow_engine(
+        &mut self,
+        engine: &Engine,
+        noted: &mut bool,
+        was_live: &mut bool,
+    ) -> Result<(), Error> {
         let service = self.query.service.as_str();
         let mut events = Events::subscribe(engine, &self.project, Some(service)).await?;
         let there = list_ids(&engine.api(), &self.project, Some(service)).await?;
+        *was_live = true;
         if std::mem::take(noted) {
             let again = Chunk::Note("taken up again".to_owned());
             // A reader that has left is noticed where its chunks are sent.

@@ -1,30 +1,242 @@
-//! A step's commands as a person could type them in the project's directory. What is no command of one
-//! line is told as a comment.
+//! What a person could type instead. To be read, copied and tried: no secrets, and nothing that only
+//! the program itself could do.
 
-use std::collections::BTreeMap;
-
+use super::{library, names, scripts};
 use crate::{
-    config::{Compose, Environment},
-    plan::steps::MARGIN,
+    config::{Compose, Environment, Target},
     release::{
         ServiceName,
         operation::Direction,
-        plan::{Check, HttpMeans, ImageName, Intent, PinFile, Step},
+        plan::{Check, HttpMeans, ImageName, Intent, PinFile, Plan, Step},
+        text::clean,
     },
+    target::{RenderedPlan, compose::script::quote},
 };
 
-use super::{
-    super::{pin::keep, script::quote},
-    library,
-    scripts::engine_name,
-};
+/// The commands of each step, as a person in a shell on the server could type them.
+pub fn commands(plan: &Plan, environment: &Environment) -> RenderedPlan {
+    let Target::Compose(compose) = &environment.target;
+    let people = People {
+        compose,
+        health_timeout: environment.health_timeout.as_secs(),
+        operation: names::operation(plan),
+    };
+    let list = |direction: Direction| {
+        plan.steps(direction)
+            .iter()
+            .map(|step| (step.id.clone(), people.step(direction, step)))
+            .collect()
+    };
+    RenderedPlan {
+        forward: list(Direction::Forward),
+        back: list(Direction::Back),
+    }
+}
 
-/// Where the number stands that only the claim gives.
-const OPERATION: &str = "<operation>";
+struct People<'a> {
+    compose: &'a Compose,
+    health_timeout: u64,
+    operation: u64,
+}
+
+impl People<'_> {
+    fn step(&self, direction: Direction, step: &Step) -> Vec<String> {
+        let project = &self.compose.project;
+        let operation = self.operation.to_string();
+        match &step.intent {
+            Intent::Pull { reference, .. } => {
+                let image = names::image(&ImageName::Reference(reference.clone()));
+                vec![self.docker(&["pull", &image])]
+            }
+            Intent::Keep { service, image } => vec![self.docker(&[
+                "tag",
+                &names::image(image),
+                &names::keep_tag(project, service, &operation),
+            ])],
+            Intent::Snapshot { keep, .. } if direction == Direction::Back => keep
+                .keys()
+                .map(|service| self.docker_compose(&["logs", "--tail", "200", service.as_str()]))
+                .collect(),
+            Intent::Snapshot { files, keep } => {
+                let release = format!(".flightdeck/{project}/releases/{:06}", self.operation);
+                let mut commands = Vec::new();
+                if !files.is_empty() {
+                    let mut words = vec!["cp"];
+                    words.extend(files.iter().map(String::as_str));
+                    words.push(&release);
+                    commands.push(line(&["mkdir", "-p", &release]));
+                    commands.push(line(&words));
+                }
+                commands.extend(keep.iter().map(|(service, image)| {
+                    self.docker(&[
+                        "tag",
+                        &names::image(image),
+                        &names::keep_tag_before(project, service, &operation),
+                    ])
+                }));
+                commands
+            }
+            Intent::Migrate {
+                service,
+                image,
+                command,
+                heads,
+                ..
+            } => self.migrate(step, service, image, command, heads),
+            Intent::Pin { files } => files.iter().flat_map(pin).collect(),
+            Intent::Switch {
+                services,
+                dependencies,
+                ..
+            } => {
+                let timeout = self.health_timeout.to_string();
+                let mut words = vec![
+                    "up",
+                    "-d",
+                    "--wait",
+                    "--wait-timeout",
+                    &timeout,
+                    "--pull",
+                    "never",
+                    "--no-build",
+                ];
+                if !dependencies {
+                    words.push("--no-deps");
+                }
+                words.extend(services.iter().map(ServiceName::as_str));
+                vec![self.docker_compose(&words)]
+            }
+            Intent::Restart { services } => {
+                let mut words = vec!["restart"];
+                words.extend(services.iter().map(ServiceName::as_str));
+                vec![self.docker_compose(&words)]
+            }
+            Intent::Health {
+                services,
+                stable_for,
+            } => {
+                let mut words = vec!["ps"];
+                words.extend(services.iter().map(ServiceName::as_str));
+                let mut commands = vec![self.docker_compose(&words)];
+                if !stable_for.is_zero() {
+                    commands.push(format!("sleep {}", stable_for.as_secs()));
+                    commands.push(self.docker_compose(&words));
+                }
+                commands
+            }
+            Intent::Check { check, .. } => vec![self.check(check)],
+            Intent::Observe { services, heads } => {
+                let mut words = vec!["images"];
+                words.extend(services.iter().map(ServiceName::as_str));
+                let mut commands = vec![self.docker_compose(&words)];
+                if let Some((service, command)) = heads {
+                    commands.push(self.exec(service, command));
+                }
+                commands
+            }
+        }
+    }
+
+    fn migrate(
+        &self,
+        step: &Step,
+        service: &ServiceName,
+        image: &ImageName,
+        command: &[String],
+        heads: &[String],
+    ) -> Vec<String> {
+        let file = format!("{}.yml", step.id);
+        let text = scripts::image_override(service, image).replace('\n', "\\n");
+        let container =
+            names::migration(&self.compose.project, &self.operation.to_string(), &step.id);
+        let mut words = vec![
+            "-f",
+            &file,
+            "run",
+            "-d",
+            "--no-deps",
+            "-T",
+            "--name",
+            &container,
+            service.as_str(),
+        ];
+        words.extend(command.iter().map(String::as_str));
+        let mut commands = vec![
+            format!("printf {} >{file}", word(&text)),
+            self.docker_compose(&words),
+            self.docker(&["logs", "-f", &container]),
+            self.docker(&["wait", &container]),
+        ];
+        if !heads.is_empty() {
+            let mut words = vec![
+                "-f",
+                &file,
+                "run",
+                "--rm",
+                "--no-deps",
+                "-T",
+                service.as_str(),
+            ];
+            words.extend(heads.iter().map(String::as_str));
+            commands.push(self.docker_compose(&words));
+        }
+        commands
+    }
+
+    fn check(&self, check: &Check) -> String {
+        match check {
+            Check::Http { url, means, .. } => match means {
+                HttpMeans::Curl => line(&["curl", "-sS", "-i", "-m", "10", url]),
+                HttpMeans::Wget => line(&["wget", "-S", "-O", "-", url]),
+                HttpMeans::CurlIn(service) => self.docker_compose(&[
+                    "exec",
+                    "-T",
+                    service.as_str(),
+                    "curl",
+                    "-sS",
+                    "-i",
+                    "-m",
+                    "10",
+                    url,
+                ]),
+                HttpMeans::WgetIn(service) => self.docker_compose(&[
+                    "exec",
+                    "-T",
+                    service.as_str(),
+                    "wget",
+                    "-S",
+                    "-O",
+                    "-",
+                    url,
+                ]),
+            },
+            Check::Command { command } => clean(command),
+            Check::Exec { service, command } => self.exec(service, command),
+        }
+    }
+
+    fn exec(&self, service: &ServiceName, command: &[String]) -> String {
+        let mut words = vec!["exec", "-T", service.as_str()];
+        words.extend(command.iter().map(String::as_str));
+        self.docker_compose(&words)
+    }
+
+    fn docker(&self, words: &[&str]) -> String {
+        let docker = library::docker_words(&self.compose.host);
+        let docker = docker.iter().map(String::as_str);
+        line(&docker.chain(words.iter().copied()).collect::<Vec<_>>())
+    }
+
+    fn docker_compose(&self, words: &[&str]) -> String {
+        let compose = compose_words(self.compose);
+        let compose = compose.iter().map(String::as_str);
+        line(&compose.chain(words.iter().copied()).collect::<Vec<_>>())
+    }
+}
 
 /// `docker compose` with all that says which project is meant.
 pub fn compose_words(compose: &Compose) -> Vec<String> {
-    let mut words = compose.host.docker.clone();
+    let mut words = library::docker_words(&compose.host);
     words.extend(["compose", "-p"].map(str::to_owned));
     words.push(compose.project.clone());
     for file in &compose.files {
@@ -38,196 +250,25 @@ pub fn compose_words(compose: &Compose) -> Vec<String> {
     words
 }
 
-pub(super) fn of(step: &Step, direction: Direction, environment: &Environment) -> Vec<String> {
-    let compose = super::compose(environment);
-    let docker = |words: &[&str]| {
-        let host = compose.host.docker.iter().map(String::as_str);
-        line(host.chain(words.iter().copied()))
-    };
-    let composed = |words: &[&str]| {
-        let base = compose_words(compose);
-        line(base.iter().map(String::as_str).chain(words.iter().copied()))
-    };
-    let tag = |service: &ServiceName, suffix: &str| {
-        format!(
-            "{}:{OPERATION}{suffix}",
-            keep::repository(&compose.project, service)
-        )
-    };
-    match &step.intent {
-        Intent::Snapshot { keep, .. } if direction == Direction::Back => keep
-            .keys()
-            .map(|service| composed(&["logs", "--timestamps", "--tail", "500", service.as_str()]))
-            .collect(),
-        Intent::Snapshot { files, keep } => {
-            let copies = format!(".flightdeck/{}/releases/{OPERATION}/", compose.project);
-            let copy = |file: &String| format!("cp -p {} {copies}", word(file));
-            let kept = keep.iter().map(|(service, image)| {
-                docker(&["tag", &engine_name(image), &tag(service, "-before")])
-            });
-            files.iter().map(copy).chain(kept).collect()
-        }
-        Intent::Pull { reference, .. } => {
-            let name = engine_name(&ImageName::Reference(reference.clone()));
-            vec![docker(&["pull", &name])]
-        }
-        Intent::Keep { service, image } => {
-            vec![docker(&["tag", &engine_name(image), &tag(service, "")])]
-        }
-        Intent::Migrate {
-            service,
-            image,
-            command,
-            ..
-        } => {
-            let mut words = vec!["run", "--no-deps", "-T", "--rm", service.as_str()];
-            words.extend(command.iter().map(String::as_str));
-            vec![
-                format!("# with {}, whatever is pinned:", engine_name(image)),
-                composed(&words),
-            ]
-        }
-        Intent::Pin { files } => files.iter().flat_map(pinned).collect(),
-        Intent::Switch {
-            services,
-            expected,
-            dependencies,
-        } => {
-            let wait = step.limit.saturating_sub(MARGIN).as_secs().to_string();
-            let mut words = vec![
-                "up",
-                "-d",
-                "--wait",
-                "--wait-timeout",
-                &wait,
-                "--pull",
-                "never",
-                "--no-build",
-            ];
-            if !dependencies {
-                words.push("--no-deps");
-            }
-            words.extend(services.iter().map(ServiceName::as_str));
-            let mut lines = vec![composed(&words)];
-            lines.extend(expectations(expected));
-            lines
-        }
-        Intent::Restart { services } => {
-            let words: Vec<&str> = ["restart", "--no-deps"]
-                .into_iter()
-                .chain(services.iter().map(ServiceName::as_str))
-                .collect();
-            vec![composed(&words)]
-        }
-        Intent::Health {
-            services,
-            stable_for,
-        } => {
-            let words: Vec<&str> = ["ps"]
-                .into_iter()
-                .chain(services.iter().map(ServiceName::as_str))
-                .collect();
-            let wait = step
-                .limit
-                .saturating_sub(MARGIN)
-                .saturating_sub(*stable_for);
-            vec![
-                composed(&words),
-                format!(
-                    "# healthy within {} s, then {} s without a restart",
-                    wait.as_secs(),
-                    stable_for.as_secs()
-                ),
-            ]
-        }
-        Intent::Check {
-            check,
-            attempts,
-            interval,
-            ..
-        } => {
-            let times = format!("# up to {attempts} times, {} s between", interval.as_secs());
-            vec![asked(check, &composed), times]
-        }
-        Intent::Observe { services, heads } => {
-            let words: Vec<&str> = ["ps"]
-                .into_iter()
-                .chain(services.iter().map(ServiceName::as_str))
-                .collect();
-            let mut lines = vec![composed(&words)];
-            if let Some((service, command)) = heads {
-                let words: Vec<&str> = ["exec", "-T", service.as_str()]
-                    .into_iter()
-                    .chain(command.iter().map(String::as_str))
-                    .collect();
-                lines.push(composed(&words));
-            }
-            lines
-        }
-    }
-}
-
-fn expectations(expected: &BTreeMap<ServiceName, ImageName>) -> impl Iterator<Item = String> {
-    expected
-        .iter()
-        .map(|(service, image)| format!("# {service} then runs {}", engine_name(image)))
-}
-
-fn pinned(file: &PinFile) -> Vec<String> {
-    let path = word(&file.path);
+/// What holds secrets is not shown: only what changes in it.
+fn pin(file: &PinFile) -> Vec<String> {
     if file.attachment.is_none() {
-        return vec![format!("rm {path}")];
-    }
-    if file.summary.is_empty() {
-        return vec![format!("# {path} as it was")];
+        return vec![line(&["rm", &file.path])];
     }
     file.summary
         .iter()
-        .map(|change| format!("# {path}: {change}"))
+        .map(|change| format!("# in {}: {}", clean(&file.path), clean(change)))
         .collect()
 }
 
-fn asked(check: &Check, composed: &dyn Fn(&[&str]) -> String) -> String {
-    match check {
-        Check::Http { url, means, .. } => {
-            let curl = ["curl", "-sS", "-i", "--max-time", "10", url];
-            let wget = ["wget", "-S", "-T", "10", "-O", "-", url];
-            let inside = |service: &ServiceName, command: &[&str]| {
-                let words: Vec<&str> = ["exec", "-T", service.as_str()]
-                    .into_iter()
-                    .chain(command.iter().copied())
-                    .collect();
-                composed(&words)
-            };
-            match means {
-                HttpMeans::Curl => line(curl),
-                HttpMeans::Wget => line(wget),
-                HttpMeans::CurlIn(service) => inside(service, &curl),
-                HttpMeans::WgetIn(service) => inside(service, &wget),
-            }
-        }
-        Check::Command { command } => crate::release::text::clean(command),
-        Check::Exec { service, command } => {
-            let words: Vec<&str> = ["exec", "-T", service.as_str()]
-                .into_iter()
-                .chain(command.iter().map(String::as_str))
-                .collect();
-            composed(&words)
-        }
-    }
-}
-
-fn line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    let words: Vec<String> = words.into_iter().map(word).collect();
+fn line(words: &[&str]) -> String {
+    let words: Vec<String> = words.iter().map(|text| word(text)).collect();
     words.join(" ")
 }
 
-/// A word as a shell reads it and a terminal may show it.
+/// A word to be shown: what a terminal could trip over is cleaned first, and with it the only byte that
+/// cannot be quoted.
 fn word(text: &str) -> String {
-    let clean = crate::release::text::clean(text);
-    if clean.contains(OPERATION) {
-        return clean;
-    }
-    // Cleaned text holds no NUL byte.
-    quote(&clean).unwrap_or(clean)
+    let text = clean(text);
+    quote(&text).unwrap_or(text)
 }

@@ -2,65 +2,78 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::script::{Unquotable, quote};
 use crate::{
     config::{Environment, Host, Pin, Service},
     release::ServiceName,
 };
 
-use super::super::script::{Unquotable, quote};
-
 /// Its name in the operation's folder.
-pub(super) const NAME: &str = "steps.sh";
+pub const NAME: &str = "steps.sh";
 
-const FRAGMENTS: [&str; 12] = [
+const FRAGMENTS: [&str; 10] = [
     include_str!("sh/common.sh"),
-    include_str!("sh/look.sh"),
+    include_str!("sh/containers.sh"),
+    include_str!("sh/images.sh"),
     include_str!("sh/snapshot.sh"),
-    include_str!("sh/last_words.sh"),
-    include_str!("sh/pull.sh"),
-    include_str!("sh/migrate.sh"),
     include_str!("sh/pin.sh"),
-    include_str!("sh/switch.sh"),
+    include_str!("sh/migrate.sh"),
     include_str!("sh/health.sh"),
     include_str!("sh/check.sh"),
-    include_str!("sh/http.sh"),
+    include_str!("sh/switch.sh"),
     include_str!("sh/observe.sh"),
 ];
 
-/// The whole of it.
+/// Variables of Compose's own that would make it read another project than the configured one, or take
+/// away more than it is told to.
+const MISLEADING: [&str; 5] = [
+    "COMPOSE_FILE",
+    "COMPOSE_PROJECT_NAME",
+    "COMPOSE_ENV_FILES",
+    "COMPOSE_DISABLE_ENV_FILE",
+    "COMPOSE_REMOVE_ORPHANS",
+];
+
+/// The whole of it. Its last act before the step's own is to enter the project's directory, by the path
+/// that is configured: containers are labelled with it.
 pub(super) fn text(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
 ) -> Result<String, Unquotable> {
     let mut text = head(environment, services)?;
-    // The steps run in the folder; people would type in the project's directory.
-    text.push_str("cd -P -- \"$FD_FOLDER/../../../..\" || exit 1\n");
+    text.push_str(&format!(
+        "health_timeout={}\n",
+        environment.health_timeout.as_secs()
+    ));
     for fragment in FRAGMENTS {
         text.push_str(&bare(fragment));
     }
+    let directory = directory(&super::compose(environment).directory)?;
+    text.push_str(&format!(
+        "cd -- {directory} || fail \"cannot enter the project's directory\"\n"
+    ));
     Ok(text)
 }
 
-/// `$project`, and `docker` and `compose` as functions. `compose` uses `$override` and the variables
-/// `$environment_1`, `$environment_2` … for the environment files, which a step may point elsewhere.
-pub(in super::super) fn head(
+/// `$project`, and `docker` and `compose` as functions, for scripts in the project's directory. `docker`
+/// uses `$limit`, in seconds; `compose` uses `$override`, and for its files the variables `$file_1` … and
+/// `$environment_1` …, which may be pointed elsewhere.
+/// Variables that pin `services` are unset: the process environment would win over the files.
+///
+/// # Errors
+/// A NUL byte in a path, name or command.
+pub fn head(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
 ) -> Result<String, Unquotable> {
     let compose = super::compose(environment);
     let mut text = format!(
-        "set -u\nunset CDPATH\nLC_ALL=C\nexport LC_ALL\noverride=\nproject={}\n",
+        "set -u\nunset CDPATH\nLC_ALL=C\nexport LC_ALL\nlimit=\noverride=\nproject={}\n",
         quote(&compose.project)?
     );
     text.push_str(&docker(&compose.host)?);
     // What is exported for one login must not win over the files.
-    let mut unset: BTreeSet<&str> = [
-        "COMPOSE_FILE",
-        "COMPOSE_PROJECT_NAME",
-        "COMPOSE_ENV_FILES",
-        "COMPOSE_DISABLE_ENV_FILE",
-    ]
-    .into();
+    let mut unset: BTreeSet<&str> = MISLEADING.into();
     for service in services.values() {
         if let Pin::Variable { variable, .. } = &service.pin {
             unset.insert(variable);
@@ -74,6 +87,9 @@ pub(in super::super) fn head(
     text.push('\n');
     for (index, file) in compose.environment_files.iter().enumerate() {
         text.push_str(&format!("environment_{}={}\n", index + 1, quote(file)?));
+    }
+    for (index, file) in compose.files.iter().enumerate() {
+        text.push_str(&format!("file_{}={}\n", index + 1, quote(file)?));
     }
     text.push_str("compose() {\n");
     // Arguments are laid before what is there: the last first.
@@ -96,13 +112,13 @@ pub(in super::super) fn head(
             Pin::Variable { .. } => None,
         })
         .collect();
-    for file in compose.files.iter().rev() {
-        let quoted = quote(file)?;
+    for (index, file) in compose.files.iter().enumerate().rev() {
+        let number = index + 1;
         if ours.contains(file.as_str()) {
             // Not there before the first switch.
-            text.push_str(&format!("[ ! -e {quoted} ] || "));
+            text.push_str(&format!("[ ! -e \"$file_{number}\" ] || "));
         }
-        text.push_str(&format!("set -- -f {quoted} \"$@\"\n"));
+        text.push_str(&format!("set -- -f \"$file_{number}\" \"$@\"\n"));
     }
     text.push_str("docker compose -p \"$project\" \"$@\"\n}\n");
     Ok(text)
@@ -115,31 +131,51 @@ pub(super) fn reads_environment_by_itself(files: &[String], environment_files: &
 
 fn docker(host: &Host) -> Result<String, Unquotable> {
     let mut text = String::new();
-    let mut command = String::new();
-    for word in &host.docker {
-        command.push_str(&quote(word)?);
-        command.push(' ');
+    if let (Some(endpoint), 1) = (endpoint(host), host.docker.len()) {
+        text.push_str(&format!(
+            "DOCKER_HOST={}\nexport DOCKER_HOST\n",
+            quote(&endpoint)?
+        ));
     }
-    if let Some(socket) = &host.socket {
-        let address = if socket.contains("://") {
-            socket.clone()
-        } else {
-            format!("unix://{socket}")
-        };
-        let address = quote(&address)?;
-        if host.docker.len() > 1 {
-            // sudo drops what is exported.
-            command.push_str(&format!("-H {address} "));
-        } else {
-            text.push_str(&format!("DOCKER_HOST={address}\nexport DOCKER_HOST\n"));
-        }
-    }
-    text.push_str(&format!("docker() {{\ncommand {command}\"$@\"\n}}\n"));
+    let command = words(&docker_words(host))?;
+    text.push_str(&format!(
+        "docker() {{\ncommand ${{limit:+timeout \"$limit\"}} {command} \"$@\"\n}}\n"
+    ));
     Ok(text)
 }
 
+/// The command that runs Docker. What stands before `docker`, such as sudo, drops what is exported, so
+/// that the endpoint has to be an argument there.
+pub(super) fn docker_words(host: &Host) -> Vec<String> {
+    let mut words = host.docker.clone();
+    if let Some(endpoint) = endpoint(host).filter(|_| host.docker.len() > 1) {
+        words.extend(["-H".to_owned(), endpoint]);
+    }
+    words
+}
+
+fn endpoint(host: &Host) -> Option<String> {
+    host.socket
+        .as_ref()
+        .map(|socket| format!("unix://{socket}"))
+}
+
+/// Words of a shell.
+pub(super) fn words(words: &[String]) -> Result<String, Unquotable> {
+    let quoted: Result<Vec<String>, Unquotable> = words.iter().map(|word| quote(word)).collect();
+    Ok(quoted?.join(" "))
+}
+
+/// A directory as a shell word; `~/` is the server's home.
+fn directory(path: &str) -> Result<String, Unquotable> {
+    match path.strip_prefix("~/") {
+        Some(rest) => Ok(format!("\"$HOME\"/{}", quote(rest)?)),
+        None => quote(path),
+    }
+}
+
 /// A script without its comments and its indentation, neither of which has to travel.
-pub(in super::super) fn bare(script: &str) -> String {
+pub fn bare(script: &str) -> String {
     script
         .lines()
         .map(|line| line.trim_start_matches('\t'))

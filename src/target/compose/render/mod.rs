@@ -1,45 +1,31 @@
-//! A plan's steps as what runs on the server: commands that people read, and the operation's folder
-//! with its small scripts. Pure; knows no connection.
+//! A plan's steps as text: the commands that people read, and the scripts of an operation's folder.
+//! Pure; knows no connection.
 //!
-//! All that steps do is written once, as functions of `sh/*.sh` that travel as `steps.sh`; a step's own
-//! script only calls them with its values, each quoted.
+//! What the scripts do on the server is written once, as functions of `sh/*.sh` that travel as
+//! `steps.sh`; a step's own script only calls them with its values, each quoted. How the runner starts
+//! them is told at the head of `assets/runner.sh`.
 
-mod basis;
 mod commands;
-mod library;
+pub mod library;
+mod names;
 mod scripts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use commands::{commands, compose_words};
+
+use super::script::{Access, Folder, LayError, Pass, Unquotable};
 use crate::{
     config::{Compose, Environment, Service, Target},
+    plan::LOCK_GATE,
     release::{
         Fault, FaultKind, ServiceName,
-        operation::Direction,
         plan::{Plan, PlanKind},
     },
-    target::RenderedPlan,
 };
 
-use super::script::{Access, Folder, LayError, Pass, Scripts, Unquotable};
-
-pub use commands::compose_words;
-
-/// The commands of each step, as a person could type them in the project's directory. Holds no secrets.
-pub fn commands(plan: &Plan, environment: &Environment) -> RenderedPlan {
-    let list = |direction| {
-        plan.steps(direction)
-            .iter()
-            .map(|step| (step.id.clone(), commands::of(step, direction, environment)))
-            .collect()
-    };
-    RenderedPlan {
-        forward: list(Direction::Forward),
-        back: list(Direction::Back),
-    }
-}
-
-/// The operation's folder, as the runner wants it.
+/// The operation's folder, as the runner wants it, for [`upload`](super::script::upload). `services` are
+/// the configuration's: what pins them is taken out of our commands' environment.
 ///
 /// # Errors
 /// A value that no shell word can hold, and mistakes of ours.
@@ -48,7 +34,7 @@ pub fn folder(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
 ) -> Result<Folder, Fault> {
-    build(plan, environment, services).map_err(|error| {
+    lay(plan, environment, services).map_err(|error| {
         Fault::new(
             FaultKind::Invalid,
             environment.name.as_str(),
@@ -67,33 +53,21 @@ enum RenderError {
     Lay(#[from] LayError),
 }
 
-fn build(
+fn lay(
     plan: &Plan,
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
 ) -> Result<Folder, RenderError> {
-    let mut scripts = Scripts {
-        basis: Some(basis::script(plan, environment)?),
-        ..Scripts::default()
-    };
-    for direction in [Direction::Forward, Direction::Back] {
-        let list = match direction {
-            Direction::Forward => &mut scripts.forward,
-            Direction::Back => &mut scripts.back,
-        };
-        for step in plan.steps(direction) {
-            list.insert(
-                step.id.clone(),
-                scripts::of(step, direction, plan, environment)?,
-            );
-        }
-    }
+    let scripts = scripts::scripts(plan, environment)?;
     let mut folder = Folder::for_plan(plan, &scripts, &passes(plan))?;
     folder.add(
         library::NAME,
         Access::Shared,
         library::text(environment, services)?,
     );
+    for (path, text) in scripts::overrides(plan) {
+        folder.add(path, Access::Shared, text);
+    }
     Ok(folder)
 }
 
@@ -103,10 +77,8 @@ fn passes(plan: &Plan) -> BTreeSet<Pass> {
     let mut passes = BTreeSet::new();
     if plan.kind == PlanKind::Rollback {
         passes.insert(Pass::Interrupted);
-        let over_a_lock = |gate: &crate::release::plan::Gate| {
-            gate.name == crate::plan::LOCK_GATE && gate.overridden
-        };
-        if plan.gates.iter().any(over_a_lock) {
+        let mut gates = plan.gates.iter();
+        if gates.any(|gate| gate.name == LOCK_GATE && gate.overridden) {
             passes.insert(Pass::Lock);
         }
     }
@@ -117,3 +89,6 @@ fn compose(environment: &Environment) -> &Compose {
     let Target::Compose(compose) = &environment.target;
     compose
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,238 +1,173 @@
-//! A step's own script: calls of the library's functions with the step's values.
+//! Each step's script, the basis, and the files that steps give to Compose.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::collections::BTreeMap;
 
+use super::{
+    RenderError,
+    library::{self, words},
+    names,
+};
 use crate::{
-    config::Environment,
-    plan::steps::MARGIN,
+    config::{Compose, Environment},
     release::{
         ServiceName,
         operation::Direction,
         plan::{Check, HttpMeans, ImageName, Intent, PinFile, Plan, PlanKind, Step},
     },
+    target::compose::script::{Scripts, Unquotable, quote},
 };
 
-use super::{
-    super::{
-        pin::{hash::Algorithm, keep},
-        script::{Unquotable, quote},
-    },
-    library,
-};
+/// Steps and basis begin so; the runner starts them in the operation's folder.
+fn begin() -> String {
+    format!(". ./{}\n", library::NAME)
+}
 
-/// A script under construction: a call a line.
-struct Script(String);
+pub(super) fn scripts(plan: &Plan, environment: &Environment) -> Result<Scripts, RenderError> {
+    let render = |direction: Direction| -> Result<BTreeMap<String, String>, RenderError> {
+        plan.steps(direction)
+            .iter()
+            .map(|step| Ok((step.id.clone(), script(plan, environment, direction, step)?)))
+            .collect()
+    };
+    Ok(Scripts {
+        basis: Some(basis(plan)?),
+        forward: render(Direction::Forward)?,
+        back: render(Direction::Back)?,
+    })
+}
 
-impl Script {
-    fn new() -> Self {
-        Self(format!(". \"$FD_FOLDER/{}\"\n", library::NAME))
-    }
-
-    /// A call with its arguments quoted.
-    fn call<'a>(
-        &mut self,
-        function: &str,
-        arguments: impl IntoIterator<Item = &'a str>,
-    ) -> Result<(), Unquotable> {
-        self.0.push_str(function);
-        for argument in arguments {
-            self.0.push(' ');
-            self.0.push_str(&quote(argument)?);
+/// Compose files that steps need beside their scripts: path in the folder, and text.
+pub(super) fn overrides(plan: &Plan) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for direction in [Direction::Forward, Direction::Back] {
+        for step in plan.steps(direction) {
+            if let Intent::Migrate { service, image, .. } = &step.intent {
+                files.push((
+                    override_path(direction, step),
+                    image_override(service, image),
+                ));
+            }
         }
-        self.0.push('\n');
-        Ok(())
     }
+    files
+}
 
-    /// A call whose last argument is a keep tag of this operation's.
-    fn call_with_tag(
-        &mut self,
-        function: &str,
-        arguments: &[&str],
-        repository: &str,
-        suffix: &str,
-    ) -> Result<(), Unquotable> {
-        self.call(function, arguments.iter().copied())?;
-        self.0.pop();
-        let _ = writeln!(self.0, " {}:\"$FD_OPERATION\"{suffix}", quote(repository)?);
-        Ok(())
+fn override_path(direction: Direction, step: &Step) -> String {
+    format!("{}/{}.yml", list(direction), step.id)
+}
+
+fn list(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Forward => "forward",
+        Direction::Back => "back",
     }
 }
 
-/// What an image is called towards the Engine: by digest alone, since a tag beside it says nothing.
-pub(super) fn engine_name(image: &ImageName) -> String {
-    match image {
-        ImageName::Id(id) => id.to_string(),
-        ImageName::Reference(reference) => match &reference.digest {
-            Some(digest) => format!("{}@{digest}", reference.repository),
-            None => reference.to_string(),
-        },
-    }
+/// `docker compose run` has no `--pull` before Compose 2.32, so its policy is part of this.
+pub(super) fn image_override(service: &ServiceName, image: &ImageName) -> String {
+    format!(
+        "services:\n  \"{service}\":\n    image: \"{}\"\n    pull_policy: never\n",
+        names::image(image)
+    )
 }
 
-/// The name of the container that migrates; `$FD_OPERATION` is put in by the shell.
-fn migration_name(project: &str) -> Result<String, Unquotable> {
-    Ok(format!("fd-{}-\"$FD_OPERATION\"-migrate", quote(project)?))
-}
-
-pub(super) fn of(
-    step: &Step,
-    direction: Direction,
+fn script(
     plan: &Plan,
     environment: &Environment,
-) -> Result<String, Unquotable> {
-    let project = &super::compose(environment).project;
-    let mut script = Script::new();
-    match &step.intent {
-        Intent::Snapshot { keep, .. } if direction == Direction::Back => {
-            last_words(&mut script, keep, plan, project)?;
-        }
-        Intent::Snapshot { files, keep } => snapshot(&mut script, files, keep, plan, project)?,
+    direction: Direction,
+    step: &Step,
+) -> Result<String, RenderError> {
+    let compose = super::compose(environment);
+    let body = match &step.intent {
         Intent::Pull { reference, .. } => {
-            let name = engine_name(&ImageName::Reference(reference.clone()));
-            script.call("pull", [name.as_str()])?;
+            format!(
+                "pull {}\n",
+                quote(&names::image(&ImageName::Reference(reference.clone())))?
+            )
         }
-        Intent::Keep { service, image } => {
-            script.call_with_tag(
-                "keep",
-                &[&engine_name(image)],
-                &keep::repository(project, service),
-                "",
-            )?;
+        Intent::Keep { service, image } => format!(
+            "keep {} {}\n",
+            quote(&names::image(image))?,
+            names::keep_tag(&compose.project, service, "\"$FD_OPERATION\"")
+        ),
+        Intent::Snapshot { keep, .. } if direction == Direction::Back => {
+            format!("last_words{}\n", pairs(keep)?)
         }
-        Intent::Migrate { .. } => migrate(&mut script, step, plan, environment)?,
-        Intent::Pin { files } => pin(&mut script, files, plan)?,
+        Intent::Snapshot { files, keep } => snapshot(plan.kind, compose, files, keep)?,
+        Intent::Migrate { .. } => migrate(plan, compose, direction, step)?,
+        Intent::Pin { files } => pin(files)?,
         Intent::Switch {
             services,
             expected,
             dependencies,
         } => {
-            let wait = seconds(step.limit.saturating_sub(MARGIN));
-            let mut up = vec![
-                "up",
-                "-d",
-                "--wait",
-                "--wait-timeout",
-                &wait,
-                "--pull",
-                "never",
-                "--no-build",
-            ];
-            if !dependencies {
-                up.push("--no-deps");
-            }
-            up.extend(services.iter().map(ServiceName::as_str));
-            script.call("compose", up)?;
-            script.0.pop();
-            script
-                .0
-                .push_str(" || fail 'docker compose up did not succeed'\n");
-            for (service, image) in expected {
-                script.call("expect", [service.as_str(), &engine_name(image)])?;
-            }
-            script.call("mark", services.iter().map(ServiceName::as_str))?;
+            let flags = if *dependencies { "''" } else { "--no-deps" };
+            let expected: String = services
+                .iter()
+                .map(|service| pair(service, expected.get(service)))
+                .collect::<Result<_, _>>()?;
+            format!("switch {flags}{expected}\n")
         }
-        Intent::Restart { services } => {
-            let words = ["restart", "--no-deps"];
-            let names = services.iter().map(ServiceName::as_str);
-            script.call("compose", words.into_iter().chain(names))?;
-        }
+        Intent::Restart { services } => format!("restart{}\n", list_of(services)),
         Intent::Health {
             services,
             stable_for,
-        } => {
-            let wait = seconds(
-                step.limit
-                    .saturating_sub(MARGIN)
-                    .saturating_sub(*stable_for),
-            );
-            let stable = seconds(*stable_for);
-            for (function, time) in [("wait_healthy", &wait), ("stay_stable", &stable)] {
-                let names = services.iter().map(ServiceName::as_str);
-                script.call(function, [time.as_str()].into_iter().chain(names))?;
-            }
-            let _ = writeln!(
-                script.0,
-                "say 'healthy, and nothing restarted for {stable} s'"
-            );
-        }
+        } => format!("health {}{}\n", stable_for.as_secs(), list_of(services)),
         Intent::Check {
             name,
-            check,
+            check: what,
             attempts,
             interval,
-        } => {
-            ask(&mut script, check)?;
-            script.call(
-                "check",
-                [name.as_str(), &attempts.to_string(), &seconds(*interval)],
-            )?;
-        }
-        Intent::Observe { services, heads } => {
-            script.call("observe", services.iter().map(ServiceName::as_str))?;
-            if let Some((service, command)) = heads {
-                let words = command.iter().map(String::as_str);
-                script.call("observe_heads", [service.as_str()].into_iter().chain(words))?;
-            }
-        }
-    }
-    Ok(script.0)
+        } => format!(
+            "check {} {attempts} {} {}\n",
+            quote(name)?,
+            interval.as_secs(),
+            check(what)?
+        ),
+        Intent::Observe { services, heads } => observe(services, heads.as_ref())?,
+    };
+    Ok(begin() + &body)
 }
 
 fn snapshot(
-    script: &mut Script,
+    kind: PlanKind,
+    compose: &Compose,
     files: &[String],
     keep: &BTreeMap<ServiceName, ImageName>,
-    plan: &Plan,
-    project: &str,
-) -> Result<(), Unquotable> {
-    script.call("begin", [])?;
-    for (index, file) in files.iter().enumerate() {
-        script.call("copy", [format!("{:02}", index + 1).as_str(), file])?;
-    }
-    // A rollback is not kept from starting by what it leaves behind.
-    let must = if plan.kind == PlanKind::Rollback {
-        "may"
-    } else {
-        "must"
+) -> Result<String, RenderError> {
+    // A copy for later is no reason to keep somebody from rolling back now.
+    let otherwise = match kind {
+        PlanKind::Rollback => "say",
+        PlanKind::Adopt | PlanKind::Promote | PlanKind::Migrate => "fail",
     };
+    let mut text = String::new();
+    for (path, name) in names::copies(files) {
+        let path = quote(path)?;
+        text.push_str(&format!(
+            "snapshot_file {path} {} || {otherwise} 'cannot be copied: '{path}\n",
+            quote(&name)?
+        ));
+    }
     for (service, image) in keep {
-        script.call_with_tag(
-            "keep_running",
-            &[must, &engine_name(image)],
-            &keep::repository(project, service),
-            "-before",
-        )?;
+        text.push_str(&format!(
+            "snapshot_image {service} {} {}\n",
+            quote(&names::image(image))?,
+            names::keep_tag_before(&compose.project, service, "\"$FD_OPERATION\"")
+        ));
     }
     if !keep.is_empty() {
-        script.call("note_health", keep.keys().map(ServiceName::as_str))?;
+        let services: Vec<ServiceName> = keep.keys().cloned().collect();
+        text.push_str(&format!("snapshot_health{}\n", list_of(&services)));
     }
-    Ok(())
-}
-
-fn last_words(
-    script: &mut Script,
-    services: &BTreeMap<ServiceName, ImageName>,
-    plan: &Plan,
-    project: &str,
-) -> Result<(), Unquotable> {
-    for service in services.keys() {
-        script.call("last_words", [service.as_str()])?;
-    }
-    let migrates = |step: &Step| matches!(step.intent, Intent::Migrate { .. });
-    if plan.forward.iter().any(migrates) {
-        let _ = writeln!(script.0, "await_migration {}", migration_name(project)?);
-    }
-    // Whatever could not be taken down: the way back begins.
-    script.0.push_str("exit 0\n");
-    Ok(())
+    Ok(text)
 }
 
 fn migrate(
-    script: &mut Script,
-    step: &Step,
     plan: &Plan,
-    environment: &Environment,
-) -> Result<(), Unquotable> {
+    compose: &Compose,
+    direction: Direction,
+    step: &Step,
+) -> Result<String, RenderError> {
     let Intent::Migrate {
         service,
         image,
@@ -241,156 +176,210 @@ fn migrate(
         ..
     } = &step.intent
     else {
-        return Ok(());
+        return Ok(String::new());
     };
-    let compose = super::compose(environment);
-    // The candidate's variables, where it is the candidate that migrates: the pin is not written yet.
-    if let ImageName::Reference(_) = image {
-        for pin in pins_after(plan, step) {
-            let Some(attachment) = &pin.attachment else {
-                continue;
-            };
-            let number = compose
-                .environment_files
-                .iter()
-                .position(|file| is_file(&pin.path, file));
-            if let Some(number) = number {
-                let _ = writeln!(
-                    script.0,
-                    "environment_{}=$FD_FOLDER/attachments/{}",
-                    number + 1,
-                    quote(attachment)?
-                );
-            }
-        }
-    }
-    match image {
-        ImageName::Reference(_) => {
-            script.call("use_image", [service.as_str(), &engine_name(image)])?;
-        }
-        ImageName::Id(id) => {
-            // Compose takes a name only; a bare ID it would ask a registry for.
-            let repository = keep::repository(&compose.project, service);
-            script.call_with_tag("keep", &[id.as_str()], &repository, "-migrate")?;
-            script.call_with_tag("use_image", &[service.as_str()], &repository, "-migrate")?;
-        }
-    }
-    let _ = write!(
-        script.0,
-        "migrate {} {}",
-        migration_name(&compose.project)?,
-        quote(service.as_str())?
+    let mut text = format!(
+        "override=\"$FD_FOLDER\"/{}\n",
+        override_path(direction, step)
     );
-    for word in command {
-        script.0.push(' ');
-        script.0.push_str(&quote(word)?);
+    if let ImageName::Reference(_) = image {
+        text.push_str(&candidate_variables(plan, compose, direction, step)?);
     }
-    script.0.push('\n');
+    let ask = |result: &str| -> Result<String, Unquotable> {
+        Ok(format!(
+            "note_heads {result} once {service} {}\n",
+            words(heads)?
+        ))
+    };
     if !heads.is_empty() {
-        let words = heads.iter().map(String::as_str);
-        script.call("note_heads", [service.as_str()].into_iter().chain(words))?;
+        // Where it was before the first run, not in the middle of one.
+        text.push_str("[ -e \"$FD_FOLDER\"/results/schema_heads_before ] || ");
+        text.push_str(&ask("schema_heads_before")?);
     }
-    Ok(())
+    text.push_str(&format!(
+        "migrate {} {service} {}\n",
+        names::migration(&quote(&compose.project)?, "\"$FD_OPERATION\"", &step.id),
+        words(command)?
+    ));
+    if !heads.is_empty() {
+        text.push_str(&ask("schema_heads")?);
+    }
+    text.push_str("exit \"$migrate_exit\"\n");
+    Ok(text)
 }
 
-/// The pin files that are written after `step`.
-fn pins_after<'a>(plan: &'a Plan, step: &Step) -> impl Iterator<Item = &'a PinFile> {
-    let at = plan.forward.iter().position(|s| s.id == step.id);
-    plan.forward
+/// Lets Compose read the environment files as the next pin makes them: the candidate migrates with the
+/// candidate's variables, and the pin is not written yet.
+fn candidate_variables(
+    plan: &Plan,
+    compose: &Compose,
+    direction: Direction,
+    step: &Step,
+) -> Result<String, RenderError> {
+    let later = plan
+        .steps(direction)
         .iter()
-        .skip(at.unwrap_or(plan.forward.len()))
-        .filter_map(|step| match &step.intent {
-            Intent::Pin { files } => Some(files),
-            _ => None,
-        })
-        .flatten()
+        .skip_while(|other| other.id != step.id);
+    let pins = later.filter_map(|step| match &step.intent {
+        Intent::Pin { files } => Some(files),
+        _ => None,
+    });
+    let mut text = String::new();
+    for pin in pins.flatten() {
+        let number = compose
+            .environment_files
+            .iter()
+            .position(|file| is_file(&pin.path, file));
+        if let (Some(number), Some(attachment)) = (number, &pin.attachment) {
+            text.push_str(&format!(
+                "environment_{}=\"$FD_FOLDER\"/attachments/{}\n",
+                number + 1,
+                quote(attachment)?
+            ));
+        }
+    }
+    Ok(text)
 }
 
 /// Whether an absolute path is that of a file as the configuration names it.
-pub(super) fn is_file(path: &str, configured: &str) -> bool {
-    let configured = configured.trim_start_matches("./");
+fn is_file(path: &str, configured: &str) -> bool {
     path == configured
         || path
             .strip_suffix(configured)
             .is_some_and(|before| before.ends_with('/'))
 }
 
-fn pin(script: &mut Script, files: &[PinFile], plan: &Plan) -> Result<(), Unquotable> {
-    use secrecy::ExposeSecret;
+fn pin(files: &[PinFile]) -> Result<String, RenderError> {
+    let mut arguments = Vec::new();
     for file in files {
-        let attachment = file.attachment.as_deref().unwrap_or_default();
-        let bytes = plan
-            .attachments
-            .iter()
-            .find(|a| a.name == attachment)
-            .map(|a| a.bytes.expose_secret());
-        let known = file
-            .expected
-            .as_deref()
-            .or_else(|| plan.basis.files.values().next().map(String::as_str));
-        let algorithm = known.and_then(Algorithm::of).unwrap_or(Algorithm::Sha256);
-        let wanted = bytes.map_or_else(|| "absent".to_owned(), |b| algorithm.fingerprint(b));
-        script.call(
-            "pin",
-            [
-                file.path.as_str(),
-                &algorithm.to_string(),
-                file.expected.as_deref().unwrap_or("absent"),
-                &wanted,
-                attachment,
-            ],
-        )?;
+        arguments.push(words(&[
+            file.path.clone(),
+            file.expected.clone().unwrap_or_default(),
+            file.attachment.clone().unwrap_or_default(),
+        ])?);
     }
-    Ok(())
+    let mut text = String::new();
+    // All of them are looked at before the first is written.
+    for arguments in &arguments {
+        text.push_str(&format!("pin_stands {arguments} || :\n"));
+    }
+    for arguments in &arguments {
+        text.push_str(&format!("pin {arguments}\n"));
+    }
+    Ok(text)
 }
 
-/// `ask`, as a function: one attempt.
-fn ask(script: &mut Script, check: &Check) -> Result<(), Unquotable> {
-    match check {
+fn check(check: &Check) -> Result<String, Unquotable> {
+    Ok(match check {
         Check::Http {
             url,
             status,
             body,
             means,
         } => {
-            let (function, inside) = match means {
-                HttpMeans::Curl => ("with_curl", None),
-                HttpMeans::Wget => ("with_wget", None),
-                HttpMeans::CurlIn(service) => ("with_curl", Some(service)),
-                HttpMeans::WgetIn(service) => ("with_wget", Some(service)),
+            let (how, tool) = match means {
+                HttpMeans::Curl => ("http".to_owned(), "curl"),
+                HttpMeans::Wget => ("http".to_owned(), "wget"),
+                HttpMeans::CurlIn(service) => (format!("http_inside {service}"), "curl"),
+                HttpMeans::WgetIn(service) => (format!("http_inside {service}"), "wget"),
             };
-            match inside {
-                None => script.0.push_str("on_its_way() {\n\"$@\"\n}\n"),
-                Some(service) => {
-                    let _ = write!(
-                        script.0,
-                        "on_its_way() {{\nin_container {} \"$@\"\n}}\n",
-                        quote(service.as_str())?
-                    );
-                }
-            }
-            script.0.push_str("ask() {\n");
-            let status = status.to_string();
-            script.call(
-                function,
-                [url.as_str(), &status, body.as_deref().unwrap_or_default()],
-            )?;
+            format!(
+                "{how} {tool} {status} {} {}",
+                quote(body.as_deref().unwrap_or_default())?,
+                quote(url)?
+            )
         }
-        Check::Command { command } => {
-            script.0.push_str("ask() {\n");
-            script.call("sh", ["-c", command])?;
-        }
-        Check::Exec { service, command } => {
-            script.0.push_str("ask() {\n");
-            let words = command.iter().map(String::as_str);
-            script.call("in_container", [service.as_str()].into_iter().chain(words))?;
-        }
-    }
-    script.0.push_str("}\n");
-    Ok(())
+        Check::Command { command } => format!("command_holds {}", quote(command)?),
+        Check::Exec { service, command } => format!("exec_holds {service} {}", words(command)?),
+    })
 }
 
-/// Whole seconds, rounded up.
-fn seconds(duration: Duration) -> String {
-    (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).to_string()
+fn observe(
+    services: &[ServiceName],
+    heads: Option<&(ServiceName, Vec<String>)>,
+) -> Result<String, RenderError> {
+    let mut text = format!("observe{}\n", list_of(services));
+    if let Some((service, command)) = heads {
+        text.push_str(&format!(
+            "note_heads schema_heads inside {service} {}\n",
+            words(command)?
+        ));
+    }
+    Ok(text)
+}
+
+fn basis(plan: &Plan) -> Result<String, RenderError> {
+    let basis = &plan.basis;
+    let services: Vec<ServiceName> = basis.images.keys().cloned().collect();
+    let mut text = format!(
+        "{}basis_operation {}\n",
+        begin(),
+        basis.last_operation.map_or(0, |id| id.0)
+    );
+    if !services.is_empty() {
+        text.push_str(&format!("basis_look{}\n", list_of(&services)));
+    }
+    for (service, images) in &basis.images {
+        let images: String = images.iter().map(|id| format!(" {id}")).collect();
+        text.push_str(&format!("basis_images {service}{images}\n"));
+    }
+    for (path, hash) in &basis.files {
+        text.push_str(&format!("basis_file {} {}\n", quote(path)?, quote(hash)?));
+    }
+    if let (Some(heads), Some((service, command))) = (&basis.schema_heads, heads_command(plan)) {
+        let heads = if heads.is_empty() {
+            "base".to_owned()
+        } else {
+            heads.join(",")
+        };
+        text.push_str(&format!(
+            "basis_heads {} inside {service} {}\n",
+            quote(&heads)?,
+            words(command)?
+        ));
+    }
+    text.push_str("basis_end\n");
+    Ok(text)
+}
+
+/// How the schema's heads are asked for, where a step knows.
+fn heads_command(plan: &Plan) -> Option<(&ServiceName, &[String])> {
+    plan.forward
+        .iter()
+        .find_map(|step| match &step.intent {
+            Intent::Migrate { service, heads, .. } => Some((service, heads.as_slice())),
+            Intent::Observe {
+                heads: Some((service, command)),
+                ..
+            } => Some((service, command.as_slice())),
+            _ => None,
+        })
+        .filter(|(_, command)| !command.is_empty())
+}
+
+fn list_of(services: &[ServiceName]) -> String {
+    // A service's name is a harmless word by its type.
+    services
+        .iter()
+        .map(|service| format!(" {service}"))
+        .collect()
+}
+
+fn pairs(images: &BTreeMap<ServiceName, ImageName>) -> Result<String, Unquotable> {
+    images
+        .iter()
+        .map(|(service, image)| pair(service, Some(image)))
+        .collect()
+}
+
+fn pair(service: &ServiceName, image: Option<&ImageName>) -> Result<String, Unquotable> {
+    let image = image.map(names::image).unwrap_or_default();
+    Ok(format!(
+        " {service}={}",
+        if image.is_empty() {
+            image
+        } else {
+            quote(&image)?
+        }
+    ))
 }

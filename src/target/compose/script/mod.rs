@@ -16,7 +16,7 @@ mod travel;
 pub use folder::{Access, Folder, LayError, Pass, Scripts};
 pub use frame::{Frame, FrameCodec, FrameError, Part};
 pub use lines::{JournalLines, Ledger, read_ledger};
-pub use quote::{Unquotable, quote};
+pub use quote::{Unquotable, printf, quote};
 pub use reply::{
     CancelReply, Refusal, StartFailure, StartReply, Unreadable, cancel_reply, find_reply,
     start_reply,

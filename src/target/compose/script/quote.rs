@@ -28,7 +28,7 @@ pub fn quote(text: &str) -> Result<String, Unquotable> {
 
 /// A `printf` that prints exactly `bytes`, NUL bytes too. Its text is printable ASCII: shells differ in
 /// what they make of other bytes.
-pub(super) fn printf(bytes: &[u8]) -> String {
+pub fn printf(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() + bytes.len() / 8 + 16);
     text.push_str("printf '");
     for (at, &byte) in bytes.iter().enumerate() {

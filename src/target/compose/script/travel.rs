@@ -217,11 +217,11 @@ fn called(
     Ok(travelling(&body))
 }
 
-/// One function called on the last line. Neither a part of that line nor the line without its last
+/// One function called on the last line; it leaves the shell, which would wait for more. Neither a part of that line nor the line without its last
 /// word calls anything: there is no command of such a name.
 fn travelling(body: &str) -> Vec<u8> {
     format!(
-        "__flightdeck() {{\n[ \"${{1-}}\" = complete ] || return 1\n{body}}}\n__flightdeck complete\n"
+        "__flightdeck() {{\n[ \"${{1-}}\" = complete ] || return 1\n{body}exit\n}}\n__flightdeck complete\n"
     )
     .into_bytes()
 }

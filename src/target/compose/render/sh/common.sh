@@ -1,74 +1,99 @@
 # shellcheck shell=sh
-# What all steps share. Laid before it: $project, docker and compose as functions.
-# The runner gives FD_FOLDER (the operation's folder), FD_OPERATION and FD_DIRECTION.
+# What the steps of an operation share; a survey begins with this part too. The
+# program lays the parts of this directory into one file of the operation's folder,
+# steps.sh, after what it knows of the environment; a step's script reads it and
+# calls one deed. POSIX sh, for dash, busybox and bash.
+#
+# Laid before it: $project, $health_timeout (seconds), and the functions docker,
+# which takes no longer than $limit seconds where that is set, and compose. The
+# project's directory is the working directory.
+#
+# The runner gives FD_OPERATION, FD_FOLDER and FD_DIRECTION. What is printed goes
+# to the operation's output; results/ holds what goes into the ledger's line.
+#
+# Of docker this uses: image inspect, pull, tag, ps, inspect, exec, logs, wait, rm,
+# rename; compose up, run, restart.
 
-# The id, the image, the name and the state of a container, a line each.
-container_format='{{.Id}} {{.Image}} {{.Name}} {{.RestartCount}} {{.State.StartedAt}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}'
+newline='
+'
+
+say() {
+	printf '%s\n' "$*"
+}
 
 fail() {
-	printf 'flightdeck: %s\n' "$*" >&2
+	printf '%s\n' "$*" >&2
 	exit 1
 }
 
-say() {
-	printf 'flightdeck: %s\n' "$*"
+# now: sets now, in seconds of the server's uptime: its clock may jump.
+now() {
+	read -r now now_rest </proc/uptime
+	: "$now_rest"
+	now=${now%.*}
 }
 
-# containers_of SERVICE: the ids of its containers, a line each.
+# within SECONDS COMMAND...: ended after so long, where this server can.
+within() {
+	if command -v timeout >/dev/null; then
+		timeout "$@"
+	else
+		shift
+		"$@"
+	fi
+}
+
+# docker_within SECONDS ARGUMENT...
+docker_within() {
+	limit=$1
+	shift
+	docker "$@"
+	docker_status=$?
+	limit=
+	return $docker_status
+}
+
+# result NAME TEXT: for the ledger's line.
+result() {
+	printf '%s\n' "$2" >"$FD_FOLDER/results/$1"
+}
+
+# short HASH...: sets short to the first twelve digits of each, commas between;
+# none where there is nothing.
+short() {
+	short=
+	for short_word; do
+		short_word=${short_word#*:}
+		short_rest=${short_word#????????????}
+		short="$short${short:+, }${short_word%"$short_rest"}"
+	done
+	: "${short:=none}"
+}
+
+# containers_of SERVICE: prints the IDs of its containers, a line each; one-off ones
+# are left out.
 containers_of() {
 	docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project" \
 		--filter "label=com.docker.compose.service=$1" \
 		--filter label=com.docker.compose.oneoff=False
 }
 
-# describe SERVICE: a line a container, by $container_format; nothing if there is none.
-describe() {
-	describe_ids=$(containers_of "$1") || return 1
-	[ -n "$describe_ids" ] || return 0
-	# shellcheck disable=SC2086 # an id a word
-	docker inspect --format "$container_format" $describe_ids
-}
-
-# image_id IMAGE: its ID on this Engine.
-image_id() {
-	docker image inspect --format '{{.Id}}' "$1"
-}
-
-# fingerprint ALGORITHM FILE: algorithm:hash, or "absent".
+# fingerprint ALGORITHM FILE: prints ALGORITHM:HEX, or absent.
 fingerprint() {
 	if [ ! -e "$2" ]; then
-		printf 'absent\n'
-		return 0
+		echo absent
+		return
 	fi
 	case $1 in
-	sha256) fingerprint_text=$(sha256sum <"$2") || return 1 ;;
-	*) fingerprint_text=$(cksum <"$2") || return 1 ;;
+	sha256)
+		fingerprint_sum=$(sha256sum <"$2") || return 1
+		printf 'sha256:%s\n' "${fingerprint_sum%% *}"
+		;;
+	*)
+		fingerprint_sum=$(cksum <"$2") || return 1
+		# shellcheck disable=SC2086 # the fields are to be split
+		set -- $fingerprint_sum
+		printf 'cksum:%08x%08x\n' "$1" "$2"
+		;;
 	esac
-	printf '%s:%s\n' "$1" "${fingerprint_text%% *}"
-}
-
-# result NAME TEXT: what goes into the ledger.
-result() {
-	mkdir -p "$FD_FOLDER/results" && printf '%s\n' "$2" >"$FD_FOLDER/results/$1"
-}
-
-# tell_time: sets now, in seconds; it does not jump when the clock is set.
-tell_time() {
-	if read -r now tell_rest 2>/dev/null </proc/uptime; then
-		: "$tell_rest"
-		now=${now%.*}
-	else
-		now=$(date +%s)
-	fi
-}
-
-# read_heads: reads what a migration tool prints of its heads, and prints them on
-# one line, "base" if there are none. A head stands alone or before a bracket.
-read_heads() {
-	heads=
-	while read -r head head_rest; do
-		case $head in '' | *[!A-Za-z0-9_.-]*) continue ;; esac
-		case $head_rest in '' | '('*) heads="$heads${heads:+ }$head" ;; esac
-	done
-	printf '%s\n' "${heads:-base}"
 }

@@ -1,43 +1,92 @@
 # shellcheck shell=sh
-# Migrates the schema in a container of its own. It has a name and outlives its
-# client: a second run waits for it instead of starting another.
+# The schema: where it is, and its migration.
 
-# use_image SERVICE IMAGE: writes what makes Compose run that image, and never pull.
-use_image() {
-	override=$FD_FOLDER/migrate.yml
-	printf '{"services":{"%s":{"image":"%s","pull_policy":"never"}}}\n' "$1" "$2" >"$override" ||
-		fail "cannot write $override"
-	[ -s "$override" ] || fail "$override is empty; is the disk full?"
+# inside SERVICE COMMAND...: in its running container.
+inside() {
+	container_of "$1" || return 1
+	shift
+	docker_within 20 exec "$container" "$@"
 }
 
-# migrate NAME SERVICE COMMAND…
+# once SERVICE COMMAND...: in a container of its own, with the image that $override,
+# a compose file of ours, gives the service.
+once() {
+	compose run --rm --no-deps -T "$@" </dev/null
+}
+
+# read_heads COMMAND...: sets heads to what it prints, a head a line of which the
+# first word counts; base where it prints nothing. False where it cannot be told.
+read_heads() {
+	heads_text=$("$@") || return 1
+	heads=
+	while read -r heads_word heads_rest; do
+		case $heads_word in
+		'') ;;
+		*[!A-Za-z0-9._-]*) return 1 ;;
+		*) heads="$heads,$heads_word" ;;
+		esac
+	done <<END
+$heads_text
+END
+	: "${heads_rest:-}"
+	heads=${heads#,}
+	: "${heads:=base}"
+}
+
+# note_heads RESULT COMMAND...
+note_heads() {
+	note_result=$1
+	shift
+	migrations
+	if [ -n "$migrations" ]; then
+		rm -f "$FD_FOLDER/results/$note_result"
+		say "where the schema will be is not known: a migration still runs, in the container $migrations"
+	elif read_heads "$@"; then
+		result "$note_result" "$heads"
+		say "schema at $heads"
+	else
+		rm -f "$FD_FOLDER/results/$note_result"
+		say 'where the schema is could not be told: see above'
+	fi
+}
+
+# migrations: sets migrations to the names of those that run in this project.
+migrations() {
+	migrations=$(docker ps --filter "name=^/?fd-$project-[0-9]+-" --format '{{.Names}}')
+}
+
+# migrate CONTAINER SERVICE COMMAND...: sets migrate_exit. The container has a name
+# and outlives whoever waits for it, so that a second run of this step waits
+# for the same migration.
 migrate() {
 	migrate_name=$1
 	shift
-	migrate_state=$(docker inspect --format "$container_format" "$migrate_name" 2>/dev/null) || migrate_state=
-	case $migrate_state in
-	*' running '* | *' exited '*)
-		say "the migration was started before: waiting for its end"
-		docker logs --follow "$migrate_name" 2>&1
-		migrate_exit=$(docker wait "$migrate_name") || fail "cannot tell how the migration ended"
-		;;
-	*)
-		[ -z "$migrate_state" ] || docker rm -f "$migrate_name" >/dev/null
-		compose run --no-deps -T --name "$migrate_name" "$@"
-		migrate_exit=$?
-		;;
-	esac
-	docker rm -f "$migrate_name" >/dev/null 2>&1
-	[ "$migrate_exit" = 0 ] || fail "the migration ended with $migrate_exit"
-}
-
-# note_heads SERVICE COMMAND…: where the schema is now, told by the image that migrated.
-note_heads() {
-	if heads_text=$(compose run --rm --no-deps -T "$@"); then
-		heads_line=$(printf '%s\n' "$heads_text" | read_heads)
-		say "the schema is at $heads_line"
-		result schema_heads "$heads_line"
-	else
-		say "where the schema is cannot be told"
+	migrate_done=$FD_FOLDER/$migrate_name.exit
+	if [ -s "$migrate_done" ]; then
+		read -r migrate_exit <"$migrate_done"
+		say "the migration has run already, with exit code $migrate_exit"
+		return
 	fi
+	migrate_state=$(docker inspect --type container --format '{{.State.Status}}' "$migrate_name" 2>/dev/null)
+	if [ "$migrate_state" = created ]; then
+		docker rm "$migrate_name" >/dev/null || fail "cannot remove $migrate_name, which never began: see above"
+		migrate_state=
+	fi
+	if [ -z "$migrate_state" ]; then
+		migrations
+		[ -z "$migrations" ] ||
+			fail "another migration still runs, in the container $migrations: wait for it, or end it with docker stop"
+		compose run -d --no-deps -T --name "$migrate_name" "$@" </dev/null >/dev/null ||
+			fail 'the migration could not be started: see above'
+	else
+		say "the migration was begun before, in the container $migrate_name: waiting for it"
+	fi
+	docker logs -f "$migrate_name" 2>&1
+	migrate_exit=$(docker wait "$migrate_name")
+	case $migrate_exit in
+	'' | *[!0-9]*) fail "how the migration ended could not be told; it may still run, in the container $migrate_name" ;;
+	esac
+	printf '%s\n' "$migrate_exit" >"$migrate_done"
+	docker rm "$migrate_name" >/dev/null
+	say "the migration ended with exit code $migrate_exit"
 }

@@ -1,40 +1,126 @@
 # shellcheck shell=sh
-# Writes down what is observed.
+# What is there: written down, compared with a plan's basis, kept of what failed.
 
-# observe SERVICE…
+# observe SERVICE...: images and health, for the ledger.
 observe() {
+	look "$@" || fail 'the Engine does not answer: see above'
+	judge "$@"
 	observe_images=
-	for observe_service in "$@"; do
-		observe_lines=$(describe "$observe_service") || fail "docker does not tell of $observe_service"
-		[ -n "$observe_lines" ] || continue
-		# shellcheck disable=SC2086 # the fields are to be split
-		set_image $observe_lines
-		observe_images="$observe_images${observe_images:+,}$observe_service@$image"
-	done
-	[ -z "$observe_images" ] || result images "$observe_images" || fail "cannot write results; is the disk full?"
-	look "$@"
-	healthy=no
-	[ "$verdict" != well ] || healthy=yes
-	result healthy "$healthy" || fail "cannot write results; is the disk full?"
-	say "runs ${observe_images:-nothing}; ${why:-healthy}"
-}
-
-set_image() {
-	image=$2
-}
-
-# observe_heads SERVICE COMMAND…: where the schema is; what cannot be told is left out.
-observe_heads() {
-	heads_id=$(containers_of "$1")
-	heads_id=${heads_id%%
-*}
-	shift
-	[ -n "$heads_id" ] || return 0
-	if heads_text=$(docker exec "$heads_id" "$@"); then
-		heads_line=$(printf '%s\n' "$heads_text" | read_heads)
-		say "the schema is at $heads_line"
-		result schema_heads "$heads_line"
+	while read -r service number id name image rest; do
+		case ",$observe_images" in *",$service@"*) continue ;; esac
+		[ -z "$service" ] || observe_images="$observe_images,$service@$image"
+	done <<END
+$seen
+END
+	: "$number" "$id" "$name" "${rest:-}"
+	[ -z "$observe_images" ] || result images "${observe_images#,}"
+	if [ -z "$unwell" ]; then
+		result healthy yes
+		say 'all healthy'
 	else
-		say "where the schema is cannot be told"
+		result healthy no
+		printf '%s' "$unwell"
 	fi
+}
+
+# last_words SERVICE=IMAGE...: of the containers that run IMAGE, or are not well: to
+# the output, and to kept/SERVICE.log.
+last_words() {
+	mkdir -p "$FD_FOLDER/kept"
+	for words_word; do
+		words_service=${words_word%%=*}
+		image_id "${words_word#*=}" || image_id=
+		look "$words_service" || continue
+		: >"$FD_FOLDER/kept/$words_service.log"
+		while read -r service number id name image status health restarts started code; do
+			[ -n "$service" ] || continue
+			case $image:$status:$health in
+			"$image_id":*) ;;
+			*:running:healthy | *:running:none) continue ;;
+			esac
+			{
+				say "--- ${name#/}: $status, exit code $code, health $health, restarts $restarts, started $started"
+				tell_health "$id"
+				docker logs --timestamps --tail 200 "$id" 2>&1 | head -c 262144
+			} >>"$FD_FOLDER/kept/$words_service.log"
+		done <<END
+$seen
+END
+		cat "$FD_FOLDER/kept/$words_service.log"
+		: "$number"
+	done
+	migrations
+	[ -z "$migrations" ] || say "a migration still runs, in the container $migrations, and goes on by itself"
+	return 0
+}
+
+basis_differs=no
+
+# differs WHAT EXPECTED FOUND
+differs() {
+	basis_differs=yes
+	printf '%s\t%s\t%s\n' "$1" "$2" "$3"
+}
+
+# basis_operation NUMBER: the newest one when the plan was made. Our own claim is
+# the one after it.
+basis_operation() {
+	[ "$1" = "$((FD_OPERATION - 1))" ] || differs 'last operation' "$1" "$((FD_OPERATION - 1))"
+}
+
+# basis_look SERVICE...: for basis_images.
+basis_look() {
+	look "$@" && return
+	differs Engine answering 'not answering'
+	exit 1
+}
+
+# basis_images SERVICE ID...: those of its containers, in order; from seen.
+basis_images() {
+	basis_service=$1
+	shift
+	basis_found=
+	while read -r service number id name image rest; do
+		[ "$service" != "$basis_service" ] || basis_found="$basis_found $image"
+	done <<END
+$seen
+END
+	: "$number" "$id" "$name" "${rest:-}"
+	[ "$basis_found" != "${*:+ }$*" ] || return 0
+	short "$@"
+	basis_expected=$short
+	# shellcheck disable=SC2086 # the IDs are to be split
+	short $basis_found
+	differs "image of $basis_service" "$basis_expected" "$short"
+}
+
+# basis_file PATH HASH
+basis_file() {
+	basis_found=$(fingerprint "${2%%:*}" "$1") || basis_found=unreadable
+	[ "$basis_found" != "$2" ] || return 0
+	short "$2"
+	basis_expected=$short
+	case $basis_found in
+	*:*)
+		short "$basis_found"
+		basis_found=$short
+		;;
+	esac
+	differs "$1" "$basis_expected" "$basis_found"
+}
+
+# basis_heads HEADS COMMAND...: HEADS with commas between, or base.
+basis_heads() {
+	basis_expected=$1
+	shift
+	read_heads "$@" || heads=unknown
+	[ "$(sorted "$heads")" = "$(sorted "$basis_expected")" ] || differs schema "$basis_expected" "$heads"
+}
+
+sorted() {
+	printf '%s\n' "$1" | tr , '\n' | sort
+}
+
+basis_end() {
+	[ "$basis_differs" = no ]
 }

@@ -1,52 +1,84 @@
 # shellcheck shell=sh
-# Puts pin files in place: compared, written beside, synced, renamed.
+# Pins put in place: compared, written beside, synced, renamed.
 
-# owner FILE: sets owner to its mode, user and group.
+# resolve PATH: sets target to where PATH leads, symlinks followed.
+resolve() {
+	target=$1
+	if [ -e "$1" ] || [ -L "$1" ]; then
+		target=$(readlink -f -- "$1") || fail "cannot tell where $1 leads: is it a link to nothing?"
+		[ -n "$target" ] || fail "cannot tell where $1 leads"
+	fi
+}
+
+# pin_stands PATH EXPECTED ATTACHMENT: whether it is as it shall be already; fails
+# where it is neither that nor what was expected. EXPECTED empty: no file. ATTACHMENT
+# empty: no file afterwards.
+pin_stands() {
+	resolve "$1"
+	if [ ! -e "$target" ]; then
+		[ -n "$3" ] || return 0
+		[ -z "$2" ] || fail "$1 is gone: it was there when this was planned"
+		return 1
+	fi
+	[ -f "$target" ] || fail "$1 is no regular file"
+	if [ -n "$3" ] && cmp -s "$FD_FOLDER/attachments/$3" "$target"; then return 0; fi
+	[ -n "$2" ] || fail "$1 is there: it was not when this was planned"
+	pin_found=$(fingerprint "${2%%:*}" "$target") || fail "cannot read $1"
+	[ "$pin_found" = "$2" ] ||
+		fail "$1 was changed by somebody since this was planned: it is left as it is"
+	return 1
+}
+
+# owner PATH: sets owner to mode, owner and group, as numbers.
 owner() {
-	owner_text=$(ls -ldn -- "$1") || return 1
+	owner=$(ls -ldn -- "$1") || return 1
 	# shellcheck disable=SC2086 # the fields are to be split
-	set -- $owner_text
+	set -- $owner
 	owner="$1 $3 $4"
 }
 
-# pin PATH ALGORITHM EXPECTED WANTED ATTACHMENT: makes the file WANTED, a
-# fingerprint, if it is EXPECTED. "absent" is no file. A second run finds it done.
+# pin PATH EXPECTED ATTACHMENT: compare and swap.
 pin() {
-	pin_path=$(readlink -f -- "$1") || fail "cannot follow $1"
-	pin_found=$(fingerprint "$2" "$pin_path") || fail "cannot read $pin_path"
-	if [ "$pin_found" = "$4" ]; then
-		say "$1 is as it should be"
-		return 0
+	if pin_stands "$1" "$2" "$3"; then
+		say "$1 is as it shall be"
+		return
 	fi
-	[ "$pin_found" = "$3" ] || fail "$1 was changed by somebody else meanwhile: expected $3, found $pin_found"
-	if [ "$4" = absent ]; then
-		rm -f -- "$pin_path" || fail "cannot take $1 away"
-		return 0
+	if [ -z "$3" ]; then
+		rm -- "$target" || fail "cannot remove $1"
+		sync
+		say "$1 removed"
+		return
 	fi
-	pin_new=${pin_path%/*}/.flightdeck-pin-$FD_OPERATION-$FD_DIRECTION
-	rm -f -- "$pin_new"
-	if [ "$pin_found" != absent ]; then
-		# With mode, owner and group, which writing into it keeps.
-		(umask 077 && cp -p -- "$pin_path" "$pin_new") || pin_drop "cannot write beside $1"
-	fi
-	cat -- "$FD_FOLDER/attachments/$5" >"$pin_new" || pin_drop "cannot write beside $1; is the disk full?"
-	pin_written=$(fingerprint "$2" "$pin_new")
-	[ "$pin_written" = "$4" ] || pin_drop "what was written beside $1 is not whole; is the disk full?"
-	if [ "$pin_found" != absent ]; then
-		owner "$pin_path" || pin_drop "cannot look at $1"
+	pin_new=$FD_FOLDER/attachments/$3
+	pin_temporary=${target%/*}/.${target##*/}.flightdeck-$FD_OPERATION
+	rm -f -- "$pin_temporary"
+	pin_owner=
+	if [ -e "$target" ]; then
+		owner "$target" || fail "cannot look at $1"
 		pin_owner=$owner
-		owner "$pin_new" || pin_drop "cannot look at what was written beside $1"
-		[ "$owner" = "$pin_owner" ] || pin_drop "$1 belongs to somebody else ($pin_owner): its owner and mode cannot be kept"
+		# For its owner, group and mode; what it holds comes next.
+		(umask 077 && cp -p -- "$target" "$pin_temporary") || pin_undone "cannot write beside $1"
 	fi
-	sync "$pin_new" 2>/dev/null || sync
-	pin_again=$(fingerprint "$2" "$pin_path")
-	[ "$pin_again" = "$3" ] || pin_drop "$1 was changed by somebody else just now"
-	mv -f -- "$pin_new" "$pin_path" || pin_drop "cannot put $1 in place"
-	sync "${pin_path%/*}" 2>/dev/null || sync
-	say "wrote $1"
+	cat <"$pin_new" >"$pin_temporary" || pin_undone "cannot write beside $1: is the disk full?"
+	sync "$pin_temporary" 2>/dev/null || sync
+	cmp -s "$pin_new" "$pin_temporary" || pin_undone "what was written beside $1 is not what it shall be: is the disk full?"
+	if [ -n "$pin_owner" ]; then
+		owner "$pin_temporary"
+		[ "$owner" = "$pin_owner" ] ||
+			pin_undone "$1 ($pin_owner) would become another's ($owner): mode, owner and group have to stay. Let its owner do this, or give the file to the one who deploys"
+	fi
+	# Once more, as near to the rename as can be.
+	if pin_stands "$1" "$2" "$3"; then
+		rm -f -- "$pin_temporary"
+		return
+	fi
+	mv -f -- "$pin_temporary" "$target" || pin_undone "cannot put $1 in its place"
+	sync "${target%/*}" 2>/dev/null || sync
+	cmp -s "$pin_new" "$target" || fail "$1 is not what was just written: somebody else writes it too"
+	say "$1 written"
 }
 
-pin_drop() {
-	rm -f -- "$pin_new"
-	fail "$1"
+pin_undone() {
+	rm -f -- "$pin_temporary"
+	fail "$1; it is left as it is"
 }

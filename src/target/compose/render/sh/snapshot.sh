@@ -1,38 +1,33 @@
 # shellcheck shell=sh
-# Copies the files as they are, and keeps the images that run.
+# What was: copies of the files, tags for the images, health.
 
-# begin: the directory for the copies.
-begin() {
-	release=$FD_FOLDER/../../releases/${FD_FOLDER##*/}
-	(umask 077 && mkdir -p "$release") || fail "cannot make $release"
-	: >"$release/files" || fail "cannot write $release"
+# snapshot_file PATH NAME: a copy as releases/<operation>/NAME. A first copy stays:
+# a second run may see what has changed since.
+snapshot_file() {
+	snapshot_directory=${FD_FOLDER%/operations/*}/releases/${FD_FOLDER##*/}
+	snapshot_copy=$snapshot_directory/$2
+	(
+		umask 077
+		mkdir -p "$snapshot_directory" || exit 1
+		[ ! -e "$snapshot_copy" ] || exit 0
+		cat <"$1" >"$snapshot_copy.part" && cmp -s "$1" "$snapshot_copy.part" &&
+			mv "$snapshot_copy.part" "$snapshot_copy" &&
+			printf '%s\t%s\n' "$2" "$1" >>"$snapshot_directory/files"
+	)
 }
 
-# copy NUMBER PATH: a file's copy, and its line in the list of files.
-copy() {
-	[ -e "$2" ] || return 0
-	(umask 077 && cat "$2" >"$release/$1-${2##*/}") || fail "cannot copy $2"
-	cmp -s "$2" "$release/$1-${2##*/}" || fail "the copy of $2 is not whole; is the disk full?"
-	printf '%s-%s\t%s\n' "$1" "${2##*/}" "$2" >>"$release/files" || fail "cannot write $release/files"
-	say "copied $2"
-}
-
-# keep_running must|may IMAGE TAG: a name of ours for an image that runs.
-keep_running() {
-	if docker tag "$2" "$3"; then
-		say "kept $2 as $3"
-	elif [ "$1" = must ]; then
-		fail "cannot keep $2: without it there is no way back"
+# snapshot_image SERVICE IMAGE TAG
+snapshot_image() {
+	if image_id "$2" && docker tag "$image_id" "$3"; then
+		say "$1: kept as $3"
 	else
-		say "cannot keep $2; going on without"
+		say "$1: its image $2 does not lie here under its own name and is not kept: a way back to it may be lost"
 	fi
 }
 
-# note_health SERVICE…: whether what runs is well, before anything changes.
-note_health() {
-	look "$@"
-	before_healthy=no
-	[ "$verdict" != well ] || before_healthy=yes
-	result before_healthy "$before_healthy" || fail "cannot write results; is the disk full?"
-	say "what runs is ${why:-well}"
+# snapshot_health SERVICE...: whether what runs before is well, for the ledger.
+snapshot_health() {
+	look "$@" || return 0
+	judge "$@"
+	if [ -z "$unwell" ]; then result before_healthy yes; else result before_healthy no; fi
 }

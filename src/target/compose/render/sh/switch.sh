@@ -1,34 +1,93 @@
 # shellcheck shell=sh
-# Recreates services with what is pinned, and looks that it became so.
+# Recreating and restarting services.
 
-# expect SERVICE IMAGE: every container of it runs that image, under its own name.
-expect() {
-	expect_image=$(image_id "$2") || fail "$2 does not lie here"
-	expect_lines=$(describe "$1") || fail "docker does not tell of $1"
-	[ -n "$expect_lines" ] || fail "$1 has no container after the switch"
-	while read -r expect_id expect_found expect_name expect_rest; do
-		: "$expect_rest"
-		[ "$expect_found" = "$expect_image" ] ||
-			fail "${expect_name#/} runs $expect_found and should run $expect_image"
-		heal_name "$expect_id" "${expect_name#/}"
+# put_right SERVICE...: a recreation that was killed half-way, and healed by the
+# next up, leaves a container under a name like 0ebea5f1c2d3_shop-backend for good,
+# and sometimes a second one that does not run.
+put_right() {
+	digit='[0-9a-f]'
+	prefixed="$digit$digit$digit$digit$digit$digit$digit$digit$digit$digit$digit${digit}_?*"
+	while read -r service number id name image status rest; do
+		[ -n "$service" ] || continue
+		# shellcheck disable=SC2254 # a pattern
+		case ${name#/} in $prefixed) ;; *) continue ;; esac
+		canonical=${name#/*_}
+		other=$(docker inspect --type container --format '{{.Id}} {{.State.Status}}' "$canonical" 2>/dev/null)
+		if [ -n "$other" ] && [ "$status" != running ]; then
+			docker rm "$id" >/dev/null || fail "cannot remove ${name#/}: see above"
+			say "${name#/} removed: left over from a recreation that was killed"
+			continue
+		fi
+		case $other in
+		'') ;;
+		*' running') fail "${name#/} and $canonical both run, from a recreation that was killed: remove one of them" ;;
+		*)
+			docker rm "${other%% *}" >/dev/null || fail "cannot remove $canonical: see above"
+			say "$canonical removed: left over from a recreation that was killed"
+			;;
+		esac
+		docker rename "$id" "$canonical" || fail "cannot rename ${name#/}: see above"
+		say "${name#/} renamed to $canonical: left so by a recreation that was killed"
 	done <<END
-$expect_lines
+$seen
 END
-	say "$1 runs $2"
+	: "$number" "$image" "${rest:-}"
 }
 
-# heal_name ID NAME: an `up` that was killed half-way leaves the name that Compose
-# gives to a container while it replaces another: twelve digits before the real one.
-heal_name() {
-	heal_prefix=${2%%_*}
-	[ "$heal_prefix" != "$2" ] && [ "${#heal_prefix}" = 12 ] || return 0
-	case $heal_prefix in *[!0-9a-f]*) return 0 ;; esac
-	docker rename "$1" "${2#*_}" || fail "$2 cannot get its name back: ${2#*_}"
-	say "$2 is ${2#*_} again"
+# switch FLAGS SERVICE=IMAGE...: IMAGE empty: any.
+switch() {
+	switch_flags=$1
+	shift
+	switch_services=
+	switch_expected=
+	for switch_word; do
+		service=${switch_word%%=*}
+		switch_services="$switch_services $service"
+		[ -n "${switch_word#*=}" ] || continue
+		image_id "${switch_word#*=}" || fail "${switch_word#*=} does not lie on this server: $service cannot run it"
+		switch_expected="$switch_expected$service $image_id$newline"
+	done
+	# shellcheck disable=SC2086 # flags and services are to be split
+	compose up -d --wait --wait-timeout "$health_timeout" --pull never --no-build $switch_flags $switch_services </dev/null
+	switch_exit=$?
+	# shellcheck disable=SC2086
+	look $switch_services || fail 'the Engine does not answer: see above'
+	put_right
+	# shellcheck disable=SC2086
+	look $switch_services && judge $switch_services
+	if [ "$switch_exit" != 0 ]; then
+		printf '%s' "$unwell"
+		tell_unwell
+		fail "docker compose up failed with exit code $switch_exit"
+	fi
+	while read -r service switch_id; do
+		[ -z "$service" ] || runs "$service" "$switch_id"
+	done <<END
+$switch_expected
+END
+	baseline >"$FD_FOLDER/containers.$FD_DIRECTION"
 }
 
-# mark SERVICE…: what was just started, so that a later restart can be told.
-mark() {
-	look "$@"
-	printf '%s' "$seen" >"$FD_FOLDER/started-$FD_DIRECTION" || fail "cannot write; is the disk full?"
+# runs SERVICE ID: fails where one of its containers, from seen, runs another image.
+runs() {
+	runs_count=0
+	while read -r service number id name image rest; do
+		[ "$service" = "$1" ] || continue
+		runs_count=$((runs_count + 1))
+		[ "$image" = "$2" ] && continue
+		short "$image" "$2"
+		fail "${name#/} runs another image than it shall: $short. Is the pin used by the compose file?"
+	done <<END
+$seen
+END
+	: "$number" "$id" "${rest:-}"
+	[ "$runs_count" -gt 0 ] || fail "$1 has no container after docker compose up: does a profile leave it out?"
+	say "$1 runs the image that was asked for"
+}
+
+# restart SERVICE...
+restart() {
+	compose restart "$@" </dev/null || fail 'docker compose restart failed: see above'
+	wait_well "$@"
+	baseline >>"$FD_FOLDER/containers.$FD_DIRECTION"
 }

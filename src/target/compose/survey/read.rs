@@ -1,0 +1,421 @@
+//! From a survey's parts to what the ground floor has words for. All text is cleaned or checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bollard::models::{ContainerInspectResponse, ImageInspect};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{
+    super::{engine::containers as engine, script::read_ledger},
+    frames::Part,
+};
+use crate::{
+    config::{Environment, Pin, Service},
+    plan::schema,
+    release::{
+        Fault, FaultKind, ServiceName,
+        observation::{Containers, Image},
+        operation::{Claim, Liveness, OperationId, OperationState},
+        survey::{ComposeService, Means, SchemaRevision, Survey},
+        text,
+    },
+};
+
+/// One of the environment's files on the server.
+#[derive(Debug, Clone)]
+pub(super) struct ServerFile {
+    /// As the configuration names it.
+    pub name: String,
+    /// Its absolute path.
+    pub path: String,
+    /// Its fingerprint; `None` if there is no such file.
+    pub fingerprint: Option<String>,
+    /// Whether it could be replaced, and if not, why.
+    pub state: FileState,
+    /// Its bytes, where it is a pin file and exists.
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// Whether a file could be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileState {
+    /// It could.
+    Fine,
+    /// Its directory is not ours to write.
+    Directory,
+    /// It belongs to another user, and its owner could not be kept.
+    Owner,
+}
+
+/// A part that has to be there.
+pub(super) fn part<'a>(
+    environment: &Environment,
+    parts: &'a BTreeMap<String, Part>,
+    name: &str,
+) -> Result<&'a Part, Fault> {
+    parts
+        .get(name)
+        .ok_or_else(|| malformed(environment, name, "it is missing"))
+}
+
+fn malformed(environment: &Environment, what: &str, why: impl std::fmt::Display) -> Fault {
+    Fault::new(
+        FaultKind::Malformed,
+        environment.name.as_str(),
+        format!("what the server told of its {what} cannot be understood"),
+    )
+    .because(why)
+}
+
+fn lines(part: &Part) -> impl Iterator<Item = &str> {
+    std::str::from_utf8(&part.bytes).unwrap_or_default().lines()
+}
+
+/// A value of the part `place`.
+pub(super) fn place<'a>(parts: &'a BTreeMap<String, Part>, key: &str) -> Option<&'a str> {
+    lines(parts.get("place")?).find_map(|line| line.strip_prefix(key)?.strip_prefix(' '))
+}
+
+pub(super) fn files(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    parts: &BTreeMap<String, Part>,
+) -> Result<Vec<ServerFile>, Fault> {
+    let directory = place(parts, "directory").unwrap_or_default();
+    let told: Vec<Vec<&str>> = lines(part(environment, parts, "files")?)
+        .map(|line| line.split(' ').collect())
+        .collect();
+    let pins = super::scripts::pin_files(environment, services);
+    super::files(environment, services)
+        .into_iter()
+        .enumerate()
+        .map(|(number, name)| {
+            let words = told
+                .iter()
+                .find(|words| words.first() == Some(&number.to_string().as_str()))
+                .filter(|words| words.len() == 3)
+                .ok_or_else(|| malformed(environment, "files", &name))?;
+            let fingerprint = (words[1] != "absent").then(|| words[1].to_owned());
+            let bytes = pins
+                .iter()
+                .position(|pin| *pin == name)
+                .filter(|_| fingerprint.is_some())
+                .and_then(|pin| parts.get(&format!("pin-{pin}")))
+                .map(|part| part.bytes.clone());
+            Ok(ServerFile {
+                path: absolute(directory, &name),
+                name,
+                fingerprint,
+                state: match words[2] {
+                    "ok" => FileState::Fine,
+                    "owner" => FileState::Owner,
+                    _ => FileState::Directory,
+                },
+                bytes,
+            })
+        })
+        .collect()
+}
+
+fn absolute(directory: &str, file: &str) -> String {
+    if file.starts_with('/') {
+        file.to_owned()
+    } else {
+        format!("{directory}/{}", file.trim_start_matches("./"))
+    }
+}
+
+pub(super) fn survey(
+    environment: &Environment,
+    parts: &BTreeMap<String, Part>,
+    files: &[ServerFile],
+    taken: Timestamp,
+) -> Result<Survey, Fault> {
+    let mut containers = containers(environment, parts)?;
+    let images = images(environment, parts)?;
+    containers.images = images
+        .iter()
+        .filter(|image| {
+            containers
+                .containers
+                .iter()
+                .any(|container| container.image_id == image.id)
+        })
+        .map(|image| (image.id.clone(), image.clone()))
+        .collect();
+    let (last_operation, operation) = operation(environment, parts)?;
+    let (schema_heads, schema_trouble) = heads(parts);
+    Ok(Survey {
+        taken,
+        containers,
+        services: services(environment, parts)?,
+        candidate_services: BTreeMap::new(),
+        compose_version: first_line(parts, "compose-version"),
+        directory: place(parts, "directory").unwrap_or_default().to_owned(),
+        files: files
+            .iter()
+            .filter_map(|file| Some((file.path.clone(), file.fingerprint.clone()?)))
+            .collect(),
+        candidate_pins: Vec::new(),
+        former_pins: Vec::new(),
+        attachments: Vec::new(),
+        images,
+        means: means(environment, parts),
+        last_operation,
+        operation,
+        records: read_ledger(&part(environment, parts, "ledger")?.bytes).records,
+        schema_heads,
+        schema_trouble,
+        schema_path: parts
+            .get("path")
+            .filter(|path| path.status == 0)
+            .map_or_else(Vec::new, |path| revisions(&path.bytes, None)),
+    })
+}
+
+pub(super) fn first_line(parts: &BTreeMap<String, Part>, name: &str) -> String {
+    let line = parts.get(name).and_then(|part| lines(part).next());
+    text::clean(line.unwrap_or_default().trim())
+}
+
+fn containers(
+    environment: &Environment,
+    parts: &BTreeMap<String, Part>,
+) -> Result<Containers, Fault> {
+    let part = part(environment, parts, "containers")?;
+    let inspected: Vec<ContainerInspectResponse> = serde_json::from_slice(&part.bytes)
+        .map_err(|error| malformed(environment, "containers", error))?;
+    let mut containers: Vec<_> = inspected
+        .into_iter()
+        .filter_map(engine::container)
+        .collect();
+    containers.sort_by(|(a_number, a), (b_number, b)| {
+        (&a.service, a_number).cmp(&(&b.service, b_number))
+    });
+    Ok(Containers {
+        containers: containers
+            .into_iter()
+            .map(|(_, container)| container)
+            .collect(),
+        images: BTreeMap::new(),
+        engine_version: first_line(parts, "engine-version"),
+    })
+}
+
+fn images(environment: &Environment, parts: &BTreeMap<String, Part>) -> Result<Vec<Image>, Fault> {
+    let part = part(environment, parts, "images")?;
+    let inspected: Vec<ImageInspect> = serde_json::from_slice(&part.bytes)
+        .map_err(|error| malformed(environment, "images", error))?;
+    let mut seen = BTreeSet::new();
+    Ok(inspected
+        .into_iter()
+        .filter_map(engine::image)
+        .filter(|image| seen.insert(image.id.clone()))
+        .collect())
+}
+
+/// The services as Compose resolves them, with their hashes.
+///
+/// # Errors
+/// What Compose itself says of files that it cannot read.
+pub(super) fn services(
+    environment: &Environment,
+    parts: &BTreeMap<String, Part>,
+) -> Result<BTreeMap<ServiceName, ComposeService>, Fault> {
+    let config = part(environment, parts, "config")?;
+    if config.status != 0 {
+        return Err(Fault::new(
+            FaultKind::Invalid,
+            environment.name.as_str(),
+            "Compose cannot read its files",
+        )
+        .because(&config.complaint)
+        .remedy("see what `docker compose config` says on the server"));
+    }
+    let resolved: Value = serde_json::from_slice(&config.bytes).map_err(|error| {
+        malformed(
+            environment,
+            "compose files",
+            format!("not JSON at line {}", error.line()),
+        )
+    })?;
+    let hashes: BTreeMap<&str, &str> = parts
+        .get("hashes")
+        .into_iter()
+        .flat_map(lines)
+        .filter_map(|line| line.split_once(' '))
+        .collect();
+    let services = resolved.get("services").and_then(Value::as_object);
+    Ok(services
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, service)| {
+            let word = |key: &str| service.get(key).and_then(Value::as_str).map(text::clean);
+            Some((
+                name.parse().ok()?,
+                ComposeService {
+                    image: word("image").unwrap_or_default(),
+                    config_hash: hashes
+                        .get(name.as_str())
+                        .map_or_else(String::new, |hash| text::clean(hash.trim())),
+                    depends_on: depends_on(service),
+                    container_name: word("container_name"),
+                    pull_policy: word("pull_policy"),
+                    has_health_check: service
+                        .get("healthcheck")
+                        .is_some_and(|check| check.get("disable") != Some(&Value::Bool(true))),
+                },
+            ))
+        })
+        .collect())
+}
+
+fn depends_on(service: &Value) -> BTreeSet<ServiceName> {
+    match service.get("depends_on") {
+        Some(Value::Object(below)) => below.keys().filter_map(|name| name.parse().ok()).collect(),
+        Some(Value::Array(below)) => below
+            .iter()
+            .filter_map(|name| name.as_str()?.parse().ok())
+            .collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+/// A service that reads a pin file as its own `env_file` changes with it, and the candidate, which lies
+/// elsewhere, does not show that: its hash is emptied, so that nothing is taken to be unchanged.
+pub(super) fn distrust_stale_hashes(
+    survey: &mut Survey,
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    candidate: &BTreeMap<String, Part>,
+) {
+    let Some(resolved) = candidate
+        .get("config")
+        .and_then(|part| serde_json::from_slice::<Value>(&part.bytes).ok())
+    else {
+        return;
+    };
+    let variables: Vec<&str> = environment
+        .services
+        .iter()
+        .filter_map(|name| match &services.get(name)?.pin {
+            Pin::Variable { variable, .. } => Some(variable.as_str()),
+            Pin::Override { .. } => None,
+        })
+        .collect();
+    for (name, service) in &mut survey.candidate_services {
+        let environment = resolved
+            .get("services")
+            .and_then(|services| services.get(name.as_str())?.get("environment"));
+        let holds = |variable: &&str| environment.is_some_and(|e| e.get(variable).is_some());
+        if variables.iter().any(holds) {
+            let same = survey
+                .services
+                .get(name)
+                .is_some_and(|now| now.config_hash == service.config_hash);
+            if same {
+                service.config_hash.clear();
+            }
+        }
+    }
+}
+
+fn means(environment: &Environment, parts: &BTreeMap<String, Part>) -> Means {
+    let mut means = Means {
+        curl: place(parts, "curl").is_some(),
+        wget: place(parts, "wget").is_some(),
+        ..Means::default()
+    };
+    for service in super::scripts::asked_inside(environment) {
+        for line in parts
+            .get(&format!("means-{service}"))
+            .into_iter()
+            .flat_map(lines)
+        {
+            match line {
+                "curl" => drop(means.curl_in.insert(service.clone())),
+                "wget" => drop(means.wget_in.insert(service.clone())),
+                _ => {}
+            }
+        }
+    }
+    means
+}
+
+fn operation(
+    environment: &Environment,
+    parts: &BTreeMap<String, Part>,
+) -> Result<(Option<OperationId>, Option<OperationState>), Fault> {
+    let mut told = lines(part(environment, parts, "operation")?);
+    let Some(newest) = told.next() else {
+        return Ok((None, None));
+    };
+    let bad = |why: &str| malformed(environment, "operations", text::clean(why));
+    let newest: OperationId = newest.parse().map_err(|_| bad(newest))?;
+    let head = told.next().unwrap_or_default();
+    let (shown, holder) = head.split_once(' ').ok_or_else(|| bad(head))?;
+    let record = told.next().unwrap_or_default();
+    let liveness = match holder {
+        "ended" => return Ok((Some(newest), None)),
+        "alive" | "orphaned" | "lock" => Liveness::Alive,
+        "interrupted" | "never_began" => Liveness::Dead,
+        _ => Liveness::Unknown,
+    };
+    let claim: Claim = serde_json::from_str(record).map_err(|_| bad(record))?;
+    // A claim whose folder never came holds nothing: the next one passes it.
+    if holder == "never_began" {
+        return Ok((Some(newest), None));
+    }
+    Ok((
+        Some(newest),
+        Some(OperationState {
+            id: shown.parse().map_err(|_| bad(shown))?,
+            claim,
+            plan: None,
+            journal: Vec::new(),
+            liveness,
+            cancelling: false,
+            end: None,
+        }),
+    ))
+}
+
+/// The schema's heads, or why they could not be told.
+fn heads(parts: &BTreeMap<String, Part>) -> (Option<Vec<String>>, Option<String>) {
+    match parts.get("heads") {
+        None => (None, None),
+        Some(part) if part.status == 0 => (Some(schema::heads_of_output(&part.bytes)), None),
+        Some(part) => (None, Some(last_line(&part.complaint, &part.bytes))),
+    }
+}
+
+/// The last line: the others are the tool's greetings.
+fn last_line(complaint: &str, bytes: &[u8]) -> String {
+    let printed = String::from_utf8_lossy(bytes);
+    let line = complaint
+        .lines()
+        .next_back()
+        .or_else(|| printed.trim().lines().next_back());
+    text::clean(line.unwrap_or("it says nothing"))
+}
+
+/// The revisions of a history, newest first, without `from` itself, which Alembic counts in.
+pub(super) fn revisions(bytes: &[u8], from: Option<&str>) -> Vec<SchemaRevision> {
+    String::from_utf8_lossy(bytes)
+        .lines()
+        .filter_map(|line| {
+            let (_, right) = line.split_once(" -> ")?;
+            let end = right.find([' ', ',']).unwrap_or(right.len());
+            let revision = text::clean(&right[..end]);
+            let message = right[end..]
+                .split_once(", ")
+                .map_or("", |(_, message)| message);
+            (!revision.is_empty() && Some(revision.as_str()) != from).then(|| SchemaRevision {
+                revision,
+                message: text::clean(message.trim()),
+            })
+        })
+        .take(1000)
+        .collect()
+}

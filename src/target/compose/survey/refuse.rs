@@ -1,0 +1,226 @@
+//! What speaks against every plan, before one is made.
+
+use std::collections::BTreeMap;
+
+use super::{
+    frames::Part,
+    pins::Pins,
+    read::{FileState, ServerFile, first_line, place},
+};
+use crate::{
+    config::{Environment, Pin, Service, Target},
+    release::{Fault, FaultKind, ServiceName, survey::Survey},
+};
+
+fn fault(environment: &Environment, kind: FaultKind, message: impl AsRef<str>) -> Fault {
+    Fault::new(kind, environment.name.as_str(), message)
+}
+
+/// Refuses a server that lacks what an operation needs.
+pub(super) fn first(
+    environment: &Environment,
+    parts: &BTreeMap<String, Part>,
+) -> Result<(), Fault> {
+    let Target::Compose(compose) = &environment.target;
+    let docker = place(parts, "docker").unwrap_or_default();
+    let version = first_line(parts, "compose-version");
+    let part = |name: &str| parts.get(name).cloned().unwrap_or_default();
+    if docker.to_ascii_lowercase().contains("podman") {
+        return Err(fault(
+            environment,
+            FaultKind::Unsupported,
+            "docker on this server is podman's stand-in, whose Compose behaves otherwise",
+        )
+        .because(docker)
+        .remedy("install Docker Engine, or name its command as the host's docker"));
+    }
+    let containers = part("containers");
+    if containers.status != 0 {
+        return Err(engine(environment, &containers.complaint));
+    }
+    if version.is_empty() {
+        return Err(fault(
+            environment,
+            FaultKind::Unsupported,
+            format!(
+                "`{} compose` does not answer on this server: Compose v2 is needed",
+                compose.host.docker.join(" ")
+            ),
+        )
+        .because(part("compose-version").complaint)
+        .remedy("install the docker-compose-plugin; the old docker-compose will not do"));
+    }
+    if version.trim_start_matches('v').starts_with("1.") {
+        return Err(fault(
+            environment,
+            FaultKind::Unsupported,
+            format!("Compose {version} is too old: version 2 is needed"),
+        )
+        .remedy("install the docker-compose-plugin"));
+    }
+    if place(parts, "setsid").is_none() {
+        return Err(fault(
+            environment,
+            FaultKind::Unsupported,
+            "there is no setsid on this server: an operation could not outlive our connection",
+        )
+        .remedy("install util-linux, or busybox with setsid"));
+    }
+    if place(parts, "writable").is_none() || place(parts, "state").is_some() {
+        return Err(fault(
+            environment,
+            FaultKind::Permission,
+            format!("{} may not be written by this user", compose.directory),
+        )
+        .remedy("give the deploying user's group write permission on it"));
+    }
+    Ok(())
+}
+
+/// Why the Engine did not tell of its containers.
+fn engine(environment: &Environment, complaint: &str) -> Fault {
+    let lower = complaint.to_ascii_lowercase();
+    let (kind, message, remedy) = if lower.contains("permission denied") {
+        (
+            FaultKind::Permission,
+            "this user may not speak to the Docker Engine",
+            "add the user to the docker group, or set docker = [\"sudo\", \"-n\", \"docker\"] for the host",
+        )
+    } else if lower.contains("not found") {
+        (
+            FaultKind::Unsupported,
+            "there is no docker command on this server",
+            "install Docker, or name its command as the host's docker",
+        )
+    } else if lower.contains("sudo") {
+        (
+            FaultKind::Permission,
+            "sudo does not let this user run docker without a password",
+            "allow it in sudoers with NOPASSWD",
+        )
+    } else {
+        (
+            FaultKind::Unreachable,
+            "the Docker Engine does not answer",
+            "see whether it runs: systemctl status docker",
+        )
+    };
+    fault(environment, kind, message)
+        .because(complaint)
+        .remedy(remedy)
+}
+
+/// Refuses a project whose containers were made from another directory or other files than the
+/// configured ones: what we would switch is not what runs.
+pub(super) fn other_project(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    survey: &Survey,
+    logical: &str,
+) -> Result<(), Fault> {
+    let Target::Compose(compose) = &environment.target;
+    let ours: Vec<&str> = services
+        .values()
+        .filter_map(|service| match &service.pin {
+            Pin::Override { file } => Some(file.as_str()),
+            Pin::Variable { .. } => None,
+        })
+        .collect();
+    let base = compose
+        .files
+        .first()
+        .and_then(|file| file.rsplit_once('/'))
+        .map_or("", |(folder, _)| folder);
+    for container in &survey.containers.containers {
+        if !environment.services.contains(&container.service) {
+            continue;
+        }
+        let directories =
+            [survey.directory.as_str(), logical].map(|directory| join(directory, base));
+        let made_in = container.working_directory.trim_end_matches('/');
+        if !made_in.is_empty() && !directories.iter().any(|known| known == made_in) {
+            return Err(fault(
+                environment,
+                FaultKind::Conflict,
+                format!(
+                    "project {} runs from {made_in} and not from {}",
+                    compose.project, survey.directory
+                ),
+            )
+            .remedy("correct the environment's directory or its project's name"));
+        }
+        let named: Vec<&str> = container
+            .config_files
+            .split(',')
+            .map(|file| file.rsplit('/').next().unwrap_or(file))
+            .filter(|file| !file.is_empty())
+            .collect();
+        let last = |file: &&String| file.rsplit('/').next().unwrap_or(file.as_str()).to_owned();
+        let all: Vec<String> = compose.files.iter().map(|file| last(&file)).collect();
+        let without_ours: Vec<String> = compose
+            .files
+            .iter()
+            .filter(|file| !ours.contains(&file.as_str()))
+            .map(|file| last(&file))
+            .collect();
+        if !named.is_empty() && named != all && named != without_ours {
+            return Err(fault(
+                environment,
+                FaultKind::Conflict,
+                format!(
+                    "{} runs from the compose files {} and not from {}",
+                    container.name,
+                    container.config_files,
+                    compose.files.join(", ")
+                ),
+            )
+            .remedy(
+                "name all its compose files in the environment, in the order that is used by hand",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn join(directory: &str, base: &str) -> String {
+    let base = base.trim_start_matches("./");
+    if base.is_empty() {
+        directory.to_owned()
+    } else if base.starts_with('/') {
+        base.to_owned()
+    } else {
+        format!("{directory}/{base}")
+    }
+}
+
+/// Refuses pin files that could not be replaced as they are.
+pub(super) fn unwritable_pins(
+    environment: &Environment,
+    pins: &Pins,
+    files: &[ServerFile],
+) -> Result<(), Fault> {
+    for candidate in &pins.candidates {
+        let Some(file) = files.iter().find(|file| file.name == candidate.file) else {
+            continue;
+        };
+        let (message, remedy) = match file.state {
+            FileState::Fine => continue,
+            FileState::Directory => (
+                format!(
+                    "{} cannot be replaced: its directory may not be written by this user",
+                    file.path
+                ),
+                "give the deploying user's group write permission on the directory",
+            ),
+            FileState::Owner => (
+                format!(
+                    "{} belongs to another user, who could not be kept as its owner",
+                    file.path
+                ),
+                "let the deploying user own the file",
+            ),
+        };
+        return Err(fault(environment, FaultKind::Permission, message).remedy(remedy));
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+# shellcheck shell=sh
+# Reads what a plan is made from, in one round trip, and changes nothing. The
+# program lays before it what steps.sh begins with, common.sh, and in the first
+# trip claim.sh; and behind it the calls. Prints, after the line "flightdeck
+# survey 1", frames: "NAME STATUS LENGTH COMPLAINT\n", LENGTH bytes of what a
+# command printed, COMPLAINT bytes of what it complained of, "\n".
+
+# open_survey: a directory for what arrives, taken away whatever happens.
+open_survey() {
+	umask 077
+	scratch=$(mktemp -d 2>/dev/null) || {
+		echo 'flightdeck: no temporary directory can be made' >&2
+		exit 1
+	}
+	trap 'rm -rf "$scratch"' EXIT
+	trap 'exit 1' HUP INT TERM
+	names=
+}
+
+# collect NAME MOST COMMAND…: runs it beside the others, and keeps MOST bytes.
+collect() {
+	names="$names $1"
+	collect_name=$1
+	collect_most=$2
+	shift 2
+	{
+		{
+			"$@" </dev/null 2>"$scratch/$collect_name.complaint"
+			printf '%s' "$?" >"$scratch/$collect_name.status"
+		} | head -c "$collect_most" >"$scratch/$collect_name.text"
+	} &
+}
+
+# close_survey: waits for all, and prints them.
+close_survey() {
+	wait
+	printf 'flightdeck survey 1\n'
+	for name in $names; do
+		read -r status <"$scratch/$name.status" || [ -n "$status" ] || status=141
+		tail -c 2000 "$scratch/$name.complaint" >"$scratch/complaint"
+		length=$(wc -c <"$scratch/$name.text")
+		complaint=$(wc -c <"$scratch/complaint")
+		printf '%s %s %s %s\n' "$name" "$status" "$((length))" "$((complaint))"
+		cat "$scratch/$name.text" "$scratch/complaint"
+		printf '\n'
+		status=
+	done
+}
+
+# limit_to SECONDS: for each docker command from here on, where the server can set a limit.
+limit_to() {
+	if command -v timeout >/dev/null; then limit=$1; fi
+}
+
+# --- what is collected ---
+
+place() {
+	printf 'directory %s\n' "$directory"
+	printf 'logical %s\n' "$logical"
+	! command -v setsid >/dev/null || echo 'setsid yes'
+	[ ! -w . ] || echo 'writable yes'
+	[ ! -d .flightdeck ] || [ -w .flightdeck ] || echo 'state denied'
+	! command -v curl >/dev/null || echo 'curl yes'
+	! command -v wget >/dev/null || echo 'wget yes'
+	printf 'algorithm %s\n' "$algorithm"
+	docker --version 2>&1 | head -n 1 | sed 's/^/docker /'
+}
+
+# files FILE…: NUMBER, fingerprint (or "absent"), and whether it could be replaced.
+files() {
+	files_number=0
+	for file in "$@"; do
+		files_state=ok
+		files_target=$(readlink -f -- "$file")
+		if [ -z "$files_target" ] || [ ! -w "${files_target%/*}" ]; then
+			files_state=directory
+		elif [ -e "$files_target" ] && [ "$(id -u)" != 0 ]; then
+			files_owner=$(ls -ldn -- "$files_target" | {
+				read -r files_mode files_links files_user files_rest
+				: "$files_mode" "$files_links" "$files_rest"
+				printf '%s' "$files_user"
+			})
+			[ "$files_owner" = "$(id -u)" ] || files_state=owner
+		fi
+		if [ ! -e "$file" ]; then
+			fingerprint=absent
+		elif ! fingerprint "$algorithm" "$file"; then
+			return 1
+		fi
+		printf '%s %s %s\n' "$files_number" "$fingerprint" "$files_state"
+		files_number=$((files_number + 1))
+	done
+}
+
+# bytes_of FILE: nothing if there is none.
+bytes_of() {
+	[ ! -e "$1" ] || cat -- "$1"
+}
+
+containers() {
+	containers_ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project") || return 1
+	if [ -z "$containers_ids" ]; then
+		echo '[]'
+		return 0
+	fi
+	# shellcheck disable=SC2086 # an id a word
+	docker inspect $containers_ids
+}
+
+# images REPOSITORY…: what lies here of them, what runs, and what Compose would ask for.
+images() {
+	images_names=$(
+		for repository in "$@"; do
+			docker image ls -q --no-trunc --filter "reference=$repository"
+		done
+		images_ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project")
+		# shellcheck disable=SC2086 # an id a word
+		[ -z "$images_ids" ] || docker inspect --format '{{.Image}}' $images_ids
+		compose config --images 2>/dev/null
+	)
+	images_names=$(printf '%s\n' "$images_names" | sort -u | head -n 300)
+	if [ -z "$images_names" ]; then
+		echo '[]'
+		return 0
+	fi
+	set -f
+	# What Compose would ask for need not lie here: docker tells of the others.
+	# shellcheck disable=SC2086 # a name a word
+	docker image inspect $images_names || :
+}
+
+# containers_of SERVICE: the IDs of its running containers, a line each.
+containers_of() {
+	docker ps -q --no-trunc --filter "label=com.docker.compose.project=$project" \
+		--filter "label=com.docker.compose.service=$1" \
+		--filter label=com.docker.compose.oneoff=False
+}
+
+# means_in SERVICE: a container without the program answers 126 or 127.
+means_in() {
+	means_id=$(containers_of "$1")
+	means_id=${means_id%%
+*}
+	[ -n "$means_id" ] || return 0
+	limit_to 10
+	for program in curl wget; do
+		docker exec "$means_id" "$program" --help >/dev/null 2>&1
+		means_status=$?
+		[ "$means_status" -ge 124 ] || printf '%s\n' "$program"
+	done
+}
+
+# in_service SERVICE COMMAND…: in its running container.
+in_service() {
+	in_service_id=$(containers_of "$1") || return 1
+	in_service_id=${in_service_id%%
+*}
+	if [ -z "$in_service_id" ]; then
+		echo 'it does not run' >&2
+		return 1
+	fi
+	shift
+	limit_to 15
+	docker exec "$in_service_id" "$@"
+}
+
+ledger() {
+	[ ! -r "$root/ledger.jsonl" ] || tail -n 500 "$root/ledger.jsonl"
+}
+
+# operation: the newest claim's number, then the number, liveness and record of
+# the claim that counts: it, or what it passed and still stands.
+operation() {
+	newest_claim
+	[ -n "$newest" ] || return 0
+	number "$newest"
+	echo
+	shown=$newest
+	judged=$newest
+	holder_of "$judged"
+	while [ "$holder" = ended ] && [ "$over" != 0 ]; do
+		judged=$(printf '%06d' "$over")
+		holder_of "$judged"
+		[ "$holder" = ended ] || shown=$judged
+	done
+	holder_of "$shown"
+	printf '%s %s\n%s\n' "$(number "$shown")" "$holder" "$claim"
+}

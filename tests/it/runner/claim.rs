@@ -1,0 +1,235 @@
+//! The claim: one operation at a time, whoever starts it; dead is proven, never guessed.
+
+use std::{fs, os::unix::fs::symlink, process::Child, thread};
+
+use flightdeck::{
+    release::operation::{Direction, OperationId, Outcome},
+    target::compose::script::{
+        Nonce, Refusal, StartReply, find, find_reply, lock, start_reply, upload,
+    },
+};
+use rustix::process::{Signal, kill_process_group};
+
+use super::{
+    under_each_shell,
+    world::{Operation, Tail, World, eventually, lives},
+};
+
+/// A promotion that runs until somebody ends it.
+fn endless(world: &World) -> Tail {
+    let mut tail = world.started(
+        &Operation::promotion()
+            .step("switch", "echo switching; exec sleep 600")
+            .back("switch", "echo back")
+            .folder(),
+    );
+    tail.until_printed("switching");
+    tail
+}
+
+fn short() -> Operation {
+    Operation::promotion().step("pull", "echo pulled")
+}
+
+fn refusal(reply: StartReply) -> (Refusal, u64) {
+    match reply {
+        StartReply::Refused { why, operation, .. } => (why, operation.0),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+/// Kills supervisor and runner, and waits until they are gone.
+fn kill_both(world: &World, tail: &Tail) {
+    let both = ["supervisor", "pid"].map(|role| world.process(tail.id, role));
+    world.kill(tail.id, "supervisor");
+    world.kill(tail.id, "pid");
+    eventually("both are gone", || both.iter().all(|pid| !lives(*pid)));
+}
+
+/// Kills everything of an operation, as a crash of the server would.
+fn kill_all(world: &World, tail: &Tail) {
+    kill_both(world, tail);
+    kill_process_group(tail.group(), Signal::KILL).unwrap();
+    eventually("its step is gone", || !lives(tail.group()));
+}
+
+under_each_shell! {
+    fn of_twenty_racers_one_holds(world) {
+        for round in 1..=3 {
+            let go = world.root.join(format!("go{round}"));
+            let operation = Operation::promotion()
+                .step("wait", &format!("until [ -e {} ]; do sleep 0.05; done", go.display()))
+                .folder();
+            let racers: Vec<Child> = (0..20).map(|_| world.sh().spawn().unwrap()).collect();
+            let replies: Vec<_> = thread::scope(|scope| {
+                let threads: Vec<_> = racers
+                    .into_iter()
+                    .map(|mut child| {
+                        let script = upload(&operation, &Nonce::random(), &world.place).unwrap();
+                        scope.spawn(move || {
+                            use std::io::Write as _;
+                            child.stdin.take().unwrap().write_all(&script).unwrap();
+                            start_reply(&child.wait_with_output().unwrap().stdout).unwrap()
+                        })
+                    })
+                    .collect();
+                threads.into_iter().map(|t| t.join().unwrap()).collect()
+            });
+            let id = OperationId(round);
+            let holders = replies.iter().filter(|r| **r == StartReply::Started(id)).count();
+            assert_eq!(holders, 1, "{replies:?}");
+            let refused = replies.into_iter().filter(|r| !matches!(r, StartReply::Started(_)));
+            for reply in refused {
+                assert_eq!(refusal(reply), (Refusal::Held, round));
+            }
+            fs::write(go, "").unwrap();
+            assert_eq!(world.tail(id).end().outcome, Outcome::Succeeded);
+        }
+        // The others left nothing.
+        let folders = fs::read_dir(world.state().join("operations")).unwrap().count();
+        eventually("refused folders are gone", || folders == 3);
+    }
+
+    fn a_refusal_shows_the_holder(world) {
+        let tail = endless(world);
+        let StartReply::Refused { why, claim: Some(claim), .. } = world.start(&short().folder())
+        else {
+            panic!("not refused")
+        };
+        assert_eq!(why, Refusal::Held);
+        assert_eq!((claim.kind.as_str(), claim.origin.as_str()), ("promote", "laptop"));
+        assert_eq!(claim.operator, "Łukasz \"nonce\":\"x\"");
+        assert_eq!(claim.reason, "it's $HOME `id`");
+        world.cancel(tail.id);
+    }
+
+    fn an_interrupted_operation_must_be_recovered_first(world) {
+        let tail = endless(world);
+        kill_all(world, &tail);
+        let StartReply::Refused { why, at, .. } = world.start(&short().folder()) else {
+            panic!("not refused")
+        };
+        assert_eq!(why, Refusal::Interrupted);
+        assert_eq!(at, Some((Direction::Forward, "switch".to_owned())));
+
+        // A rollback that fails, and one that its basis refuses, leave it as it was.
+        let failing = Operation::rollback().step("switch", "exit 1").folder();
+        assert_eq!(world.started(&failing).end().outcome, Outcome::Stuck);
+        let refused = Operation::rollback().step("switch", ":").with("basis.sh", "exit 1").folder();
+        assert_eq!(world.started(&refused).end().outcome, Outcome::Refused);
+        assert_eq!(refusal(world.start(&short().folder())), (Refusal::Interrupted, 1));
+
+        // One that holds writes its end.
+        let holding = Operation::rollback().step("switch", "echo switched").folder();
+        assert_eq!(world.started(&holding).end().outcome, Outcome::Succeeded);
+        let records = world.records();
+        let interrupted = &records[0];
+        assert_eq!((interrupted.operation, interrupted.outcome), (OperationId(1), Outcome::Interrupted));
+        assert_eq!(interrupted.step.as_deref(), Some("switch"));
+        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+    }
+
+    fn a_step_that_outlives_its_runner_holds_the_claim(world) {
+        let tail = endless(world);
+        kill_both(world, &tail);
+        assert!(lives(tail.group()));
+        assert_eq!(refusal(world.start(&short().folder())), (Refusal::Orphaned, 1));
+        assert_eq!(refusal(world.start(&Operation::rollback().folder())), (Refusal::Orphaned, 1));
+        assert!(lives(tail.group()));
+        // Whoever passes it ends it first.
+        let recovery = Operation::rollback()
+            .with("passes", "orphaned\ninterrupted\n")
+            .step("switch", "echo switched")
+            .folder();
+        assert_eq!(world.started(&recovery).end().outcome, Outcome::Succeeded);
+        assert!(!lives(tail.group()));
+    }
+
+    fn after_a_reboot_all_processes_are_dead(world) {
+        let tail = endless(world);
+        let rebooted = world.through(|proc| {
+            fs::write(proc.join("sys/kernel/random/boot_id"), "another-boot\n").unwrap();
+        });
+        assert_eq!(refusal(rebooted.start(&short().folder())), (Refusal::Interrupted, 1));
+        let rollback = Operation::rollback().step("switch", "echo switched").folder();
+        assert_eq!(rebooted.started(&rollback).end().outcome, Outcome::Succeeded);
+        kill_all(world, &tail);
+    }
+
+    fn unknown_is_not_dead(world) {
+        let tail = endless(world);
+        let elsewhere = world.through(|proc| {
+            fs::remove_file(proc.join("self/ns/pid")).unwrap();
+            symlink("pid:[1]", proc.join("self/ns/pid")).unwrap();
+        });
+        assert_eq!(refusal(elsewhere.start(&Operation::rollback().folder())), (Refusal::Unknown, 1));
+        let hidden = world.through(|proc| {
+            for process in fs::read_dir(proc).unwrap().map(|entry| entry.unwrap().path()) {
+                if process.file_name().unwrap().as_encoded_bytes().iter().all(u8::is_ascii_digit) {
+                    fs::remove_file(process).unwrap();
+                }
+            }
+        });
+        assert_eq!(refusal(hidden.start(&Operation::rollback().folder())), (Refusal::Unknown, 1));
+        kill_all(world, &tail);
+    }
+
+    fn a_pid_that_is_used_again_is_not_its_holder(world) {
+        let tail = endless(world);
+        kill_all(world, &tail);
+        // The claim of a process that lives and began at another time.
+        let path = world.state().join("claims/000001");
+        let record = fs::read_to_string(&path).unwrap();
+        let pid = world.claim(tail.id)["pid"].to_string();
+        let used = record.replace(&format!("\"pid\":{pid}"), &format!("\"pid\":{}", std::process::id()));
+        fs::write(path, used).unwrap();
+        assert_eq!(refusal(world.start(&short().folder())), (Refusal::Interrupted, 1));
+    }
+
+    fn a_lock_by_hand_stands_until_it_is_unlocked(world) {
+        let folder = short().with("who.json", "{\"v\":1,\"kind\":\"lock\",\"operator\":\"mira\",\"origin\":\"x\"").folder();
+        let script = lock(&folder, &Nonce::random(), &world.place).unwrap();
+        assert_eq!(start_reply(&world.run(&script)).unwrap(), StartReply::Started(OperationId(1)));
+        assert_eq!(refusal(world.start(&short().folder())), (Refusal::Lock, 1));
+        let rollback = Operation::rollback().step("switch", "echo switched");
+        assert_eq!(refusal(world.start(&rollback.folder())), (Refusal::Lock, 1));
+        // It may be passed, and stands nevertheless.
+        let passing = rollback.with("passes", "lock\n").folder();
+        assert_eq!(world.started(&passing).end().outcome, Outcome::Succeeded);
+        assert_eq!(refusal(world.start(&short().folder())), (Refusal::Lock, 1));
+        fs::write(world.folder(OperationId(1)).join("end.json"), "{}\n").unwrap();
+        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+    }
+
+    fn a_newer_format_is_refused(world) {
+        let tail = endless(world);
+        kill_all(world, &tail);
+        let path = world.state().join("claims/000001");
+        let record = fs::read_to_string(&path).unwrap();
+        fs::write(path, record.replace("{\"v\":1,", "{\"v\":2,")).unwrap();
+        assert_eq!(refusal(world.start(&Operation::rollback().folder())), (Refusal::Format, 1));
+    }
+
+    fn a_lost_reply_is_found_by_its_nonce(world) {
+        let (nonce, other) = (Nonce::random(), Nonce::random());
+        let look = |nonce| find_reply(&world.run(&find(&world.place, nonce).unwrap())).unwrap();
+        assert_eq!(look(&nonce), None);
+        world.run(&upload(&short().folder(), &nonce, &world.place).unwrap());
+        assert_eq!(look(&nonce), Some(OperationId(1)));
+        assert_eq!(look(&other), None);
+        world.tail(OperationId(1)).end();
+    }
+
+    fn whoever_waits_for_the_reply_may_go(world) {
+        let mut child = world.sh().spawn().unwrap();
+        {
+            use std::io::Write as _;
+            let script = upload(&short().folder(), &Nonce::random(), &world.place).unwrap();
+            let mut stdin = child.stdin.take().unwrap();
+            drop(child.stdout.take());
+            stdin.write_all(&script).unwrap();
+        }
+        child.wait().unwrap();
+        assert_eq!(world.tail(OperationId(1)).end().outcome, Outcome::Succeeded);
+    }
+}

@@ -1,0 +1,513 @@
+//! The scripts of a plan's steps on the real runner: Docker, Compose and the files of a real server.
+
+use std::{
+    collections::BTreeMap,
+    io::Write as _,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use flightdeck::{
+    config::{self, Environment, Host, PinForm, Protection, Reach, Service, Target},
+    release::{
+        ImageId, ImageReference, ServiceName,
+        operation::{OperationId, Outcome},
+        plan::{
+            Again, Attachment, Basis, Check, FORMAT, HttpMeans, ImageName, Intent, OnFailure,
+            PinFile, Plan, PlanKind, Step,
+        },
+        record::{Record, Release, ServiceRelease},
+    },
+    target::compose::{
+        pin::{dotenv, hash::Algorithm},
+        render,
+        script::{Nonce, Place, StartReply, read_ledger, start_reply, tail, upload},
+    },
+};
+
+use crate::support::{
+    project::{Application, Project, version},
+    real_world::{Compose, RealWorld, run},
+};
+
+/// An environment over a project of the real world, and plans for it as the room `plan` makes them.
+struct Server {
+    world: RealWorld,
+    compose: Compose,
+    project: Project,
+    application: Application,
+}
+
+/// What an operation left behind.
+struct Ended {
+    operation: OperationId,
+    record: Record,
+    output: String,
+}
+
+fn name(service: &str) -> ServiceName {
+    service.parse().unwrap()
+}
+
+impl Server {
+    fn up(world: &RealWorld, compose: Compose, application: Application) -> Self {
+        let project = Project::up(world, compose, application, version::FORMER);
+        Self {
+            world: world.clone(),
+            compose,
+            project,
+            application,
+        }
+    }
+
+    fn repository(&self) -> String {
+        let name = match self.application {
+            Application::Plain => "shop-backend",
+            Application::Migrating => "shop-migrating",
+        };
+        format!("{}/acme/{name}", self.world.registry())
+    }
+
+    fn directory(&self) -> String {
+        self.project.directory().display().to_string()
+    }
+
+    fn environment(&self) -> Environment {
+        Environment {
+            name: "production".parse().unwrap(),
+            target: Target::Compose(config::Compose {
+                host: Host {
+                    reach: Reach::Local,
+                    docker: vec!["docker".to_owned()],
+                    socket: None,
+                },
+                directory: self.directory(),
+                files: vec!["docker-compose.yml".to_owned()],
+                environment_files: vec![".env".to_owned()],
+                project: self.project.name().to_owned(),
+            }),
+            services: vec![name("backend")],
+            protection: Protection::Open,
+            gates: Vec::new(),
+            checks: Vec::new(),
+            migration: None,
+            restart: vec![name("proxy")],
+            health_timeout: Duration::from_secs(60),
+            stable_for: Duration::from_secs(5),
+        }
+    }
+
+    fn services(&self) -> BTreeMap<ServiceName, Service> {
+        let service = Service {
+            name: name("backend"),
+            repository: self.repository().parse().unwrap(),
+            tags: Default::default(),
+            pin: config::Pin::Variable {
+                file: ".env".to_owned(),
+                variable: "BACKEND_IMAGE_TAG".to_owned(),
+                form: PinForm::Tag,
+            },
+        };
+        BTreeMap::from([(service.name.clone(), service)])
+    }
+
+    fn docker(&self, arguments: &[&str]) -> String {
+        run(self.world.docker(self.compose).args(arguments))
+            .trim()
+            .to_owned()
+    }
+
+    fn image_of(&self, container: &str) -> ImageId {
+        self.docker(&["inspect", "--format", "{{.Image}}", container])
+            .parse()
+            .unwrap()
+    }
+
+    fn backend(&self) -> String {
+        format!("{}-backend", self.project.name())
+    }
+
+    /// The version as a registry knows it.
+    fn reference(&self, tag: &str) -> ImageReference {
+        let (user, password) = self.world.registry_login();
+        let repository = self.repository();
+        let (_, path) = repository.split_once('/').unwrap();
+        let headers = run(Command::new("curl").args([
+            "-fsI",
+            "-u",
+            &format!("{user}:{password}"),
+            "-H",
+            "Accept: application/vnd.docker.distribution.manifest.v2+json",
+            &format!("http://{}/v2/{path}/manifests/{tag}", self.world.registry()),
+        ]));
+        let digest = headers
+            .lines()
+            .find_map(|line| line.strip_prefix("Docker-Content-Digest: "))
+            .unwrap()
+            .trim();
+        format!("{repository}:{tag}@{digest}").parse().unwrap()
+    }
+
+    fn pins(&self, plan: &mut Plan, candidate: &ImageReference) -> (Vec<PinFile>, Vec<PinFile>) {
+        let path = self.project.directory().join(".env");
+        let former = std::fs::read(&path).unwrap();
+        let value = format!(
+            "{}@{}",
+            candidate.tag.as_ref().unwrap(),
+            candidate.digest.as_ref().unwrap()
+        );
+        let new = dotenv::set(&former, "BACKEND_IMAGE_TAG", &value).unwrap();
+        let hash = |bytes: &[u8]| Some(Algorithm::Sha256.fingerprint(bytes));
+        let pin = |expected: &[u8], attachment: &str| PinFile {
+            path: path.display().to_string(),
+            expected: hash(expected),
+            attachment: Some(attachment.to_owned()),
+            summary: vec![format!("BACKEND_IMAGE_TAG={value}")],
+        };
+        let pins = (vec![pin(&former, "candidate")], vec![pin(&new, "former")]);
+        for (name, bytes) in [("candidate", new), ("former", former)] {
+            plan.attachments.push(Attachment {
+                name: name.to_owned(),
+                bytes: bytes.into(),
+            });
+        }
+        pins
+    }
+
+    fn basis(&self, last: Option<OperationId>) -> Basis {
+        let files = [".env", "docker-compose.yml"].map(|file| {
+            let path = self.project.directory().join(file);
+            let bytes = std::fs::read(&path).unwrap();
+            let hash = Algorithm::Sha256.fingerprint(&bytes);
+            (path.display().to_string(), hash)
+        });
+        let proxy = format!("{}-proxy", self.project.name());
+        Basis {
+            last_operation: last,
+            images: BTreeMap::from([
+                (name("backend"), vec![self.image_of(&self.backend())]),
+                (name("proxy"), vec![self.image_of(&proxy)]),
+            ]),
+            files: files.into(),
+            schema_heads: None,
+        }
+    }
+
+    /// A promotion with all that it can have, or a rollback.
+    fn plan(&self, kind: PlanKind, to: &ImageReference, last: Option<OperationId>) -> Plan {
+        let basis = self.basis(last);
+        let running = self.image_of(&self.backend());
+        let release = |tag: Option<_>, digest, image_id| Release {
+            services: BTreeMap::from([(
+                name("backend"),
+                ServiceRelease {
+                    repository: self.repository().parse().unwrap(),
+                    tag,
+                    digest,
+                    image_id,
+                    revision: None,
+                },
+            )]),
+            ..Release::default()
+        };
+        let mut plan = Plan {
+            v: FORMAT,
+            kind,
+            environment: "production".parse().unwrap(),
+            operator: "mira".to_owned(),
+            origin: "laptop".to_owned(),
+            reason: "it's \"time\"".to_owned(),
+            before: release(None, None, Some(running.clone())),
+            after: release(to.tag.clone(), to.digest.clone(), None),
+            gates: Vec::new(),
+            warnings: Vec::new(),
+            forward: Vec::new(),
+            back: Vec::new(),
+            on_failure: OnFailure::Stay,
+            confirm: None,
+            attachments: Vec::new(),
+            basis,
+        };
+        let (candidate, former) = self.pins(&mut plan, to);
+        let files: Vec<String> = plan.basis.files.keys().cloned().collect();
+        let wanted = ImageName::Reference(to.clone());
+        let running = BTreeMap::from([(name("backend"), ImageName::Id(running))]);
+        let expected = BTreeMap::from([(name("backend"), wanted.clone())]);
+        let snapshot = |files, keep: &BTreeMap<_, _>| Intent::Snapshot {
+            files,
+            keep: keep.clone(),
+        };
+        plan.forward
+            .push(step("snapshot", snapshot(files, &running)));
+        if kind == PlanKind::Promote {
+            plan.on_failure = OnFailure::GoBack;
+            plan.forward.push(step(
+                "pull-backend",
+                Intent::Pull {
+                    service: name("backend"),
+                    reference: to.clone(),
+                },
+            ));
+        }
+        plan.forward.push(step(
+            "keep-backend",
+            Intent::Keep {
+                service: name("backend"),
+                image: wanted.clone(),
+            },
+        ));
+        if let Application::Migrating = self.application {
+            plan.forward.push(step(
+                "migrate",
+                Intent::Migrate {
+                    service: name("backend"),
+                    image: wanted,
+                    command: words(&["alembic", "upgrade", "heads"]),
+                    heads: words(&["alembic", "current"]),
+                    summary: "→ head".to_owned(),
+                },
+            ));
+        }
+        plan.forward.extend(self.converge(candidate, &expected));
+        plan.back
+            .push(step("last-words", snapshot(Vec::new(), &expected)));
+        plan.back.extend(self.converge(former, &running));
+        plan
+    }
+
+    fn converge(
+        &self,
+        files: Vec<PinFile>,
+        expected: &BTreeMap<ServiceName, ImageName>,
+    ) -> Vec<Step> {
+        let environment = self.environment();
+        let port = self.project.variable("PROXY_PORT").unwrap();
+        let heads = match self.application {
+            Application::Plain => None,
+            Application::Migrating => Some((name("backend"), words(&["alembic", "current"]))),
+        };
+        let mut switch = step(
+            "switch",
+            Intent::Switch {
+                services: vec![name("backend")],
+                expected: expected.clone(),
+                dependencies: true,
+            },
+        );
+        switch.changes = true;
+        vec![
+            Step {
+                changes: true,
+                ..step("pin", Intent::Pin { files })
+            },
+            switch,
+            step(
+                "restart",
+                Intent::Restart {
+                    services: environment.restart.clone(),
+                },
+            ),
+            step(
+                "verify-health",
+                Intent::Health {
+                    services: vec![name("backend"), name("proxy")],
+                    stable_for: environment.stable_for,
+                },
+            ),
+            step(
+                "verify-check-1",
+                Intent::Check {
+                    name: "status".to_owned(),
+                    check: Check::Http {
+                        url: format!("http://127.0.0.1:{port}/api/v1/status/"),
+                        status: 200,
+                        body: Some("\"ok\"".to_owned()),
+                        means: HttpMeans::Curl,
+                    },
+                    attempts: 3,
+                    interval: Duration::from_secs(1),
+                },
+            ),
+            step(
+                "observe",
+                Intent::Observe {
+                    services: vec![name("backend")],
+                    heads,
+                },
+            ),
+        ]
+    }
+
+    /// Runs a plan on the real runner to its end.
+    fn operate(&self, plan: &Plan) -> Ended {
+        let folder = render::folder(plan, &self.environment(), &self.services()).unwrap();
+        let place = Place {
+            directory: self.directory(),
+            project: self.project.name().to_owned(),
+        };
+        let reply = self.sh(&upload(&folder, &Nonce::random(), &place).unwrap());
+        let StartReply::Started(operation) = start_reply(&reply).unwrap() else {
+            panic!("not started: {}", String::from_utf8_lossy(&reply));
+        };
+        // Ends with the operation.
+        self.sh(&tail(&place, operation).unwrap());
+        let root = self
+            .project
+            .directory()
+            .join(".flightdeck")
+            .join(self.project.name());
+        let folder = root.join(format!("operations/{operation}"));
+        let mut output = std::fs::read_to_string(folder.join("output.log")).unwrap();
+        output += &std::fs::read_to_string(folder.join("basis.difference")).unwrap_or_default();
+        output += &std::fs::read_to_string(folder.join("runner.log")).unwrap_or_default();
+        let ledger = read_ledger(&std::fs::read(root.join("ledger.jsonl")).unwrap());
+        assert_eq!(ledger.damaged, 0);
+        let record = ledger
+            .records
+            .last()
+            .cloned()
+            .expect("a line of the ledger");
+        assert_eq!(record.operation, operation);
+        println!("{output}\n{:?} {:?}", record.outcome, record.times);
+        Ended {
+            operation,
+            record,
+            output,
+        }
+    }
+
+    /// Runs a script as the program does: on the standard input of the server's `sh`.
+    fn sh(&self, script: &[u8]) -> Vec<u8> {
+        let mut child = self
+            .world
+            .ssh(self.compose, "sh")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(script).unwrap();
+        input.write_all(b"exit\n").unwrap();
+        input.flush().unwrap();
+        let output = child.wait_with_output().unwrap();
+        drop(input);
+        output.stdout
+    }
+
+    fn kept(&self, operation: OperationId, file: &str) -> String {
+        let folder = format!(
+            ".flightdeck/{}/operations/{operation}/{file}",
+            self.project.name()
+        );
+        std::fs::read_to_string(self.project.directory().join(folder)).unwrap()
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn step(id: &str, intent: Intent) -> Step {
+    Step {
+        id: id.to_owned(),
+        intent,
+        limit: Duration::from_secs(120),
+        estimate: None,
+        again: Again::Safe,
+        interruptible: false,
+        changes: false,
+    }
+}
+
+#[test]
+fn a_promotion_ends_with_what_was_pinned_and_a_second_up_changes_nothing() {
+    let Some(world) = RealWorld::get() else {
+        return;
+    };
+    for compose in [Compose::V226, Compose::V500] {
+        let server = Server::up(&world, compose, Application::Plain);
+        let to = server.reference(version::CANDIDATE);
+        let ended = server.operate(&server.plan(PlanKind::Promote, &to, None));
+        assert_eq!(ended.record.outcome, Outcome::Succeeded, "{}", ended.output);
+        let results = &ended.record.results;
+        assert_eq!(results.get("healthy").map(String::as_str), Some("yes"));
+        assert_eq!(results["before_healthy"], "yes");
+        let backend = server.project.container("backend");
+        assert_eq!(backend.health, "healthy");
+        assert_eq!(backend.reference, to.to_string());
+        let pinned = format!("{}@{}", version::CANDIDATE, to.digest.as_ref().unwrap());
+        assert_eq!(server.project.variable("BACKEND_IMAGE_TAG"), Some(pinned));
+        run(&mut server.project.compose(&["up", "-d"]));
+        assert_eq!(server.project.container("backend").id, backend.id);
+
+        // Back, with nothing but the server.
+        server.docker(&["image", "prune", "-f"]);
+        let former = server.reference(version::FORMER);
+        let mut plan = server.plan(PlanKind::Rollback, &former, Some(ended.operation));
+        assert_eq!(plan.forward[1].id, "keep-backend");
+        let ended = server.operate(&plan);
+        assert_eq!(ended.record.outcome, Outcome::Succeeded, "{}", ended.output);
+        assert_eq!(
+            server.project.container("backend").reference,
+            former.to_string()
+        );
+        // The same plan once more: somebody was faster.
+        plan.reason = "again".to_owned();
+        let ended = server.operate(&plan);
+        assert_eq!(ended.record.outcome, Outcome::Refused, "{}", ended.output);
+        assert!(
+            ended.output.contains("last operation\t1\t2"),
+            "{}",
+            ended.output
+        );
+        assert!(
+            ended.output.contains("image of backend\t"),
+            "{}",
+            ended.output
+        );
+    }
+}
+
+#[test]
+fn a_version_that_does_not_hold_goes_back_and_leaves_its_last_words() {
+    let Some(world) = RealWorld::get() else {
+        return;
+    };
+    let server = Server::up(&world, Compose::V240, Application::Plain);
+    let before = server.project.variable("BACKEND_IMAGE_TAG");
+    let image = server.image_of(&server.backend());
+    let mut last = None;
+    for (tag, failed, words) in [
+        (version::UNHEALTHY, "switch", "cannot read the price list"),
+        (version::CRASHING, "verify-health", "out of handles"),
+    ] {
+        let to = server.reference(tag);
+        let ended = server.operate(&server.plan(PlanKind::Promote, &to, last));
+        last = Some(ended.operation);
+        assert_eq!(ended.record.outcome, Outcome::WentBack, "{}", ended.output);
+        assert_eq!(ended.record.step.as_deref(), Some(failed));
+        let kept = server.kept(ended.operation, "kept/backend.log");
+        assert!(kept.contains(words), "{kept}");
+        assert_eq!(server.image_of(&server.backend()), image);
+        assert_eq!(server.project.container("backend").health, "healthy");
+        assert_eq!(server.project.variable("BACKEND_IMAGE_TAG"), before);
+    }
+}
+
+#[test]
+fn a_migration_runs_with_the_candidate_and_tells_where_the_schema_is() {
+    let Some(world) = RealWorld::get() else {
+        return;
+    };
+    for compose in [Compose::V226, Compose::V500] {
+        let server = Server::up(&world, compose, Application::Migrating);
+        let to = server.reference(version::CANDIDATE);
+        let ended = server.operate(&server.plan(PlanKind::Promote, &to, None));
+        assert_eq!(ended.record.outcome, Outcome::Succeeded, "{}", ended.output);
+        let results = &ended.record.results;
+        assert_eq!(results["schema_heads_before"], "a1f30c5d7e21");
+        assert_eq!(results["schema_heads"], "c9e2b4a86f13");
+        let left = server.docker(&["ps", "-aq", "--filter", "name=fd-"]);
+        assert_eq!(left, "", "{}", ended.output);
+    }
+}
