@@ -61,7 +61,7 @@ fn tell_ends(model: &mut Model, before: Vec<(EnvironmentName, Option<OperationId
             "{} {} {} on {name}: {}",
             record.operation,
             record.kind.verb(),
-            record.after.label(),
+            record.after.changed_since(&record.before).label(),
             record.outcome.words()
         );
         if record.outcome == operation::Outcome::Succeeded {

@@ -188,6 +188,7 @@ async fn four_deeds_are_led_through_and_leave_their_marks() {
     let (record, output) = done(&world, promotion(&demo, "staging", recent::FAILS_CHECK)).await;
     assert_eq!(record.outcome, Outcome::WentBack, "{output}");
     assert_eq!(record.step.as_deref(), Some("verify-check-1"), "{output}");
+    let failed = record.operation;
     let back = demo.look(|world| {
         let running = world.engine.container("staging-backend-1").unwrap();
         let before = world.catalogue.recent(recent::STAGING);
@@ -209,7 +210,8 @@ async fn four_deeds_are_led_through_and_leave_their_marks() {
     assert_eq!(record.outcome, Outcome::Succeeded, "{output}");
     guided(&demo, "4/4").await;
 
-    demo.history_was_seen();
+    let past = operation::follow(&world, &name("staging"), failed).unwrap();
+    assert!(past.count().await > 10);
     guided(&demo, "all four").await;
 }
 

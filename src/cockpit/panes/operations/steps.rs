@@ -47,7 +47,10 @@ pub fn view(model: &Model, ages: &Ages, followed: &Followed, area: Rect, buf: &m
                 if !back_began {
                     continue;
                 }
-                let words = format!(" going back to {}", plan.before.label());
+                let words = format!(
+                    " going back to {}",
+                    plan.before.changed_since(&plan.after).label()
+                );
                 lines.push(Line::styled(words, model.theme.warning));
             }
             for (index, step) in plan.steps(direction).iter().enumerate() {

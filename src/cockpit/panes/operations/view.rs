@@ -21,6 +21,7 @@ use crate::{
     config::Environment,
     release::{
         operation::{Liveness, OperationState, timestamp},
+        plan::PlanKind,
         record::Record,
         text::clean,
     },
@@ -115,7 +116,7 @@ fn under_way<'a>(
     let what = operation
         .plan
         .as_ref()
-        .map(|plan| format!(" {}", plan.after.label()))
+        .map(|plan| format!(" {}", plan.after.changed_since(&plan.before).label()))
         .unwrap_or_default();
     let first = Cells::new(width)
         .gap(1)
@@ -139,6 +140,16 @@ fn under_way<'a>(
     put_together(first, second, width)
 }
 
+/// What an ended operation was to bring: of an adoption all, else the services that were to change.
+fn what(record: &Record) -> String {
+    match record.kind {
+        PlanKind::Adopt | PlanKind::Migrate => record.after.label(),
+        PlanKind::Promote | PlanKind::Rollback => {
+            record.after.changed_since(&record.before).label()
+        }
+    }
+}
+
 fn ended<'a>(
     model: &Model,
     environment: &Environment,
@@ -154,7 +165,7 @@ fn ended<'a>(
             theme.dim,
         )
         .text(
-            format!("{} {} ", record.kind.verb(), record.after.label()),
+            format!("{} {} ", record.kind.verb(), what(record)),
             theme.text,
         )
         .text(name, name_style);

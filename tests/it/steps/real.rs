@@ -1,4 +1,4 @@
-//! The scripts of a plan's steps on the real runner: Docker, Compose and the files of a real server.
+//! In the real world: Docker, Compose, a registry, and the files of a real server.
 
 use std::{
     collections::BTreeMap,
@@ -13,8 +13,8 @@ use flightdeck::{
         ImageId, ImageReference, ServiceName,
         operation::{OperationId, Outcome},
         plan::{
-            Again, Attachment, Basis, Check, FORMAT, HttpMeans, ImageName, Intent, OnFailure,
-            PinFile, Plan, PlanKind, Step,
+            Attachment, Basis, Check, FORMAT, HttpMeans, ImageName, Intent, OnFailure, PinFile,
+            Plan, PlanKind, Step,
         },
         record::{Record, Release, ServiceRelease},
     },
@@ -25,6 +25,7 @@ use flightdeck::{
     },
 };
 
+use super::{name, step, words};
 use crate::support::{
     project::{Application, Project, version},
     real_world::{Compose, RealWorld, run},
@@ -43,10 +44,6 @@ struct Ended {
     operation: OperationId,
     record: Record,
     output: String,
-}
-
-fn name(service: &str) -> ServiceName {
-    service.parse().unwrap()
 }
 
 impl Server {
@@ -238,10 +235,10 @@ impl Server {
             keep: keep.clone(),
         };
         plan.forward
-            .push(step("snapshot", snapshot(files, &running)));
+            .push(looks("snapshot", snapshot(files, &running)));
         if kind == PlanKind::Promote {
             plan.on_failure = OnFailure::GoBack;
-            plan.forward.push(step(
+            plan.forward.push(looks(
                 "pull-backend",
                 Intent::Pull {
                     service: name("backend"),
@@ -249,7 +246,7 @@ impl Server {
                 },
             ));
         }
-        plan.forward.push(step(
+        plan.forward.push(looks(
             "keep-backend",
             Intent::Keep {
                 service: name("backend"),
@@ -286,7 +283,7 @@ impl Server {
             Application::Plain => None,
             Application::Migrating => Some((name("backend"), words(&["alembic", "current"]))),
         };
-        let mut switch = step(
+        let switch = step(
             "switch",
             Intent::Switch {
                 services: vec![name("backend")],
@@ -294,12 +291,8 @@ impl Server {
                 dependencies: true,
             },
         );
-        switch.changes = true;
         vec![
-            Step {
-                changes: true,
-                ..step("pin", Intent::Pin { files })
-            },
+            step("pin", Intent::Pin { files }),
             switch,
             step(
                 "restart",
@@ -403,19 +396,11 @@ impl Server {
     }
 }
 
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
-}
-
-fn step(id: &str, intent: Intent) -> Step {
+/// A step after which the environment is as it was.
+fn looks(id: &str, intent: Intent) -> Step {
     Step {
-        id: id.to_owned(),
-        intent,
-        limit: Duration::from_secs(120),
-        estimate: None,
-        again: Again::Safe,
-        interruptible: false,
         changes: false,
+        ..step(id, intent)
     }
 }
 
@@ -509,5 +494,53 @@ fn a_migration_runs_with_the_candidate_and_tells_where_the_schema_is() {
         assert_eq!(results["schema_heads"], "c9e2b4a86f13");
         let left = server.docker(&["ps", "-aq", "--filter", "name=fd-"]);
         assert_eq!(left, "", "{}", ended.output);
+    }
+}
+
+#[test]
+fn names_that_a_killed_recreation_left_are_set_right() {
+    let Some(world) = RealWorld::get() else {
+        return;
+    };
+    for compose in [Compose::V226, Compose::V500] {
+        let server = Server::up(&world, compose, Application::Plain);
+        let backend = server.backend();
+        let label = |name: &str, value: &str| format!("com.docker.compose.{name}={value}");
+        let labels = [
+            label("project", server.project.name()),
+            label("service", "backend"),
+            label("container-number", "1"),
+            label("oneoff", "False"),
+        ];
+        let to = server.reference(version::CANDIDATE);
+        let plan = server.plan(PlanKind::Promote, &to, None);
+        // As a kill leaves it: the old one renamed away, the new one created and never started.
+        let prefixed = format!("0123456789ab_{backend}");
+        server.docker(&["rename", &backend, &prefixed]);
+        let image = server.image_of(&prefixed);
+        let mut create = vec!["create", "--name", &backend];
+        for label in &labels {
+            create.extend(["--label", label]);
+        }
+        create.push(image.as_str());
+        let leftover = server.docker(&create);
+        let mut plan = plan;
+        plan.basis.images.clear();
+        let ended = server.operate(&plan);
+        assert_eq!(ended.record.outcome, Outcome::Succeeded, "{}", ended.output);
+        let container = server.project.container("backend");
+        assert_eq!(container.reference, to.to_string());
+        assert_ne!(container.id, leftover);
+        let all = server.docker(&[
+            "ps",
+            "-a",
+            "--filter",
+            &format!("label={}", labels[0]),
+            "--filter",
+            &format!("label={}", labels[1]),
+            "--format",
+            "{{.Names}}",
+        ]);
+        assert_eq!(all, backend);
     }
 }
