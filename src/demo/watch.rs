@@ -145,7 +145,8 @@ impl Past {
     fn new() -> io::Result<Self> {
         let flags = inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC;
         Ok(Self {
-            events: AsyncFd::new(inotify::init(flags)?)?,
+            // SAFETY: the `AsyncFd` owns the descriptor and nobody else has its number.
+            events: unsafe { AsyncFd::register(inotify::init(flags)?) }?,
             watched: BTreeSet::new(),
         })
     }
