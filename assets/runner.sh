@@ -228,7 +228,7 @@ offset() {
 # it has had one, and compose takes a second one as an order to drop everything),
 # and KILL after the grace.
 end_group() {
-	kill -0 "-$1" 2>/dev/null || return 0
+	is_group "$1" && kill -0 "-$1" 2>/dev/null || return 0
 	[ "${3:-}" = quiet ] || kill -TERM "-$1" 2>/dev/null
 	now
 	end_until=$((now + grace))
@@ -243,15 +243,16 @@ end_group() {
 	done
 }
 
-# watch GROUP LIMIT INTERRUPTIBLE: the watchdog of one step. Asked to end it says
+# watch GROUP START LIMIT INTERRUPTIBLE: the watchdog of one step. Asked to end it says
 # by its exit code what it has done: 10 limit, 11 cancel, 0 nothing. It needs no
 # runner: the limit holds also for a step that has outlived its own.
 watch() {
 	watch_code=0
 	trap 'exit $watch_code' TERM
 	now
-	watch_until=$((now + $2))
-	while kill -0 "-$1" 2>/dev/null; do
+	watch_until=$((now + $3))
+	# The leader is looked at first: its group is there only once it has run setsid.
+	while process_lives "$1" "$2" || group_lives "$1" "$2"; do
 		sleep 1 &
 		wait $!
 		now
@@ -261,7 +262,7 @@ watch() {
 				break
 			fi
 			watch_code=10
-		elif [ "$watch_code" = 0 ] && [ "$3" = yes ] && [ -e cancel ]; then
+		elif [ "$watch_code" = 0 ] && [ "$4" = yes ] && [ -e cancel ]; then
 			watch_code=11
 		else
 			continue
@@ -310,7 +311,7 @@ run_step() {
 	step_began=$now
 	(
 		exec 9>&-
-		watch "$step_group" "$3" "$4"
+		watch "$step_group" "$step_start" "$3" "$4"
 	) &
 	step_watch=$!
 	printf '%s\n' "$step_group" >&9

@@ -111,7 +111,7 @@ async fn face(arguments: Arguments) -> Result<Exit, Failure> {
     let mut output = Output::standard(json);
     match command {
         Some(Command::Config(command)) => command.run(config, &mut output),
-        Some(Command::Demo(wishes)) => embedded(wishes).await,
+        Some(Command::Demo(wishes)) => demonstrate(wishes).await,
         Some(Command::Watch) => cockpit(world(config, false)?, None, None).await,
         None => cockpit(world(config, true)?, Some(Permit::mint()), None).await,
         Some(command) => {
@@ -144,34 +144,6 @@ fn world(explicit: Option<PathBuf>, asking: bool) -> Result<Arc<World>, Failure>
     Ok(Arc::new(World::new(config, settings)?))
 }
 
-/// Shows the cockpit over the embedded world, with all rights in it.
-async fn embedded(wishes: cli::Demo) -> Result<Exit, Failure> {
-    let clock = Clock::system();
-    let options = demo::Options {
-        seed: wishes.seed,
-        speed: wishes.speed,
-        still: wishes.still,
-        program: None,
-    };
-    let demo = demo::start(options, clock.clone()).await?;
-    let settings = Settings {
-        asking: false,
-        cache_directory: demo.cache_directory(),
-        operator: Operator::of_this_process(),
-        clock,
-    };
-    let world = Arc::new(World::new(Arc::new(demo.config.clone()), settings)?);
-    show(
-        world,
-        Options {
-            guidance: Some(demo.guidance.clone()),
-            banner: Some("DEMO"),
-            ..Options::new(Some(Permit::mint()))
-        },
-    )
-    .await
-}
-
 /// Shows the cockpit until it is left; without a permit it is watch mode.
 async fn cockpit(
     world: Arc<World>,
@@ -190,4 +162,28 @@ async fn show(world: Arc<World>, options: Options) -> Result<Exit, Failure> {
         Ok(()) => Ok(Exit::Ok),
         Err(report) => Err(Failure::Usage(format!("{report:#}"))),
     }
+}
+
+/// Shows the cockpit over the embedded world, which ends with it.
+async fn demonstrate(wanted: cli::Demo) -> Result<Exit, Failure> {
+    let options = demo::Options {
+        seed: wanted.seed,
+        speed: wanted.speed,
+        still: wanted.still,
+        ..demo::Options::default()
+    };
+    let demo = demo::start(options, Clock::system()).await?;
+    let settings = Settings {
+        asking: false,
+        cache_directory: demo.cache_directory(),
+        operator: Operator::of_this_process(),
+        clock: Clock::system(),
+    };
+    let world = World::new(Arc::new(demo.config.clone()), settings)?;
+    let options = Options {
+        guidance: Some(demo.guidance.clone()),
+        banner: Some("DEMO"),
+        ..Options::new(Some(Permit::mint()))
+    };
+    show(Arc::new(world), options).await
 }

@@ -68,7 +68,7 @@ impl Ages {
         seconds(age.as_secs())
     }
 
-    /// A countdown in seconds: `8 s`; `now` once it has run out.
+    /// A countdown in seconds: `8s`; `now` once it has run out.
     pub fn left(&self, left: Duration) -> String {
         let whole = left.as_millis().div_ceil(1000);
         if whole == 0 {
@@ -76,7 +76,7 @@ impl Ages {
         }
         let shorter = Duration::from_secs(u64::try_from(whole - 1).unwrap_or(u64::MAX));
         self.changes(left.saturating_sub(shorter));
-        format!("{whole} s")
+        format!("{whole}s")
     }
 
     /// The wall clock: `14:02 UTC`.
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(ages.next(), Some(Moment(1_055_001)));
         assert_eq!(ages.age(Duration::from_secs(7_200), false), "2h");
         assert_eq!(ages.next(), Some(Moment(1_055_001)));
-        assert_eq!(ages.left(Duration::from_millis(7_300)), "8 s");
+        assert_eq!(ages.left(Duration::from_millis(7_300)), "8s");
         assert_eq!(ages.next(), Some(Moment(1_000_301)));
     }
 

@@ -3,7 +3,11 @@
 //! Keys are drawn at once and never wait behind data; streams are drawn at most 30 times a second, 10
 //! over ssh. It sleeps until the next text on the screen changes.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io::{self, IsTerminal},
+    sync::Arc,
+    time::Duration,
+};
 
 use color_eyre::eyre::{WrapErr, eyre};
 use crossterm::event::{Event, EventStream};
@@ -52,19 +56,16 @@ pub struct Options {
     pub guidance: Option<watch::Receiver<String>>,
     /// A badge in the header, such as `DEMO`.
     pub banner: Option<&'static str>,
-    /// The time.
-    pub clock: Clock,
 }
 
 impl Options {
-    /// An ordinary cockpit on the machine's clock; `permit` is `None` for watch mode.
+    /// An ordinary cockpit; `permit` is `None` for watch mode.
     pub fn new(permit: Option<Permit>) -> Self {
         Self {
             permit,
             open_at: None,
             guidance: None,
             banner: None,
-            clock: Clock::system(),
         }
     }
 }
@@ -105,6 +106,11 @@ pub async fn run(world: Arc<World>, options: Options) -> color_eyre::Result<()> 
                 .any(|name| std::env::var_os(name).is_some()),
     };
     let farewell = {
+        if !io::stdout().is_terminal() {
+            return Err(eyre!(
+                "the cockpit needs a terminal to draw on; `flightdeck status` prints text"
+            ));
+        }
         let _own = OwnTerminal::take().wrap_err("the cockpit needs a terminal")?;
         let mut terminal = Terminal::new(FrameBackend::new(io::stdout()))?;
         let size = terminal.size()?;
@@ -113,7 +119,7 @@ pub async fn run(world: Arc<World>, options: Options) -> color_eyre::Result<()> 
             options.permit,
             keymap,
             theme,
-            options.clock.now(),
+            world.clock.now(),
             size,
         );
         model.banner = options.banner;
@@ -170,12 +176,13 @@ pub async fn drive<S: Screen>(
     outside: Outside,
 ) -> color_eyre::Result<Vec<String>> {
     let (tasks, mut done) = Tasks::new(outside.world.clone());
+    let clock = outside.world.clock.clone();
     let mut guidance = options.guidance;
     let mut cockpit = Cockpit {
         model,
         tasks,
         outside,
-        clock: options.clock,
+        clock,
         filter: AnswerFilter::default(),
         leaving: false,
     };

@@ -284,15 +284,15 @@ mod tests {
     async fn an_operation_that_is_told_again_is_shown_once() {
         let buffer = Arc::new(LogBuffer::new(100, Arc::default()));
         let (sender, mut receiver) = mpsc::channel(10);
-        let plan = || Progress::Plan(Box::new(super::super::fixtures::promotion()));
+        let plan = || Progress::Plan(Box::new(super::super::tests::fixtures::promotion()));
         let told = futures::stream::iter([
             plan(),
             Progress::Output("pulling\nhal".into()),
             plan(),
             Progress::Output("pulling\nhalf".into()),
-            Progress::End(super::super::fixtures::end()),
+            Progress::End(super::super::tests::fixtures::end()),
         ]);
-        let environment = super::super::fixtures::environment("staging");
+        let environment = super::super::tests::fixtures::environment("staging");
         follow(
             Box::pin(told),
             environment,

@@ -26,14 +26,24 @@ pub fn healthy(records: &[Record]) -> Vec<Proven> {
     let mut bad: Vec<&Release> = Vec::new();
     let mut proven: Vec<Proven> = Vec::new();
     for record in records.iter().rev() {
-        let mut take = |release: &Release, heads: bool, bad: &[&Release]| {
-            let known = bad.iter().any(|b| is_same(b, release))
-                || proven.iter().any(|p| is_same(&p.release, release));
-            if !known && !release.services.is_empty() {
-                proven.push(Proven {
+        let mut take = |release: &Release, is_after: bool, bad: &[&Release]| {
+            let release = completed(record, release, is_after);
+            let known = proven
+                .iter_mut()
+                .find(|proven| is_same(&proven.release, &release));
+            match known {
+                // Its heads may have been told only at another time: an image that the database has
+                // left behind cannot tell them.
+                Some(known) => {
+                    known.release.schema_heads =
+                        known.release.schema_heads.take().or(release.schema_heads)
+                }
+                None if release.services.is_empty() || bad.iter().any(|b| is_same(b, &release)) => {
+                }
+                None => proven.push(Proven {
                     operation: record.operation,
-                    release: completed(record, release, heads),
-                });
+                    release,
+                }),
             }
         };
         if let Some(after) = record.proves_healthy() {

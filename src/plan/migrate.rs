@@ -84,6 +84,7 @@ pub(super) fn plan(
         .schema_heads
         .as_deref()
         .map_or_else(|| "unknown".to_owned(), schema::words);
+    warnings.extend(schema::trouble(survey));
     warnings.push("nothing brings the schema back by itself if this fails".to_owned());
     forward.push(steps::migrate(
         migration,

@@ -215,3 +215,8 @@ fn service<'a>(
             .remedy(format!("its services are {}", names.join(", ")))
         })
 }
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;

@@ -210,6 +210,7 @@ fn migration(
         return None;
     }
     let release = after.services.get(&migration.service)?;
+    warnings.extend(schema::trouble(making.survey));
     let from = making
         .survey
         .schema_heads

@@ -346,9 +346,13 @@ pub(super) fn plan(
     let checks = checks::steps(making)?;
 
     let downgrade = downgrade(making, &target, choice, &mut warnings)?;
-    if downgrade.is_some() {
-        after.schema_heads.clone_from(&target.release.schema_heads);
-    }
+    after.schema_heads = match downgrade {
+        Some(_) => target.release.schema_heads.clone(),
+        // Where the database is says nothing of where this release's image can be.
+        None => after
+            .schema_heads
+            .filter(|heads| target.release.schema_heads.as_ref() == Some(heads)),
+    };
     let depends_on_schema = downgrade.is_some();
     let running = steps::images(&making.running, |s| running::image_name(s, survey));
     let mut forward = vec![steps::snapshot(&survey.files, &running)];
@@ -473,9 +477,7 @@ fn downgrade(
         ));
         return Ok(None);
     }
-    if recorded_only || now.is_none() {
-        warnings.push("where the schema is could not be read now".to_owned());
-    }
+    warnings.extend(schema::trouble(making.survey));
     let (MigrationTool::Alembic { .. }, [] | [_]) = (&migration.tool, goal.as_slice()) else {
         return Err(making
             .fault(

@@ -104,6 +104,16 @@ pub(super) fn heads_now(survey: &Survey) -> Option<(Vec<String>, bool)> {
         .map(|heads| (heads, true))
 }
 
+/// Says so where the database is at a revision that the image which runs does not know.
+pub(super) fn trouble(survey: &Survey) -> Option<String> {
+    let trouble = survey.schema_trouble.as_ref()?;
+    Some(if trouble.contains("Can't locate revision") {
+        format!("the database is ahead of the image that runs: {trouble}")
+    } else {
+        format!("where the schema is could not be read now: {trouble}")
+    })
+}
+
 fn recorded_heads(record: &Record) -> Option<Vec<String>> {
     let result = record.results.get("schema_heads");
     result

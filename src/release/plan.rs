@@ -162,10 +162,13 @@ impl Plan {
         }
     }
 
-    /// One line: `promote production: backend v1 → v2`.
+    /// One line: `promote production: backend v1 → v2`, with the services that change.
     pub fn title(&self) -> String {
-        let changes: Vec<String> = self
-            .after
+        let changed = match self.kind {
+            PlanKind::Adopt => self.after.clone(),
+            _ => self.after.changed_since(&self.before),
+        };
+        let changes: Vec<String> = changed
             .services
             .iter()
             .map(|(name, to)| match self.before.services.get(name) {

@@ -89,6 +89,32 @@ impl Release {
         }
     }
 
+    /// What is another in this release than in `before`: the services that run another image, all of
+    /// them if none does.
+    #[must_use]
+    pub fn changed_since(&self, before: &Self) -> Self {
+        let differs = |name: &ServiceName, service: &ServiceRelease| {
+            before
+                .services
+                .get(name)
+                .is_none_or(|there| !service.is_same_image(there))
+        };
+        let changed: BTreeMap<ServiceName, ServiceRelease> = self
+            .services
+            .iter()
+            .filter(|(name, service)| differs(name, service))
+            .map(|(name, service)| (name.clone(), service.clone()))
+            .collect();
+        Self {
+            services: if changed.is_empty() {
+                self.services.clone()
+            } else {
+                changed
+            },
+            ..self.clone()
+        }
+    }
+
     /// Whether every service that both name runs the same image in both, and they share at least one.
     pub fn is_same_images(&self, other: &Self) -> bool {
         let mut shared = 0;

@@ -4,9 +4,10 @@
 mod support;
 
 mod cli;
+mod connection;
 mod demo;
 mod house;
 mod real_world;
-mod steps;
 mod runner;
+mod steps;
 mod terminal;

@@ -10,6 +10,9 @@ use crate::{
 
 use super::popup;
 
+/// A step's id and its commands.
+type StepCommands = (String, Vec<String>);
+
 /// The commands.
 pub struct Commands {
     commands: RenderedPlan,
@@ -42,7 +45,7 @@ impl Commands {
         text
     }
 
-    fn lists(&self) -> [(&'static str, &Vec<(String, Vec<String>)>); 2] {
+    fn lists(&self) -> [(&'static str, &[StepCommands]); 2] {
         [
             ("forward", &self.commands.forward),
             ("back, if it fails", &self.commands.back),

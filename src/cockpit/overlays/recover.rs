@@ -35,7 +35,7 @@ impl Recover {
     pub fn of(environment: EnvironmentName, operation: &OperationState) -> Self {
         let before = operation.plan.as_ref().map_or_else(
             || "the release before".to_owned(),
-            |plan| plan.before.label(),
+            |plan| plan.before.changed_since(&plan.after).label(),
         );
         let kind = clean(&operation.claim.kind);
         let operator = clean(&operation.claim.operator);

@@ -7,24 +7,69 @@ use crate::{
         panes::{operations, versions},
     },
     fleet::Fact,
-    release::{EnvironmentName, observed::Link},
+    release::{
+        EnvironmentName,
+        observed::Link,
+        operation::{self, OperationId},
+    },
     target::Reading,
 };
 
 /// Takes facts in.
 pub fn arrived(model: &mut Model, facts: Vec<Fact>) -> Vec<Effect> {
     let mut answering: Vec<EnvironmentName> = Vec::new();
+    let before = newest_records(model);
     for fact in facts {
         if let Fact::Environment(name, Reading::EngineLink(Link::Live)) = &fact {
             answering.push(name.clone());
         }
         model.fleet.apply(fact, model.now.moment);
     }
+    tell_ends(model, before);
     versions::settle(model);
     answering
         .iter()
         .flat_map(|name| plan::link_is_back(model, name))
         .collect()
+}
+
+/// The newest record of each environment whose ledger has been read.
+fn newest_records(model: &Model) -> Vec<(EnvironmentName, Option<OperationId>)> {
+    let environments = model.fleet.config.environments.iter();
+    environments
+        .filter_map(|environment| {
+            let facts = model.fleet.environment(&environment.name)?;
+            facts.files.value()?;
+            let newest = facts.records().last().map(|record| record.operation);
+            Some((environment.name.clone(), newest))
+        })
+        .collect()
+}
+
+/// Says how operations ended that have ended since, whoever did them and whatever is looked at now.
+fn tell_ends(model: &mut Model, before: Vec<(EnvironmentName, Option<OperationId>)>) {
+    for (name, known) in before {
+        let ended = model
+            .fleet
+            .environment(&name)
+            .and_then(|facts| facts.records().last())
+            .filter(|record| Some(record.operation) > known);
+        let Some(record) = ended else {
+            continue;
+        };
+        let words = format!(
+            "{} {} {} on {name}: {}",
+            record.operation,
+            record.kind.verb(),
+            record.after.changed_since(&record.before).label(),
+            record.outcome.words()
+        );
+        if record.outcome == operation::Outcome::Succeeded {
+            model.say(words);
+        } else {
+            model.complain(words);
+        }
+    }
 }
 
 /// Opens the oldest question, unless a text is being typed that its keys would get into.

@@ -8,11 +8,13 @@ use secrecy::ExposeSecret;
 
 use crate::{
     cockpit::{
-        fixtures::{self, full, now},
         model::{Effect, Model, Msg, Outcome, Ticket, Want, wants},
         overlays::{Overlay, plan::State},
         panes::Pane,
-        tests::{follow, frame, plan_arrives, planned, press, text},
+        tests::{
+            fixtures::{self, full, now},
+            follow, frame, plan_arrives, planned, press, text,
+        },
     },
     fleet::Fact,
     registry::VersionsReading,
@@ -455,6 +457,28 @@ fn while_a_claim_is_taken_q_waits_for_the_answer() {
     assert!(press(&mut model, "q").is_empty());
     assert!(text(&model).contains("wait for its answer"));
     assert!(matches!(&press(&mut model, "ctrl-c")[..], [Effect::Quit]));
+}
+
+#[test]
+fn the_end_of_an_operation_is_said_whatever_is_looked_at() {
+    let mut model = full(80, 24);
+    press(&mut model, "5");
+    let mut files = fixtures::files("production");
+    let record = fixtures::record(
+        42,
+        "production",
+        crate::release::operation::Outcome::WentBack,
+        2,
+        3,
+        60,
+    );
+    files.records.push(record);
+    fixtures::told(&mut model, "production", Reading::Files(Arc::new(files)));
+    let seen = text(&model);
+    assert!(
+        seen.contains("000042 promote v20260123.1 on production: went back"),
+        "{seen}"
+    );
 }
 
 fn any_key() -> impl Strategy<Value = KeyEvent> {

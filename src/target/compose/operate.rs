@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
@@ -234,7 +233,7 @@ pub async fn cancel(server: &Server, place: &Place, operation: OperationId) -> R
     let who = json!({
         "operator": std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default(),
         "origin": rustix::system::uname().nodename().to_string_lossy(),
-        "at": Timestamp::now().as_second(),
+        "at": server.settings().clock.now().wall.as_second(),
     });
     let script =
         script::cancel(place, operation, &who).map_err(|error| unnameable(place, error))?;

@@ -2,6 +2,7 @@
 //! command as a child process.
 
 mod command;
+mod deeds;
 mod doors;
 
 use std::path::PathBuf;

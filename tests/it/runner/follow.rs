@@ -6,7 +6,7 @@ use std::{
     io::Write as _,
     process::{Child, ChildStdin},
     sync::mpsc,
-    time::Duration,
+    time::Instant,
 };
 
 use flightdeck::target::compose::script::{Frame, Part, Pin, Place, Watched, follow, read_ledger};
@@ -14,7 +14,7 @@ use rustix::process::{Signal, kill_process_group};
 
 use super::{
     under_each_shell,
-    world::{Operation, World, read_frames},
+    world::{Operation, PATIENCE, World, read_frames},
 };
 
 struct Follower {
@@ -41,7 +41,7 @@ impl Follower {
     fn next(&mut self) -> Frame {
         let frame = self
             .frames
-            .recv_timeout(Duration::from_secs(60))
+            .recv_timeout(PATIENCE)
             .unwrap_or_else(|_| panic!("in vain; so far {:#?}", self.told));
         if let Some(index) = frame.index {
             let name = match frame.part {
@@ -64,7 +64,13 @@ impl Follower {
     }
 
     fn until(&mut self, seen: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
         while !seen(self) {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "in vain; so far {:#?}",
+                self.told
+            );
             self.next();
         }
     }
@@ -81,7 +87,7 @@ impl Follower {
     fn end(mut self) {
         drop(self.stdin.take());
         self.child.wait().unwrap();
-        while self.frames.recv_timeout(Duration::from_secs(60)).is_ok() {}
+        while self.frames.recv_timeout(PATIENCE).is_ok() {}
     }
 }
 
@@ -160,7 +166,7 @@ under_each_shell! {
         let go = world.root.join("go");
         let mut tail = world.started(
             &Operation::promotion()
-                .step("wait", &format!("mkfifo {0}; echo waiting; read x <{0}", go.display()))
+                .step_as("wait", "60 no safe", &format!("mkfifo {0}; echo waiting; read x <{0}", go.display()))
                 .with("plan.json", "{\"plan\":1}")
                 .folder(),
         );

@@ -27,7 +27,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tokio_util::codec::Decoder as _;
 
 /// Nothing here takes a tenth of it; only what hangs reaches it.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server with one Compose project and one kind of `sh`.
 pub struct World {

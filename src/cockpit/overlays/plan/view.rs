@@ -231,16 +231,16 @@ fn step_line<'a>(model: &Model, index: usize, step: &Step, width: usize) -> Line
 }
 
 fn on_failure(plan: &Plan) -> String {
+    let before = plan.before.changed_since(&plan.after).label();
     let migrates = plan
         .forward
         .iter()
         .any(|step| matches!(step.intent, Intent::Migrate { .. }));
     match (plan.on_failure, plan.kind) {
         (OnFailure::GoBack, _) if migrates => format!(
-            "on failure: back to {}; the schema stays where the migration left it",
-            plan.before.label()
+            "on failure: back to {before}; the schema stays where the migration left it"
         ),
-        (OnFailure::GoBack, _) => format!("on failure: back to {}", plan.before.label()),
+        (OnFailure::GoBack, _) => format!("on failure: back to {before}"),
         (OnFailure::Stay, PlanKind::Adopt) => "on failure: nothing has changed".to_owned(),
         (OnFailure::Stay, PlanKind::Rollback) => {
             "on failure: stays where it is and says so; nothing returns by itself to a release that was left"

@@ -181,6 +181,16 @@ fn notes<'a>(
     {
         words.push((format!("files: {files}"), theme.dim));
     }
+    if let Some(files) = facts
+        .and_then(|f| f.files.value())
+        .filter(|files| files.damaged > 0)
+    {
+        let lines = files.damaged;
+        words.push((
+            format!("ledger: {lines} damaged lines were set aside"),
+            theme.warning,
+        ));
+    }
     let most = 3;
     words
         .into_iter()

@@ -60,7 +60,15 @@ pub fn title(model: &Model) -> (Line<'_>, Line<'_>) {
     }
     words.push(match model.logs.end {
         None => "following".to_owned(),
-        Some(end) => format!("paused, {} newer", around.end.saturating_sub(end)),
+        Some(end) => {
+            let newest = buffer.window(None, 1).lines.pop().and_then(|line| line.at);
+            let upto = newest.map(|at| at.strftime(" up to %H:%M:%S").to_string());
+            format!(
+                "paused, {} newer{}",
+                around.end.saturating_sub(end),
+                upto.unwrap_or_default()
+            )
+        }
     });
     let style = if model.logs.end.is_none() {
         theme.good
@@ -121,7 +129,7 @@ fn lines<'a>(model: &'a Model, window: &'a Window, width: usize, height: usize) 
     // Wrapped lines take more room than there is: the newest stay.
     let mut rows: Vec<Line<'_>> = Vec::with_capacity(height);
     for line in window.lines.iter().rev() {
-        let prefix = prefix(line, if several { &*line.from } else { "" });
+        let prefix = prefix(line, if several { &line.from } else { "" });
         let indent = cells::width(&prefix) + 1;
         let wrapped = cells::wrap(&line.text, width.saturating_sub(indent).max(8));
         for (index, text) in wrapped.into_iter().enumerate().rev() {

@@ -230,15 +230,18 @@ pub fn follow(
 pub fn step_number(operation: &OperationState) -> Option<(usize, usize)> {
     let plan = operation.plan.as_ref()?;
     let direction = direction(&operation.journal);
-    let ended = operation
+    let steps = plan.steps(direction);
+    let at = operation
         .journal
         .iter()
-        .filter(
-            |line| matches!(&line.event, Event::StepEnd { direction: d, .. } if *d == direction),
-        )
-        .count();
-    let of = plan.steps(direction).len();
-    Some(((ended + 1).min(of.max(1)), of))
+        .rev()
+        .find_map(|line| match &line.event {
+            Event::StepStart {
+                direction: d, step, ..
+            } if *d == direction => steps.iter().position(|s| s.id == *step),
+            _ => None,
+        });
+    Some((at.map_or(1, |at| at + 1), steps.len()))
 }
 
 /// Which list a journal is in: the one that began last.

@@ -24,8 +24,14 @@ pub fn style(theme: &Theme, outcome: Outcome) -> Style {
 
 /// What an end means: what failed, what runs now, what is left to do.
 pub fn words(plan: Option<&Plan>, end: &End) -> String {
-    let before = plan.map_or_else(|| "the release before".to_owned(), |p| p.before.label());
-    let after = plan.map_or_else(|| "the new release".to_owned(), |p| p.after.label());
+    let before = plan.map_or_else(
+        || "the release before".to_owned(),
+        |p| p.before.changed_since(&p.after).label(),
+    );
+    let after = plan.map_or_else(
+        || "the new release".to_owned(),
+        |p| p.after.changed_since(&p.before).label(),
+    );
     let failed = failure(end);
     match end.outcome {
         Outcome::Succeeded => format!("done: {after} runs"),

@@ -11,6 +11,7 @@ use crate::{
         overlays::plan::intent,
     },
     release::{
+        EnvironmentName,
         operation::{Direction, Event, Liveness, StepState, step_state, timestamp},
         plan::{OnFailure, Plan, Step},
     },
@@ -46,7 +47,10 @@ pub fn view(model: &Model, ages: &Ages, followed: &Followed, area: Rect, buf: &m
                 if !back_began {
                     continue;
                 }
-                let words = format!(" going back to {}", plan.before.label());
+                let words = format!(
+                    " going back to {}",
+                    plan.before.changed_since(&plan.after).label()
+                );
                 lines.push(Line::styled(words, model.theme.warning));
             }
             for (index, step) in plan.steps(direction).iter().enumerate() {
@@ -147,13 +151,14 @@ fn on_failure(plan: Option<&Plan>) -> &'static str {
 /// When it began, by our clock.
 fn started(model: &Model, followed: &Followed) -> Option<jiff::Timestamp> {
     let first = followed.journal.first()?;
-    Some(by_our_clock(model, followed, first.at))
+    Some(by_our_clock(model, &followed.environment, first.at))
 }
 
-fn by_our_clock(model: &Model, followed: &Followed, at: i64) -> jiff::Timestamp {
+/// A time of a server's clock as ours would have told it.
+pub fn by_our_clock(model: &Model, environment: &EnvironmentName, at: i64) -> jiff::Timestamp {
     let skew = model
         .fleet
-        .environment(&followed.environment)
+        .environment(environment)
         .and_then(|facts| facts.files.value())
         .map_or(0, |files| files.clock_skew_ms);
     let at = timestamp(at);
@@ -176,7 +181,10 @@ fn step_line<'a>(
         StepState::Waiting => (String::new(), theme.dim),
         StepState::Running { .. } if ended => ("not ended".to_owned(), theme.bad),
         StepState::Running { since } => (
-            format!("> {}", ages.running(by_our_clock(model, followed, since))),
+            format!(
+                "> {}",
+                ages.running(by_our_clock(model, &followed.environment, since))
+            ),
             theme.warning,
         ),
         StepState::Done { seconds: took } => {

@@ -21,12 +21,13 @@ use crate::{
     config::Environment,
     release::{
         operation::{Liveness, OperationState, timestamp},
+        plan::PlanKind,
         record::Record,
         text::clean,
     },
 };
 
-use super::{Row, cursor, outcome, rows, step_number};
+use super::{Row, cursor, outcome, rows, step_number, steps};
 
 /// Draws the pane's inside.
 pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
@@ -115,7 +116,7 @@ fn under_way<'a>(
     let what = operation
         .plan
         .as_ref()
-        .map(|plan| format!(" {}", plan.after.label()))
+        .map(|plan| format!(" {}", plan.after.changed_since(&plan.before).label()))
         .unwrap_or_default();
     let first = Cells::new(width)
         .gap(1)
@@ -125,7 +126,11 @@ fn under_way<'a>(
             theme.text,
         )
         .text(name, name_style);
-    let since = ages.running(timestamp(operation.claim.at));
+    let since = ages.running(steps::by_our_clock(
+        model,
+        &environment.name,
+        operation.claim.at,
+    ));
     let second = [
         Span::styled(state, style),
         Span::styled(step, theme.text),
@@ -133,6 +138,16 @@ fn under_way<'a>(
         Span::styled(format!("  {}", clean(&operation.claim.operator)), theme.dim),
     ];
     put_together(first, second, width)
+}
+
+/// What an ended operation was to bring: of an adoption all, else the services that were to change.
+fn what(record: &Record) -> String {
+    match record.kind {
+        PlanKind::Adopt | PlanKind::Migrate => record.after.label(),
+        PlanKind::Promote | PlanKind::Rollback => {
+            record.after.changed_since(&record.before).label()
+        }
+    }
 }
 
 fn ended<'a>(
@@ -150,7 +165,7 @@ fn ended<'a>(
             theme.dim,
         )
         .text(
-            format!("{} {} ", record.kind.verb(), record.after.label()),
+            format!("{} {} ", record.kind.verb(), what(record)),
             theme.text,
         )
         .text(name, name_style);

@@ -3,7 +3,6 @@
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
-    style::Style,
     text::{Line, Span},
 };
 
@@ -47,7 +46,8 @@ pub fn title<'a>(model: &'a Model, ages: &Ages) -> (Line<'a>, Line<'a>) {
         left.push_str(&format!("  /{}", clean(&model.versions.needle)));
     }
     let right = match destination(model) {
-        Some(environment) => {
+        // Nothing can be promoted in watch mode: nothing is announced.
+        Some(environment) if model.permit.is_some() => {
             let what = match promoted(model, environment) {
                 Ok(versions) => {
                     let mut tags: Vec<&str> = versions.values().map(|v| v.tag.as_str()).collect();
@@ -69,7 +69,7 @@ pub fn title<'a>(model: &'a Model, ages: &Ages) -> (Line<'a>, Line<'a>) {
                 Span::styled(drawn_name(environment), style),
             ])
         }
-        None => Line::default(),
+        _ => Line::default(),
     };
     (Line::raw(left), right)
 }
@@ -207,7 +207,7 @@ fn version_line<'a>(
             let style = if is_protected(environment) {
                 theme.protected
             } else {
-                Style::from(theme.title)
+                theme.title
             };
             row = row
                 .text("◂ ", theme.title)

@@ -126,14 +126,12 @@ impl Connected {
             *self.facts.lock().await = facts::ask(&self.channels, &self.host).await?;
         }
         let found = self.find_engine().await;
+        let is_final = matches!(&found, Err(fault) if !fault.kind.is_passing());
+        self.refused.store(is_final, Ordering::Relaxed);
         match &found {
             Ok(found) => *kept = Some(found.clone()),
-            Err(fault) => {
-                let is_final = !fault.kind.is_passing();
-                self.refused.store(is_final, Ordering::Relaxed);
-                // Asked anew the next time.
-                *self.facts.lock().await = facts::ask(&self.channels, &self.host).await?;
-            }
+            // For the next time.
+            Err(_) => *self.facts.lock().await = facts::ask(&self.channels, &self.host).await?,
         }
         found
     }

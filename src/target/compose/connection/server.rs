@@ -230,6 +230,9 @@ async fn keep(shared: Arc<Shared>) {
                     .send_replace(State::Live(Arc::clone(&connected)));
                 // Without a fault it is the operator who wants a new login.
                 let Some(fault) = until_lost(&connected, master, &mut attempts).await else {
+                    let since = clock.moment();
+                    let trying = State::Trying(Link::Connecting { since });
+                    shared.state.send_replace(trying);
                     continue;
                 };
                 Lost {

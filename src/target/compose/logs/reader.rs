@@ -1,6 +1,6 @@
 //! Reads one container's log, for as long as the container is there.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bollard::{
     container::LogOutput,
@@ -9,7 +9,10 @@ use bollard::{
 };
 use bytes::BytesMut;
 use futures::StreamExt;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::lines::Lines;
@@ -21,8 +24,8 @@ use crate::{
     },
 };
 
-/// Frames that are taken together where they have arrived together.
-const TOGETHER: usize = 1024;
+/// Lines come one by one, however fast: those of so long a time are handed over together.
+const GATHER: Duration = Duration::from_millis(10);
 /// A chunk is handed over when it is this long, complete or not.
 const LONG_CHUNK: usize = 128 << 10;
 
@@ -186,42 +189,55 @@ impl Reading {
             },
             ..LogsOptions::default()
         };
-        let mut frames = std::pin::pin!(api.logs(&self.id, Some(options)).ready_chunks(TOGETHER));
-        while let Some(together) = frames.next().await {
-            let mut out = BytesMut::new();
-            let mut ended = None;
-            for frame in together {
-                match frame {
-                    Ok(LogOutput::StdErr { message }) => self.stderr.push(&message, &mut out),
-                    Ok(
-                        LogOutput::StdOut { message }
-                        | LogOutput::Console { message }
-                        | LogOutput::StdIn { message },
-                    ) => self.stdout.push(&message, &mut out),
-                    Err(Error::DockerResponseServerError {
-                        status_code: 404, ..
-                    }) => ended = Some(Ended::Gone),
-                    Err(error @ Error::DockerResponseServerError { .. }) => return Err(error),
-                    Err(_) => ended = Some(Ended::Broken),
+        let mut frames = std::pin::pin!(api.logs(&self.id, Some(options)));
+        let mut out = BytesMut::new();
+        let mut due = std::pin::pin!(tokio::time::sleep(GATHER));
+        loop {
+            let frame = tokio::select! {
+                biased;
+                frame = frames.next() => frame,
+                () = &mut due, if !out.is_empty() => {
+                    if !self.hand_over(&name, &mut out).await {
+                        return Ok(Ended::Unread);
+                    }
+                    continue;
                 }
-                if out.len() >= LONG_CHUNK && !self.hand_over(&name, &mut out).await {
-                    return Ok(Ended::Unread);
-                }
+            };
+            if out.is_empty() {
+                due.as_mut().reset(Instant::now() + GATHER);
             }
-            if !self.hand_over(&name, &mut out).await {
+            let ended = match frame {
+                Some(Ok(LogOutput::StdErr { message })) => {
+                    self.stderr.push(&message, &mut out);
+                    None
+                }
+                Some(Ok(
+                    LogOutput::StdOut { message }
+                    | LogOutput::Console { message }
+                    | LogOutput::StdIn { message },
+                )) => {
+                    self.stdout.push(&message, &mut out);
+                    None
+                }
+                Some(Err(Error::DockerResponseServerError {
+                    status_code: 404, ..
+                })) => Some(Ok(Ended::Gone)),
+                Some(Err(error @ Error::DockerResponseServerError { .. })) => Some(Err(error)),
+                Some(Err(_)) => Some(Ok(Ended::Broken)),
+                None => {
+                    self.stdout.flush(&mut out);
+                    self.stderr.flush(&mut out);
+                    Some(Ok(Ended::Stopped))
+                }
+            };
+            let is_due = ended.is_some() || out.len() >= LONG_CHUNK;
+            if is_due && !self.hand_over(&name, &mut out).await {
                 return Ok(Ended::Unread);
             }
             if let Some(ended) = ended {
-                return Ok(ended);
+                return ended;
             }
         }
-        let mut out = BytesMut::new();
-        self.stdout.flush(&mut out);
-        self.stderr.flush(&mut out);
-        if !self.hand_over(&name, &mut out).await {
-            return Ok(Ended::Unread);
-        }
-        Ok(Ended::Stopped)
     }
 
     async fn hand_over(&self, name: &Arc<str>, out: &mut BytesMut) -> bool {

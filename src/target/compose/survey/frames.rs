@@ -14,7 +14,7 @@ pub(super) struct Part {
     pub status: i32,
     /// What it printed; it may hold secrets.
     pub bytes: Vec<u8>,
-    /// The end of what it complained of, cleaned.
+    /// The end of what it complained of, each line cleaned.
     pub complaint: String,
 }
 
@@ -41,11 +41,17 @@ pub(super) fn read(answer: &[u8]) -> Option<BTreeMap<String, Part>> {
             Part {
                 status,
                 bytes,
-                complaint: text::clean(String::from_utf8_lossy(said).trim()),
+                complaint: complaint_of(said),
             },
         );
     }
     Some(parts)
+}
+
+fn complaint_of(said: &[u8]) -> String {
+    let text = String::from_utf8_lossy(said);
+    let lines: Vec<String> = text.trim().lines().map(text::clean).collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -83,9 +83,8 @@ pub(super) fn files(
     parts: &BTreeMap<String, Part>,
 ) -> Result<Vec<ServerFile>, Fault> {
     let directory = place(parts, "directory").unwrap_or_default();
-    let told: Vec<Vec<&str>> = lines(part(environment, parts, "files")?)
-        .map(|line| line.split(' ').collect())
-        .collect();
+    let part = part(environment, parts, "files")?;
+    let told: Vec<Vec<&str>> = lines(part).map(|line| line.split(' ').collect()).collect();
     let pins = super::scripts::pin_files(environment, services);
     super::files(environment, services)
         .into_iter()
@@ -95,7 +94,9 @@ pub(super) fn files(
                 .iter()
                 .find(|words| words.first() == Some(&number.to_string().as_str()))
                 .filter(|words| words.len() == 3)
-                .ok_or_else(|| malformed(environment, "files", &name))?;
+                .ok_or_else(|| {
+                    malformed(environment, "files", format!("{name}: {}", part.complaint))
+                })?;
             let fingerprint = (words[1] != "absent").then(|| words[1].to_owned());
             let bytes = pins
                 .iter()
@@ -390,12 +391,14 @@ fn heads(parts: &BTreeMap<String, Part>) -> (Option<Vec<String>>, Option<String>
     }
 }
 
+/// The last line: the others are the tool's greetings.
 fn last_line(complaint: &str, bytes: &[u8]) -> String {
-    if complaint.is_empty() {
-        text::clean(String::from_utf8_lossy(bytes).trim())
-    } else {
-        complaint.to_owned()
-    }
+    let printed = String::from_utf8_lossy(bytes);
+    let line = complaint
+        .lines()
+        .next_back()
+        .or_else(|| printed.trim().lines().next_back());
+    text::clean(line.unwrap_or("it says nothing"))
 }
 
 /// The revisions of a history, newest first, without `from` itself, which Alembic counts in.

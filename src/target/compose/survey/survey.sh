@@ -66,7 +66,7 @@ place() {
 	docker --version 2>&1 | head -n 1 | sed 's/^/docker /'
 }
 
-# files FILE…: NUMBER, fingerprint, and whether it could be replaced.
+# files FILE…: NUMBER, fingerprint (or "absent"), and whether it could be replaced.
 files() {
 	files_number=0
 	for file in "$@"; do
@@ -82,7 +82,8 @@ files() {
 			})
 			[ "$files_owner" = "$(id -u)" ] || files_state=owner
 		fi
-		printf '%s %s %s\n' "$files_number" "$(fingerprint "$algorithm" "$file")" "$files_state"
+		files_fingerprint=$(fingerprint "$algorithm" "$file") || return 1
+		printf '%s %s %s\n' "$files_number" "$files_fingerprint" "$files_state"
 		files_number=$((files_number + 1))
 	done
 }
@@ -124,9 +125,16 @@ images() {
 	docker image inspect $images_names || :
 }
 
+# running_of SERVICE: the IDs of its running containers, a line each.
+running_of() {
+	docker ps -q --no-trunc --filter "label=com.docker.compose.project=$project" \
+		--filter "label=com.docker.compose.service=$1" \
+		--filter label=com.docker.compose.oneoff=False
+}
+
 # means_in SERVICE: a container without the program answers 126 or 127.
 means_in() {
-	means_id=$(containers_of "$1")
+	means_id=$(running_of "$1")
 	means_id=${means_id%%
 *}
 	[ -n "$means_id" ] || return 0
@@ -140,7 +148,7 @@ means_in() {
 
 # in_service SERVICE COMMAND…: in its running container.
 in_service() {
-	in_service_id=$(containers_of "$1") || return 1
+	in_service_id=$(running_of "$1") || return 1
 	in_service_id=${in_service_id%%
 *}
 	if [ -z "$in_service_id" ]; then

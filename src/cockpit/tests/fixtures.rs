@@ -31,7 +31,7 @@ use crate::{
     target::{Reading, RenderedPlan},
 };
 
-use super::{
+use super::super::{
     keymap::Keymap,
     model::{Model, Msg},
     theme::Theme,

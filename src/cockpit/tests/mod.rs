@@ -1,5 +1,8 @@
 //! What is on the screen, with its styles, at the two sizes that the design draws.
 
+pub mod fixtures;
+mod running;
+
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::{
     buffer::Buffer,
@@ -11,7 +14,6 @@ use crate::release::operation::{Liveness, OperationId, Progress};
 
 use super::{
     ages::Ages,
-    fixtures,
     keymap::Chord,
     model::{Effect, Model, Msg, Outcome, Ticket},
     update::update,

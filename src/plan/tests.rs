@@ -1,0 +1,591 @@
+use super::fixture::*;
+use crate::release::{
+    ServiceName,
+    observation::{Containers, Health},
+    operation::{Claim, Liveness, OperationId, OperationState, Outcome},
+    plan::{
+        Deed, ImageName, Intent, OnFailure, Plan, PlanKind, RollbackTo, SchemaChoice, Step, Verdict,
+    },
+    survey::SchemaRevision,
+};
+
+const MIGRATION: &str =
+    "[environments.production.migration]\nservice = \"backend\"\ntool = \"alembic\"\n";
+
+fn ids(steps: &[Step]) -> Vec<&str> {
+    steps.iter().map(|step| step.id.as_str()).collect()
+}
+
+fn rollback() -> Deed {
+    Deed::Rollback {
+        to: RollbackTo::LastHealthy,
+        schema: SchemaChoice::ImageOnly,
+    }
+}
+
+fn downgrade() -> Deed {
+    Deed::Rollback {
+        to: RollbackTo::LastHealthy,
+        schema: SchemaChoice::Downgrade,
+    }
+}
+
+fn warns(plan: &Plan, words: &str) -> bool {
+    plan.warnings.iter().any(|warning| warning.contains(words))
+}
+
+fn switch(plan: &Plan) -> (&Vec<ServiceName>, bool) {
+    plan.forward
+        .iter()
+        .find_map(|step| match &step.intent {
+            Intent::Switch {
+                services,
+                dependencies,
+                ..
+            } => Some((services, *dependencies)),
+            _ => None,
+        })
+        .unwrap()
+}
+
+fn migration(plan: &Plan) -> Option<(&ImageName, String)> {
+    plan.forward.iter().find_map(|step| match &step.intent {
+        Intent::Migrate { image, command, .. } => Some((image, command.join(" "))),
+        _ => None,
+    })
+}
+
+fn held(kind: &str, liveness: Liveness) -> OperationState {
+    OperationState {
+        id: OperationId(7),
+        claim: Claim {
+            operator: "jo".to_owned(),
+            origin: "desk".to_owned(),
+            reason: "database maintenance".to_owned(),
+            kind: kind.to_owned(),
+            at: 0,
+            nonce: String::new(),
+        },
+        plan: None,
+        journal: Vec::new(),
+        liveness,
+        cancelling: false,
+        end: None,
+    }
+}
+
+// --- promote ---
+
+#[test]
+fn a_promotion_pulls_keeps_pins_switches_verifies_and_knows_the_way_back() {
+    let plan = World::new().plan(promote(2)).unwrap();
+    assert_eq!(plan.title(), "promote production: backend v1 → v2");
+    assert_eq!(
+        ids(&plan.forward),
+        [
+            "snapshot",
+            "pull-backend",
+            "keep-backend",
+            "pin",
+            "switch",
+            "restart",
+            "verify-health",
+            "observe"
+        ]
+    );
+    assert_eq!(
+        ids(&plan.back),
+        [
+            "last-words",
+            "pin",
+            "switch",
+            "restart",
+            "verify-health",
+            "observe"
+        ]
+    );
+    assert_eq!(plan.on_failure, OnFailure::GoBack);
+    assert_eq!(plan.warnings, [""; 0]);
+    assert!(plan.confirm.unwrap().matches("prod"));
+}
+
+#[test]
+fn a_promotion_migrates_with_the_candidate_before_the_pin() {
+    let mut world = World::with(MIGRATION);
+    world.survey.schema_heads = Some(vec!["a1f3".to_owned()]);
+    let plan = world.plan(promote(2)).unwrap();
+    let order = ids(&plan.forward);
+    let at = |id| order.iter().position(|known| *known == id);
+    assert!(at("keep-backend") < at("migrate") && at("migrate") < at("pin"));
+    let (image, command) = migration(&plan).unwrap();
+    assert_eq!(command, "alembic upgrade heads");
+    assert!(image.to_string().contains(digest(2).as_str()));
+    assert_eq!(plan.basis.schema_heads, Some(vec!["a1f3".to_owned()]));
+    assert!(warns(&plan, "the schema stays"));
+}
+
+#[test]
+fn what_is_unhealthy_and_was_never_recorded_healthy_is_no_place_to_go_back_to() {
+    let mut world = World::new();
+    world.container("backend").health = Health::Unhealthy;
+    let plan = world.plan(promote(2)).unwrap();
+    assert_eq!(plan.on_failure, OnFailure::Stay);
+    assert!(warns(&plan, "stays as it is"));
+
+    world.records(vec![record(1, PlanKind::Promote, 3, 1, Outcome::Succeeded)]);
+    assert_eq!(
+        world.plan(promote(2)).unwrap().on_failure,
+        OnFailure::GoBack
+    );
+}
+
+#[test]
+fn where_nothing_runs_there_is_no_way_back() {
+    let mut world = World::new();
+    world.survey.containers.containers.remove(0);
+    let plan = world.plan(promote(2)).unwrap();
+    assert_eq!((plan.on_failure, plan.back.len()), (OnFailure::Stay, 0));
+}
+
+#[test]
+fn what_runs_and_is_pinned_is_not_promoted_again() {
+    let mut world = World::new();
+    world.runs(2);
+    let fault = world.plan(promote(2)).unwrap_err();
+    assert!(fault.message.contains("nothing to promote"), "{fault}");
+    world.container("backend").health = Health::Unhealthy;
+    assert!(world.plan(promote(2)).is_ok());
+}
+
+#[test]
+fn a_compose_file_that_does_not_use_the_pin_is_refused() {
+    let mut world = World::new();
+    world.resolved = Some(world.survey.services.clone());
+    let fault = world.plan(promote(2)).unwrap_err();
+    assert!(fault.message.contains("would still run"), "{fault}");
+}
+
+#[test]
+fn a_service_that_shares_the_pin_is_switched_and_named() {
+    let mut world = World::new();
+    let mut services = world.survey.services.clone();
+    let image = format!("{REPOSITORY}:v2@{}", digest(2));
+    for name in ["backend", "database"] {
+        services
+            .get_mut(&of::<ServiceName>(name))
+            .unwrap()
+            .image
+            .clone_from(&image);
+    }
+    world.resolved = Some(services);
+    let plan = world.plan(promote(2)).unwrap();
+    assert_eq!(switch(&plan).0, &[of("backend"), of("database")]);
+    assert!(warns(&plan, "database is recreated too"));
+}
+
+#[test]
+fn a_service_that_the_pin_moves_to_what_nobody_chose_is_refused() {
+    let mut world = World::new();
+    let mut services = world.survey.services.clone();
+    services
+        .get_mut(&of::<ServiceName>("backend"))
+        .unwrap()
+        .image = format!("{REPOSITORY}:v2@{}", digest(2));
+    services.get_mut(&of::<ServiceName>("proxy")).unwrap().image = "nginx:v2".to_owned();
+    world.resolved = Some(services);
+    let fault = world.plan(promote(2)).unwrap_err();
+    assert!(fault.message.contains("would also move proxy"), "{fault}");
+}
+
+#[test]
+fn a_database_is_never_recreated_by_surprise() {
+    let mut world = World::new();
+    assert!(switch(&world.plan(promote(2)).unwrap()).1);
+
+    world.container("database").config_hash = "another".to_owned();
+    let plan = world.plan(promote(2)).unwrap();
+    assert!(!switch(&plan).1, "--no-deps");
+    assert!(warns(
+        &plan,
+        "left alone, but a plain `docker compose up -d` would touch database"
+    ));
+
+    // There, --no-deps would have the next `up` by hand recreate what hangs on it.
+    world.survey.compose_version = "2.26.1-4".to_owned();
+    let plan = world.plan(promote(2)).unwrap();
+    assert!(switch(&plan).1);
+    assert!(warns(&plan, "database is touched too"));
+}
+
+#[test]
+fn a_service_that_reads_the_pin_file_itself_counts_as_changed() {
+    let mut world = World::new();
+    let mut services = world.survey.services.clone();
+    services
+        .get_mut(&of::<ServiceName>("backend"))
+        .unwrap()
+        .image = format!("{REPOSITORY}:v2@{}", digest(2));
+    services
+        .get_mut(&of::<ServiceName>("database"))
+        .unwrap()
+        .config_hash
+        .clear();
+    world.resolved = Some(services);
+    assert!(!switch(&world.plan(promote(2)).unwrap()).1);
+}
+
+#[test]
+fn a_service_of_another_environment_is_refused_by_name() {
+    let mut world = World::new();
+    let deed = Deed::Promote {
+        versions: [(of("worker"), version(2))].into(),
+        migrate: true,
+    };
+    let fault = world.plan(deed).unwrap_err();
+    assert!(fault.message.contains("worker"), "{fault}");
+    assert!(fault.remedy.contains("backend"), "{fault}");
+}
+
+#[test]
+fn a_check_without_means_is_refused_while_it_is_only_a_plan() {
+    let check =
+        "[[environments.production.checks]]\nname = \"status\"\nhttp = \"http://localhost/\"\n";
+    let mut world = World::with(check);
+    let fault = world.plan(promote(2)).unwrap_err();
+    assert!(fault.message.contains("neither curl nor wget"), "{fault}");
+    world.survey.means.wget = true;
+    let plan = world.plan(promote(2)).unwrap();
+    assert!(ids(&plan.forward).contains(&"verify-check-1"));
+    assert!(ids(&plan.back).contains(&"verify-check-1"));
+}
+
+#[test]
+fn estimates_are_the_medians_of_what_the_ledger_tells() {
+    let mut world = World::new();
+    world.records(
+        [5, 90, 7]
+            .iter()
+            .enumerate()
+            .map(|(index, seconds)| {
+                let number = index as u64 + 1;
+                let mut record = record(number, PlanKind::Promote, 3, 1, Outcome::Succeeded);
+                record.times.insert("switch".to_owned(), *seconds);
+                record
+            })
+            .collect(),
+    );
+    let plan = world.plan(promote(2)).unwrap();
+    let step = plan
+        .forward
+        .iter()
+        .find(|step| step.id == "switch")
+        .unwrap();
+    assert_eq!(step.estimate.unwrap().as_secs(), 7);
+}
+
+// --- gates ---
+
+#[test]
+fn a_gate_that_cannot_be_told_is_closed_and_can_be_passed_by_name() {
+    let mut world = World::with("gates = [\"ci\"]\n");
+    world.gates.runs = Err("GitHub is unreachable".to_owned());
+    let plan = world.plan(promote(2)).unwrap();
+    assert_eq!(plan.gates[0].verdict, Verdict::Unknown);
+    assert_eq!(plan.closed_gates().count(), 1);
+
+    let mut request = world.request(promote(2));
+    request.overrides = vec!["ci".to_owned()];
+    let plan = world.plan_for(&request).unwrap();
+    assert_eq!(plan.closed_gates().count(), 0);
+    assert!(plan.gates[0].overridden);
+}
+
+#[test]
+fn a_version_has_to_run_long_enough_elsewhere() {
+    let staging = "gates = [{ healthy_in = \"staging\", for = \"1h\" }]\n\
+                   [environments.staging]\nhost = \"staging\"\ndirectory = \"/srv/shop\"\nservices = [\"backend\"]\n";
+    let mut world = World::with(staging);
+    let mut there = World::new();
+    there.runs(2);
+    let containers = |world: &World| -> Containers { world.survey.containers.clone() };
+    world.gates.environments = [(of("staging"), containers(&there))].into();
+    let verdict = |world: &mut World| world.plan(promote(2)).unwrap().gates[0].verdict;
+    assert_eq!(verdict(&mut world), Verdict::Passed);
+
+    there.container("backend").started = Some(world.gates.now);
+    world.gates.environments = [(of("staging"), containers(&there))].into();
+    assert_eq!(verdict(&mut world), Verdict::Failed);
+
+    world.gates.environments.clear();
+    assert_eq!(verdict(&mut world), Verdict::Unknown);
+}
+
+// --- roll back ---
+
+#[test]
+fn a_rollback_needs_no_registry_and_no_gate_and_stays_if_it_fails() {
+    let mut world = World::with("gates = [\"ci\"]\n");
+    world.runs(2);
+    world.records(vec![
+        record(1, PlanKind::Promote, 3, 1, Outcome::Succeeded),
+        record(2, PlanKind::Promote, 1, 2, Outcome::Succeeded),
+    ]);
+    let plan = world.plan(rollback()).unwrap();
+    assert_eq!(plan.title(), "roll back production: backend v2 → v1");
+    assert!(!ids(&plan.forward).iter().any(|id| id.starts_with("pull")));
+    assert_eq!(plan.gates, []);
+    assert_eq!(plan.on_failure, OnFailure::Stay);
+    assert_eq!(ids(&plan.back)[..3], ["last-words", "pin", "switch"]);
+}
+
+#[test]
+fn a_second_rollback_does_not_bounce_back_to_what_was_left() {
+    let mut world = World::new();
+    world.runs(1);
+    world.records(vec![
+        record(1, PlanKind::Promote, 3, 1, Outcome::Succeeded),
+        record(2, PlanKind::Promote, 1, 2, Outcome::Succeeded),
+        record(3, PlanKind::Rollback, 2, 1, Outcome::Succeeded),
+    ]);
+    let fault = world.plan(rollback()).unwrap_err();
+    assert!(
+        fault
+            .message
+            .contains("no other release is recorded healthy"),
+        "{fault}"
+    );
+    assert!(fault.remedy.contains("v2 (image"), "{fault}");
+    assert!(fault.remedy.contains("rolled back from"), "{fault}");
+}
+
+#[test]
+fn a_version_that_came_back_is_never_the_default() {
+    let mut world = World::new();
+    world.runs(1);
+    world.records(vec![
+        record(1, PlanKind::Promote, 1, 3, Outcome::Succeeded),
+        record(2, PlanKind::Promote, 3, 1, Outcome::Succeeded),
+        record(3, PlanKind::Promote, 1, 2, Outcome::WentBack),
+    ]);
+    let plan = world.plan(rollback()).unwrap();
+    assert_eq!(plan.after.label(), "v3");
+}
+
+#[test]
+fn what_ran_healthy_before_the_first_promotion_is_a_place_to_go_back_to() {
+    let mut world = World::new();
+    world.runs(2);
+    let mut first = record(1, PlanKind::Promote, 1, 2, Outcome::Succeeded);
+    world.records(vec![first.clone()]);
+    assert!(world.plan(rollback()).is_err());
+    first
+        .results
+        .insert("before_healthy".to_owned(), "yes".to_owned());
+    world.records(vec![first]);
+    assert_eq!(world.plan(rollback()).unwrap().after.label(), "v1");
+}
+
+#[test]
+fn a_pin_that_ran_ahead_of_the_containers_is_rolled_back_too() {
+    let mut world = World::new();
+    world.runs(1);
+    world.service("backend").image = format!("{REPOSITORY}:v2@{}", digest(2));
+    world.records(vec![
+        record(1, PlanKind::Promote, 3, 1, Outcome::Succeeded),
+        record(2, PlanKind::Promote, 1, 2, Outcome::Stuck),
+    ]);
+    let plan = world.plan(rollback()).unwrap();
+    assert_eq!(plan.after.label(), "v1");
+    assert!(warns(&plan, "000002, is stuck at switch"));
+}
+
+#[test]
+fn an_image_that_is_gone_is_refused_with_what_is_there() {
+    let mut world = World::new();
+    world.runs(1);
+    world.survey.images.retain(|image| image.id != image_id(2));
+    world.records(vec![
+        record(1, PlanKind::Promote, 1, 3, Outcome::Succeeded),
+        record(2, PlanKind::Promote, 3, 2, Outcome::Succeeded),
+        record(3, PlanKind::Promote, 2, 1, Outcome::Succeeded),
+    ]);
+    let fault = world.plan(rollback()).unwrap_err();
+    assert!(
+        fault
+            .message
+            .contains("no longer lies on the server: backend v2"),
+        "{fault}"
+    );
+    assert!(fault.remedy.contains("v3 (operation 000001)"), "{fault}");
+}
+
+#[test]
+fn first_contact_offers_what_lies_on_the_server() {
+    let mut world = World::new();
+    let fault = world.plan(rollback()).unwrap_err();
+    assert!(
+        fault.remedy.contains("never recorded healthy here"),
+        "{fault}"
+    );
+    let deed = Deed::Rollback {
+        to: RollbackTo::Image {
+            service: of("backend"),
+            image: image_id(3),
+        },
+        schema: SchemaChoice::ImageOnly,
+    };
+    let plan = world.plan(deed).unwrap();
+    assert_eq!(plan.after.label(), "v3");
+    assert!(warns(&plan, "never recorded healthy here"));
+}
+
+fn at_another_revision() -> World {
+    let mut world = World::with(MIGRATION);
+    world.runs(2);
+    world.survey.schema_heads = Some(vec!["c9e2".to_owned()]);
+    let mut first = record(1, PlanKind::Promote, 3, 1, Outcome::Succeeded);
+    first
+        .results
+        .insert("schema_heads".to_owned(), "a1f3".to_owned());
+    let mut second = record(2, PlanKind::Promote, 1, 2, Outcome::Succeeded);
+    second
+        .results
+        .insert("schema_heads".to_owned(), "c9e2".to_owned());
+    world.records(vec![first, second]);
+    world.survey.schema_path = vec![SchemaRevision {
+        revision: "c9e2".to_owned(),
+        message: "orders have a price".to_owned(),
+    }];
+    world
+}
+
+#[test]
+fn a_rollback_of_the_image_alone_says_that_the_database_is_ahead() {
+    let plan = at_another_revision().plan(rollback()).unwrap();
+    assert!(warns(
+        &plan,
+        "at c9e2, that release ran at a1f3, 1 revision between"
+    ));
+    assert!(migration(&plan).is_none());
+    assert_eq!(
+        plan.basis.schema_heads, None,
+        "a rollback is not refused for it"
+    );
+    assert_eq!(plan.after.schema_heads, None);
+}
+
+#[test]
+fn a_downgrade_names_its_revision_and_uses_the_image_that_runs_now() {
+    let plan = at_another_revision().plan(downgrade()).unwrap();
+    let (image, command) = migration(&plan).unwrap();
+    assert_eq!(command, "alembic downgrade a1f3");
+    assert_eq!(*image, ImageName::Id(image_id(2)));
+    let order = ids(&plan.forward);
+    let at = |id| order.iter().position(|known| *known == id);
+    assert!(at("migrate") < at("pin"));
+    assert_eq!(plan.basis.schema_heads, Some(vec!["c9e2".to_owned()]));
+    assert!(warns(&plan, "is lost"));
+}
+
+#[test]
+fn a_downgrade_to_nobody_knows_where_is_refused() {
+    let mut world = at_another_revision();
+    world.survey.records[0].results.clear();
+    let fault = world.plan(downgrade()).unwrap_err();
+    assert!(fault.message.contains("not recorded"), "{fault}");
+    let mut world = at_another_revision();
+    world.survey.records[0]
+        .results
+        .insert("schema_heads".to_owned(), "a1f3 b2c4".to_owned());
+    let fault = world.plan(downgrade()).unwrap_err();
+    assert!(fault.message.contains("several heads"), "{fault}");
+}
+
+#[test]
+fn a_revision_that_could_not_be_read_once_is_taken_from_another_time() {
+    let mut world = at_another_revision();
+    let mut third = record(3, PlanKind::Promote, 1, 2, Outcome::Succeeded);
+    third
+        .results
+        .insert("before_healthy".to_owned(), "yes".to_owned());
+    let mut records = world.survey.records.clone();
+    records.push(third);
+    world.records(records);
+    let (_, command) = migration(&world.plan(downgrade()).unwrap())
+        .map(|(image, command)| (image.clone(), command))
+        .unwrap();
+    assert_eq!(command, "alembic downgrade a1f3");
+}
+
+// --- migrate and adopt ---
+
+#[test]
+fn a_migration_goes_up_or_down_to_a_named_revision() {
+    let mut world = World::with(MIGRATION);
+    world.survey.schema_heads = Some(vec!["c9e2".to_owned()]);
+    let deed = |to: Option<&str>| Deed::Migrate {
+        versions: Default::default(),
+        to: to.map(str::to_owned),
+    };
+    let command = |world: &mut World, to| migration(&world.plan(deed(to)).unwrap()).unwrap().1;
+    assert_eq!(command(&mut world, None), "alembic upgrade heads");
+    assert_eq!(command(&mut world, Some("d4b7")), "alembic upgrade d4b7");
+    world.survey.schema_path = vec![
+        SchemaRevision {
+            revision: "c9e2".to_owned(),
+            message: String::new(),
+        },
+        SchemaRevision {
+            revision: "a1f3".to_owned(),
+            message: String::new(),
+        },
+    ];
+    assert_eq!(command(&mut world, Some("a1f3")), "alembic downgrade a1f3");
+    for relative in ["-1", "--sql", "+2", ""] {
+        assert!(world.plan(deed(Some(relative))).is_err(), "{relative:?}");
+    }
+    let plan = world.plan(deed(None)).unwrap();
+    assert_eq!((plan.on_failure, plan.back.len()), (OnFailure::Stay, 0));
+}
+
+#[test]
+fn adopting_changes_nothing_and_asks_for_no_word() {
+    let plan = World::new().plan(Deed::Adopt).unwrap();
+    assert_eq!(ids(&plan.forward), ["snapshot", "keep-backend", "observe"]);
+    assert!(plan.forward.iter().all(|step| !step.changes));
+    assert_eq!(plan.confirm, None);
+}
+
+// --- who holds the environment ---
+
+#[test]
+fn an_environment_that_somebody_holds_is_refused_with_who_and_why() {
+    let mut world = World::new();
+    world.survey.operation = Some(held("promote", Liveness::Alive));
+    let fault = world.plan(promote(2)).unwrap_err();
+    assert!(fault.message.contains("promote by jo from desk"), "{fault}");
+    world.survey.operation = Some(held("promote", Liveness::Unknown));
+    assert!(world.plan(rollback()).is_err(), "unknown is not dead");
+}
+
+#[test]
+fn only_a_rollback_goes_over_an_interrupted_operation_or_a_lock() {
+    let mut world = World::new();
+    world.runs(2);
+    world.records(vec![
+        record(1, PlanKind::Promote, 3, 1, Outcome::Succeeded),
+        record(2, PlanKind::Promote, 1, 2, Outcome::Succeeded),
+    ]);
+    world.survey.operation = Some(held("promote", Liveness::Dead));
+    assert!(world.plan(promote(3)).is_err());
+    assert!(warns(&world.plan(rollback()).unwrap(), "was interrupted"));
+
+    world.survey.operation = Some(held("lock", Liveness::Alive));
+    let fault = world.plan(promote(3)).unwrap_err();
+    assert!(fault.message.contains("database maintenance"), "{fault}");
+    let plan = world.plan(rollback()).unwrap();
+    assert_eq!(plan.closed_gates().count(), 1);
+    let mut request = world.request(rollback());
+    request.overrides = vec!["lock".to_owned()];
+    assert_eq!(world.plan_for(&request).unwrap().closed_gates().count(), 0);
+}
