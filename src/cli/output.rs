@@ -1,9 +1,12 @@
 //! Where commands print: tables for people, JSON for programs.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    os::fd::AsFd,
+};
 
 use serde::Serialize;
-use tokio::io::{Interest, unix::AsyncFd};
+use tokio::{io::Interest, net::unix::pipe};
 use unicode_width::UnicodeWidthStr;
 
 /// Standard output, and how it wants to be written to.
@@ -90,15 +93,15 @@ impl Output {
     /// Waits until nobody reads standard output any more, as after `| head`: a log that says nothing for
     /// hours would not find out. For ever where that cannot be told, as of a file.
     pub async fn reader_gone() {
-        // SAFETY: standard output stays open, under the same number, as long as the process lives.
-        let watched = unsafe { AsyncFd::register_with_interest(io::stdout(), Interest::ERROR) };
-        if let Ok(stdout) = watched {
-            while let Ok(mut ready) = stdout.ready(Interest::ERROR).await {
-                if ready.ready().is_error() {
-                    return;
-                }
-                ready.clear_ready();
-            }
+        // The kernel tells it of a pipe; of a file it refuses to be asked.
+        let watched = io::stdout()
+            .as_fd()
+            .try_clone_to_owned()
+            .and_then(pipe::Sender::from_owned_fd_unchecked);
+        if let Ok(stdout) = watched
+            && stdout.ready(Interest::ERROR).await.is_ok()
+        {
+            return;
         }
         std::future::pending().await
     }
