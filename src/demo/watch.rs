@@ -4,15 +4,13 @@
 use std::{
     collections::BTreeSet,
     fs, io,
-    mem::MaybeUninit,
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use rustix::fs::inotify;
-use tokio::{io::unix::AsyncFd, sync::watch};
+use tokio::{io::AsyncReadExt, net::unix::pipe, sync::watch};
 
 use super::{
     guide::{self, Deed, Seen},
@@ -137,7 +135,8 @@ impl Guide {
 
 /// The plans of operations that have ended: watched for who opens them.
 struct Past {
-    events: AsyncFd<OwnedFd>,
+    /// Reads as a pipe does.
+    events: pipe::Receiver,
     watched: BTreeSet<PathBuf>,
 }
 
@@ -145,8 +144,7 @@ impl Past {
     fn new() -> io::Result<Self> {
         let flags = inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC;
         Ok(Self {
-            // SAFETY: the `AsyncFd` owns the descriptor and nobody else has its number.
-            events: unsafe { AsyncFd::register(inotify::init(flags)?) }?,
+            events: pipe::Receiver::from_file_unchecked(fs::File::from(inotify::init(flags)?))?,
             watched: BTreeSet::new(),
         })
     }
@@ -157,8 +155,7 @@ impl Past {
             let plan = operation.path().join("plan.json");
             if !self.watched.contains(&plan)
                 && operation.path().join("end.json").exists()
-                && inotify::add_watch(self.events.get_ref(), &plan, inotify::WatchFlags::OPEN)
-                    .is_ok()
+                && inotify::add_watch(&self.events, &plan, inotify::WatchFlags::OPEN).is_ok()
             {
                 self.watched.insert(plan);
             }
@@ -166,14 +163,10 @@ impl Past {
     }
 
     /// Waits until somebody has opened one.
-    async fn opened(&self) -> io::Result<()> {
-        let mut ready = self.events.readable().await?;
-        let mut buffer = [MaybeUninit::uninit(); 1024];
-        let mut events = inotify::Reader::new(self.events.get_ref(), &mut buffer);
-        // All of them say the same.
-        while events.next().is_ok() {}
-        ready.clear_ready();
-        Ok(())
+    async fn opened(&mut self) -> io::Result<()> {
+        // All events say the same.
+        let mut events = [0; 4096];
+        self.events.read(&mut events).await.map(|_| ())
     }
 }
 

@@ -84,9 +84,7 @@ pub(super) fn files(
 ) -> Result<Vec<ServerFile>, Fault> {
     let directory = place(parts, "directory").unwrap_or_default();
     let part = part(environment, parts, "files")?;
-    let told: Vec<Vec<&str>> = lines(part)
-        .map(|line| line.split(' ').collect())
-        .collect();
+    let told: Vec<Vec<&str>> = lines(part).map(|line| line.split(' ').collect()).collect();
     let pins = super::scripts::pin_files(environment, services);
     super::files(environment, services)
         .into_iter()
@@ -97,11 +95,7 @@ pub(super) fn files(
                 .find(|words| words.first() == Some(&number.to_string().as_str()))
                 .filter(|words| words.len() == 3)
                 .ok_or_else(|| {
-                    malformed(
-                        environment,
-                        "files",
-                        format!("{name}: {}", part.complaint),
-                    )
+                    malformed(environment, "files", format!("{name}: {}", part.complaint))
                 })?;
             let fingerprint = (words[1] != "absent").then(|| words[1].to_owned());
             let bytes = pins
