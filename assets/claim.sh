@@ -36,6 +36,7 @@ process_lives() {
 
 # group_lives GROUP START: START is its leader's, 0 where it was not seen.
 group_lives() {
+	is_group "$1" || return 1
 	if process_stat "$1"; then
 		# A number is not given again while a group still has it: another
 		# start time means that nobody of the old group is left.
@@ -48,6 +49,11 @@ group_lives() {
 		case $process_state in Z | X | x) ;; *) return 0 ;; esac
 	done
 	return 1
+}
+
+# is_group GROUP: 0 and 1 would mean everybody to kill.
+is_group() {
+	case $1 in '' | 0 | 1 | *[!0-9]*) return 1 ;; esac
 }
 
 # here: sets boot and namespace, empty where they cannot be read.
@@ -74,6 +80,19 @@ value() {
 		;;
 	*) value= ;;
 	esac
+}
+
+# number_of NAME TEXT: likewise; 0 where it is none. What others have written is
+# never given to arithmetic or to kill otherwise: a shell would evaluate it.
+number_of() {
+	value "$1" "$2"
+	case $value in '' | 0?* | *[!0-9]*) value=0 ;; esac
+}
+
+# word_of NAME TEXT: likewise; empty where it is no step's id or word of ours.
+word_of() {
+	value "$1" "$2"
+	case $value in *[!a-z0-9_-]*) value= ;; esac
 }
 
 # newest_claim: sets newest to the highest claim's six digits, empty where
@@ -118,20 +137,20 @@ read_journal() {
 	# A last line without its end is torn: what it would tell did not happen yet.
 	while IFS= read -r journal_line; do
 		case $journal_line in '{"v":1,"at":'*'}') ;; *) continue ;; esac
-		value at "$journal_line" && journal_at=$value
+		number_of at "$journal_line" && journal_at=$value
 		case $journal_line in
 		*'"event":"begin"'*)
-			value direction "$journal_line"
+			word_of direction "$journal_line"
 			[ "$value" = back ] && journal_back_begun=yes
 			[ -n "$journal_started" ] || journal_started=$journal_at
 			;;
 		*'"event":"step_start"'*)
 			journal_open=yes
 			journal_step_at=$journal_at
-			value direction "$journal_line" && journal_direction=$value
-			value step "$journal_line" && journal_step=$value
-			value group "$journal_line" && journal_group=$value
-			value group_start "$journal_line" && journal_group_start=$value
+			word_of direction "$journal_line" && journal_direction=$value
+			word_of step "$journal_line" && journal_step=$value
+			number_of group "$journal_line" && journal_group=$value
+			number_of group_start "$journal_line" && journal_group_start=$value
 			[ "$journal_direction" = back ] || journal_began="$journal_began$journal_step "
 			;;
 		*'"event":"step_end"'*)
@@ -139,7 +158,7 @@ read_journal() {
 			journal_key=$journal_step
 			[ "$journal_direction" = forward ] || journal_key=back/$journal_step
 			journal_times="$journal_times,\"$journal_key\":$((journal_at - journal_step_at))"
-			value exit "$journal_line"
+			word_of exit "$journal_line"
 			case $journal_direction:$value in
 			back:0) journal_back="$journal_back$journal_step " ;;
 			back:*) ;;
@@ -147,7 +166,7 @@ read_journal() {
 			*)
 				journal_failed=$journal_step
 				journal_failed_exit=$value
-				value why "$journal_line" && journal_failed_why=$value
+				word_of why "$journal_line" && journal_failed_why=$value
 				;;
 			esac
 			;;
@@ -176,7 +195,9 @@ holder_of() {
 	'{"v":1,'*'}') ;;
 	*) holder=format && return 0 ;;
 	esac
-	value over "$claim" && over=${value:-0}
+	number_of over "$claim"
+	# Only an earlier one can have been passed.
+	if [ "$value" != 0 ] && [ "$value" -lt "$(number "$1")" ]; then over=$value; fi
 	if [ -e "$root/operations/$1/end.json" ]; then
 		holder=ended
 		return 0
@@ -190,8 +211,8 @@ holder_of() {
 		# Where the first process is hidden, others are too.
 		process_stat 1 || return 0
 		for holder_role in supervisor pid; do
-			value "$holder_role" "$claim" && holder_pid=$value
-			value "${holder_role}_start" "$claim"
+			number_of "$holder_role" "$claim" && holder_pid=$value
+			number_of "${holder_role}_start" "$claim"
 			if process_lives "$holder_pid" "$value"; then holder=alive && return 0; fi
 		done
 		read_journal "$root/operations/$1/journal.jsonl"

@@ -194,7 +194,8 @@ tell_operation() {
 		remember shown "$shown"
 		relist=yes
 	fi
-	if [ -z "$shown" ]; then
+	# One that never began is nobody's business.
+	if [ -z "$shown" ] || [ "$holder" = never_began ]; then
 		tell operation ''
 		for part in plan journal cancel end liveness; do tell $part ''; done
 		remember settled yes

@@ -228,7 +228,7 @@ offset() {
 # it has had one, and compose takes a second one as an order to drop everything),
 # and KILL after the grace.
 end_group() {
-	kill -0 "-$1" 2>/dev/null || return 0
+	is_group "$1" && kill -0 "-$1" 2>/dev/null || return 0
 	[ "${3:-}" = quiet ] || kill -TERM "-$1" 2>/dev/null
 	now
 	end_until=$((now + grace))

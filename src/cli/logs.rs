@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    Attendant, Exit, Failure, Session,
+    Attendant, Exit, Failure, Output, Session,
     progress::{self, Followed},
 };
 
@@ -58,10 +58,14 @@ impl Logs {
             tail: self.tail,
         };
         let mut chunks = session.world.target(&name)?.logs(query);
+        let interrupted = tokio::signal::ctrl_c();
+        let unread = Output::reader_gone();
+        tokio::pin!(interrupted, unread);
         loop {
             let chunk = tokio::select! {
                 chunk = chunks.next() => chunk,
-                _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+                _ = &mut interrupted => return Ok(Exit::Interrupted),
+                () = &mut unread => return Ok(Exit::Ok),
             };
             match chunk {
                 Some(chunk) => print(session, chunk)?,

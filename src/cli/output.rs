@@ -1,8 +1,12 @@
 //! Where commands print: tables for people, JSON for programs.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    os::fd::AsFd,
+};
 
 use serde::Serialize;
+use tokio::{io::Interest, net::unix::pipe};
 use unicode_width::UnicodeWidthStr;
 
 /// Standard output, and how it wants to be written to.
@@ -84,6 +88,22 @@ impl Output {
             self.line(line.trim_end())?;
         }
         Ok(())
+    }
+
+    /// Waits until nobody reads standard output any more, as after `| head`: a log that says nothing for
+    /// hours would not find out. For ever where that cannot be told, as of a file.
+    pub async fn reader_gone() {
+        // The kernel tells it of a pipe; of a file it refuses to be asked.
+        let watched = io::stdout()
+            .as_fd()
+            .try_clone_to_owned()
+            .and_then(pipe::Sender::from_owned_fd_unchecked);
+        if let Ok(stdout) = watched
+            && stdout.ready(Interest::ERROR).await.is_ok()
+        {
+            return;
+        }
+        std::future::pending().await
     }
 
     /// Sends off what was printed so far.

@@ -9,11 +9,13 @@ use std::{
 
 const PREFIX: &str = "fd-demo-";
 const LOCK: &str = "lock";
+/// How often its removal is tried.
+const ATTEMPTS: usize = 20;
 
 /// A directory that nobody else may enter, removed when it is dropped.
 #[derive(Debug)]
 pub struct Directory {
-    inner: tempfile::TempDir,
+    path: PathBuf,
     /// Held as long as its process lives: by this others know that it is not left over.
     _lock: File,
 }
@@ -31,17 +33,34 @@ impl Directory {
             .rand_bytes(6)
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&parent)?;
-        let lock = File::create_new(inner.path().join(LOCK))?;
+        let path = inner.path().to_owned();
+        let lock = File::create_new(path.join(LOCK))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::Error(error) => error,
             TryLockError::WouldBlock => io::Error::other("the new directory is locked already"),
         })?;
-        Ok(Self { inner, _lock: lock })
+        Ok(Self {
+            path: inner.keep(),
+            _lock: lock,
+        })
     }
 
     /// Where it is. Short, so that a socket's path in it fits into 108 bytes.
     pub fn path(&self) -> &Path {
-        self.inner.path()
+        &self.path
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // An operation that was under way may write beside us for a moment: what it adds meanwhile is
+        // taken with the next attempt, or by the next one's sweep.
+        for _ in 0..ATTEMPTS {
+            match fs::remove_dir_all(&self.path) {
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+                _ => return,
+            }
+        }
     }
 }
 

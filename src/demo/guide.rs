@@ -61,27 +61,27 @@ pub fn next(seen: &Seen) -> Option<Deed> {
 pub fn line(seen: &Seen) -> String {
     let text = match (next(seen), &seen.under_way) {
         (Some(Deed::Promote), None) => format!(
-            "1/4 Promote {}: 1 production, 2 {}, p c prod Enter",
-            seen.sound, seen.sound
+            "1/4 Promote: 1 select production, 2 select {}, p c prod Enter",
+            seen.sound
         ),
         (Some(Deed::Promote), Some(environment)) => {
             format!("1/4 Watch {environment}: each step as it runs, its output in the logs")
         }
         (Some(Deed::Fail), None) => format!(
-            "2/4 {} fails its check: 1 staging, 2 {}, p c Enter",
-            seen.failing, seen.failing
+            "2/4 A bad one: Esc, 1 select staging, 2 select {}, p c Tab Enter",
+            seen.failing
         ),
         (Some(Deed::Fail), Some(environment)) => {
             format!("2/4 Watch {environment}: when the check fails, the release before comes back")
         }
         (Some(Deed::RollBack), None) => {
-            "3/4 The emergency: 1 production, ! c prod Enter takes it back from anywhere".to_owned()
+            "3/4 Emergency, from anywhere: Esc, 1 select production, ! c prod Enter".to_owned()
         }
         (Some(Deed::RollBack), Some(environment)) => {
             format!("3/4 Watch {environment}: going back needs neither registry nor GitHub")
         }
         (Some(Deed::Find), _) => {
-            "4/4 Find it in the history: 4, then a record and Enter: who, when, why".to_owned()
+            "4/4 Find it in the history: Esc, 4, select a record, Enter: who, when, why".to_owned()
         }
         (None, _) => {
             "That was all four. The world goes on: try what you like; q leaves it".to_owned()
@@ -126,14 +126,14 @@ mod tests {
         };
         assert_eq!(
             line(&seen),
-            "1/4 Promote v20260123.1: 1 production, 2 v20260123.1, p c prod Enter"
+            "1/4 Promote: 1 select production, 2 select v20260123.1, p c prod Enter"
         );
         seen.under_way = Some("production".to_owned());
         assert!(line(&seen).starts_with("1/4 Watch production"));
         seen.under_way = None;
         seen.records
             .push(record(PlanKind::Promote, Outcome::Succeeded));
-        assert!(line(&seen).contains("v20260124.10 fails its check"));
+        assert!(line(&seen).contains("1 select staging, 2 select v20260124.10"));
         seen.records
             .push(record(PlanKind::Promote, Outcome::WentBack));
         assert!(line(&seen).contains("! c prod Enter"));

@@ -79,7 +79,6 @@ pub struct Demo {
     /// The line that says what to do next: 78 columns at most. The sender lives as long as this.
     pub guidance: channel::Receiver<String>,
     shared: Arc<Shared>,
-    history_seen: channel::Sender<bool>,
     doors: Doors,
     directory: Directory,
 }
@@ -130,8 +129,8 @@ pub async fn start(options: Options, clock: Clock) -> Result<Demo, Fault> {
     let control =
         UnixListener::bind(places.control()).map_err(|e| fault("no control socket", e))?;
     let (told, guidance) = channel::channel(String::new());
-    let (history_seen, history_watched) = channel::channel(false);
-    let guide = watch::Guide::new(&places, history_watched, told, &shared);
+    let guide = watch::Guide::new(&places, told, &shared)
+        .map_err(|e| fault("files cannot be watched", e))?;
     let socket = places.engine().display().to_string();
     let api = engine::router(&shared);
     shared.spawn(async move {
@@ -155,7 +154,6 @@ pub async fn start(options: Options, clock: Clock) -> Result<Demo, Fault> {
         config,
         guidance,
         shared,
-        history_seen,
         doors,
         directory,
     })
@@ -188,11 +186,6 @@ impl Demo {
     /// Where what never changes may be kept between requests: it ends with the world.
     pub fn cache_directory(&self) -> PathBuf {
         self.directory.path().join("cache")
-    }
-
-    /// The operator has looked at a record of the history: the last of the four deeds.
-    pub fn history_was_seen(&self) {
-        self.history_seen.send_replace(true);
     }
 
     /// Looks at the world's state, as it is now.

@@ -135,7 +135,12 @@ impl Places {
              [services.frontend]\nimage = \"{registry}/{FRONTEND}\"\npin = \"FRONTEND_IMAGE_TAG\"\n",
             github::OWNER,
             github::NAME,
-            seconds(5),
+            // What stands still is not asked more often than anything else.
+            if pace.still {
+                "15s".to_owned()
+            } else {
+                seconds(5)
+            },
         );
         for environment in ENVIRONMENTS {
             let protection = if environment == "production" {

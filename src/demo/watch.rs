@@ -1,12 +1,19 @@
 //! Looks at the ledgers for the guide: whenever the world has changed, and again and again only while
-//! an operation is under way.
+//! an operation is under way. Who follows an operation of the past opens its plan: the system tells.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use tokio::sync::watch;
+use rustix::fs::inotify;
+use tokio::{io::AsyncReadExt, net::unix::pipe, sync::watch};
 
 use super::{
-    guide::{self, Seen},
+    guide::{self, Deed, Seen},
     places::{ENVIRONMENTS, Places},
     shared::Shared,
     world::catalogue::recent,
@@ -24,7 +31,9 @@ struct Ledger {
 /// The guide's eyes.
 pub struct Guide {
     ledgers: Vec<Ledger>,
-    history: watch::Receiver<bool>,
+    past: Past,
+    /// Whether the operator has looked at an operation of the past, once that was the next deed.
+    history: bool,
     told: watch::Sender<String>,
     sound: String,
     failing: String,
@@ -35,12 +44,7 @@ const LOOK: Duration = Duration::from_millis(300);
 
 impl Guide {
     /// Eyes that begin now: what the ledgers hold already is history. Says its first line at once.
-    pub fn new(
-        places: &Places,
-        history: watch::Receiver<bool>,
-        told: watch::Sender<String>,
-        shared: &Shared,
-    ) -> Self {
+    pub fn new(places: &Places, told: watch::Sender<String>, shared: &Shared) -> io::Result<Self> {
         let ledgers = ENVIRONMENTS
             .iter()
             .map(|environment| {
@@ -54,15 +58,16 @@ impl Guide {
             .collect();
         let tag =
             |position| shared.with(|world, _| world.catalogue.recent(position).tag.to_string());
-        let guide = Self {
+        let mut guide = Self {
             ledgers,
-            history,
+            past: Past::new()?,
+            history: false,
             told,
             sound: tag(recent::STAGING),
             failing: tag(recent::FAILS_CHECK),
         };
         guide.look();
-        guide
+        Ok(guide)
     }
 
     /// Looks, for ever.
@@ -80,16 +85,37 @@ impl Guide {
             };
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { return },
-                changed = self.history.changed() => if changed.is_err() { return },
+                opened = self.past.opened() => match opened {
+                    Ok(()) => self.history |= self.next() == Some(Deed::Find),
+                    Err(_) => return,
+                },
                 () = again => {}
             }
         }
     }
 
     /// Looks at all ledgers and says the line; returns whether an operation is under way.
-    fn look(&self) -> bool {
+    fn look(&mut self) -> bool {
+        let seen = self.seen();
+        for ledger in &self.ledgers {
+            self.past.watch(&ledger.directory.join("operations"));
+        }
+        let line = guide::line(&seen);
+        self.told.send_if_modified(|told| {
+            let changed = *told != line;
+            told.clone_from(&line);
+            changed
+        });
+        seen.under_way.is_some()
+    }
+
+    fn next(&self) -> Option<Deed> {
+        guide::next(&self.seen())
+    }
+
+    fn seen(&self) -> Seen {
         let mut seen = Seen {
-            history: *self.history.borrow(),
+            history: self.history,
             sound: self.sound.clone(),
             failing: self.failing.clone(),
             ..Seen::default()
@@ -103,17 +129,48 @@ impl Guide {
                 seen.under_way = Some(ledger.environment.to_owned());
             }
         }
-        let line = guide::line(&seen);
-        self.told.send_if_modified(|told| {
-            let changed = *told != line;
-            told.clone_from(&line);
-            changed
-        });
-        seen.under_way.is_some()
+        seen
     }
 }
 
-fn lines(directory: &std::path::Path) -> Vec<String> {
+/// The plans of operations that have ended: watched for who opens them.
+struct Past {
+    /// Reads as a pipe does.
+    events: pipe::Receiver,
+    watched: BTreeSet<PathBuf>,
+}
+
+impl Past {
+    fn new() -> io::Result<Self> {
+        let flags = inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC;
+        Ok(Self {
+            events: pipe::Receiver::from_file_unchecked(fs::File::from(inotify::init(flags)?))?,
+            watched: BTreeSet::new(),
+        })
+    }
+
+    /// Watches the operations in a directory that have ended and are not watched yet.
+    fn watch(&mut self, operations: &Path) {
+        for operation in fs::read_dir(operations).into_iter().flatten().flatten() {
+            let plan = operation.path().join("plan.json");
+            if !self.watched.contains(&plan)
+                && operation.path().join("end.json").exists()
+                && inotify::add_watch(&self.events, &plan, inotify::WatchFlags::OPEN).is_ok()
+            {
+                self.watched.insert(plan);
+            }
+        }
+    }
+
+    /// Waits until somebody has opened one.
+    async fn opened(&mut self) -> io::Result<()> {
+        // All events say the same.
+        let mut events = [0; 4096];
+        self.events.read(&mut events).await.map(|_| ())
+    }
+}
+
+fn lines(directory: &Path) -> Vec<String> {
     let text = fs::read_to_string(directory.join("ledger.jsonl")).unwrap_or_default();
     text.lines().map(str::to_owned).collect()
 }

@@ -127,14 +127,25 @@ fn sources() -> Vec<Source> {
     let mut files = Vec::new();
     walk(&root, &mut files);
     assert!(files.len() > 20, "the sources are not where they were");
-    files
+    let texts: Vec<(PathBuf, String)> = files
         .into_iter()
         .map(|file| {
             let text = fs::read_to_string(&file).expect("a source file can be read");
-            let own = text
-                .split("#[cfg(test)]\nmod tests {")
-                .next()
-                .unwrap_or_default();
+            (file, text)
+        })
+        .collect();
+    let tests: Vec<PathBuf> = texts
+        .iter()
+        .flat_map(|(file, text)| test_modules(file, text))
+        .collect();
+    texts
+        .iter()
+        .filter(|(file, _)| {
+            let module = file.with_extension("");
+            !tests.iter().any(|test| module.starts_with(test))
+        })
+        .map(|(file, text)| {
+            let own = text.split(TESTS).next().unwrap_or_default();
             let code = own
                 .lines()
                 .map(|line| line.split("//").next().unwrap_or_default())
@@ -151,13 +162,37 @@ fn sources() -> Vec<Source> {
         .collect()
 }
 
+/// How a file's own tests begin.
+const TESTS: &str = "#[cfg(test)]\nmod tests {";
+
+/// The modules that `text` declares for tests alone, as paths without an ending.
+fn test_modules(file: &Path, text: &str) -> Vec<PathBuf> {
+    let is_root = ["mod", "lib", "main"]
+        .iter()
+        .any(|name| file.file_stem().is_some_and(|stem| stem == *name));
+    let directory = if is_root {
+        file.parent()
+            .expect("a file lies in a directory")
+            .to_owned()
+    } else {
+        file.with_extension("")
+    };
+    text.split("#[cfg(test)]\n")
+        .skip(1)
+        .filter_map(|after| {
+            let line = after.lines().next()?.trim();
+            let name = line.strip_suffix(';')?.rsplit_once("mod ")?.1;
+            Some(directory.join(name))
+        })
+        .collect()
+}
+
 fn walk(directory: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).expect("a source directory can be read") {
         let path = entry.expect("a source directory can be read").path();
-        let is_test = path.file_stem().is_some_and(|stem| stem == "tests");
-        if path.is_dir() && !is_test {
+        if path.is_dir() {
             walk(&path, files);
-        } else if path.extension().is_some_and(|e| e == "rs") && !is_test {
+        } else if path.extension().is_some_and(|e| e == "rs") {
             files.push(path);
         }
     }

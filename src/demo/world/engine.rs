@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     Pace,
-    catalogue::Version,
+    catalogue::{Behaviour, Version},
     container::{Container, Recipe, State},
     events::{Event, Events},
     logs::Log,
@@ -180,7 +180,8 @@ impl Engine {
     pub fn create(&mut self, recipe: Recipe, now: Timestamp) -> String {
         self.made += 1;
         let id = self.seed.hex("container", self.made, 64);
-        let log = Log::new(self.seed, &id, recipe.program);
+        let status_fails = recipe.version.behaviour == Behaviour::FailsCheck;
+        let log = Log::new(self.seed, &id, recipe.program, status_fails);
         self.containers.push(Container {
             id: id.clone(),
             recipe,

@@ -55,6 +55,8 @@ pub struct Log {
     seed: Seed,
     name: String,
     program: Program,
+    /// Whether the program's status URL answers 503.
+    status_fails: bool,
     spans: Vec<Span>,
     caused: Vec<Line>,
     /// Caused lines that are no longer kept.
@@ -84,11 +86,12 @@ impl Program {
 
 impl Log {
     /// The log of a container called `name`, which prints nothing yet.
-    pub fn new(seed: Seed, name: &str, program: Program) -> Self {
+    pub fn new(seed: Seed, name: &str, program: Program, status_fails: bool) -> Self {
         Self {
             seed,
             name: name.to_owned(),
             program,
+            status_fails,
             spans: Vec::new(),
             caused: Vec::new(),
             forgotten: 0,
@@ -211,7 +214,7 @@ impl Log {
         };
         let roll = |label: &str, below| self.seed.below(&format!("{}{label}", self.name), n, below);
         let text = match self.program {
-            Program::Backend => backend_line(roll),
+            Program::Backend => backend_line(roll, self.status_fails),
             Program::Web => web_line(roll),
             Program::Database => format!(
                 "LOG:  checkpoint complete: wrote {} buffers ({}.{}%)",
@@ -250,9 +253,10 @@ impl Span {
     }
 }
 
-fn backend_line(roll: impl Fn(&str, u64) -> u64) -> String {
+fn backend_line(roll: impl Fn(&str, u64) -> u64, status_fails: bool) -> String {
     let ms = 2 + roll("ms", 38);
     match roll("path", 20) {
+        0..6 if status_fails => format!("INFO  GET /health/ 200 {}ms", 1 + ms / 10),
         0..6 => format!("INFO  GET /api/v1/status/ 200 {}ms", 1 + ms / 10),
         6..11 => format!(
             "INFO  GET /api/v1/products/?page={} 200 {ms}ms",
@@ -307,7 +311,7 @@ mod tests {
     };
 
     fn log(from: i64, start: i64, pace: Pace) -> Log {
-        let mut log = Log::new(Seed(7), "backend", Program::Backend);
+        let mut log = Log::new(Seed(7), "backend", Program::Backend, false);
         log.run(at(from), at(start), pace);
         log
     }

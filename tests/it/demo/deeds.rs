@@ -173,6 +173,10 @@ async fn the_first_look_is_full() {
             .take(10)
             .all(|v| !matches!(v.digest, Known::Failed(_)))
     );
+    // Whoever only looks asks for no change, at any door.
+    let asked = demo.requests().asked();
+    assert!(asked.len() > 20);
+    assert!(asked.iter().all(|asked| !asked.changes), "{asked:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,6 +192,7 @@ async fn four_deeds_are_led_through_and_leave_their_marks() {
     let (record, output) = done(&world, promotion(&demo, "staging", recent::FAILS_CHECK)).await;
     assert_eq!(record.outcome, Outcome::WentBack, "{output}");
     assert_eq!(record.step.as_deref(), Some("verify-check-1"), "{output}");
+    let failed = record.operation;
     let back = demo.look(|world| {
         let running = world.engine.container("staging-backend-1").unwrap();
         let before = world.catalogue.recent(recent::STAGING);
@@ -209,7 +214,8 @@ async fn four_deeds_are_led_through_and_leave_their_marks() {
     assert_eq!(record.outcome, Outcome::Succeeded, "{output}");
     guided(&demo, "4/4").await;
 
-    demo.history_was_seen();
+    let past = operation::follow(&world, &name("staging"), failed).unwrap();
+    assert!(past.count().await > 10);
     guided(&demo, "all four").await;
 }
 
@@ -220,4 +226,18 @@ async fn a_version_that_crashes_once_it_was_healthy_comes_back() {
     let (record, output) = done(&world, promotion(&demo, "staging", recent::CRASHES)).await;
     assert_eq!(record.outcome, Outcome::WentBack, "{output}");
     assert_eq!(record.step.as_deref(), Some("verify-health"), "{output}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_world_that_ends_under_an_operation_leaves_nothing() {
+    let demo = world().await;
+    let world = clients(&demo);
+    let fleet = known(&world, is_whole).await;
+    let request = promotion(&demo, "staging", recent::FAILS_CHECK);
+    let plan = operation::plan(&world, &fleet, request).await.unwrap();
+    let confirmed = plan.confirm(Permit::mint(), Answer::Button).unwrap();
+    operation::start(&world, confirmed).await.unwrap();
+    let directory = demo.directory().to_owned();
+    drop(demo);
+    assert!(!directory.exists());
 }

@@ -186,6 +186,36 @@ under_each_shell! {
         assert_eq!(refusal(world.start(&short().folder())), (Refusal::Interrupted, 1));
     }
 
+    fn what_others_have_written_is_never_evaluated(world) {
+        let tail = endless(world);
+        kill_all(world, &tail);
+        let evil = world.root.join("evil");
+        let command = format!("a[$(touch {})]", evil.display());
+        let journal = world.folder(tail.id).join("journal.jsonl");
+        let lines = fs::read_to_string(&journal).unwrap();
+        for (key, value) in [("at", command.as_str()), ("at", "08"), ("group", "1"), ("group", "0"), ("group", "-1")] {
+            let lines: String = lines
+                .lines()
+                .map(|line| {
+                    let (before, rest) = line.split_once(&format!("\"{key}\":")).unwrap_or((line, ""));
+                    let after = rest.split_once(',').map_or("", |r| r.1);
+                    format!("{before}\"{key}\":{value},{after}\n")
+                })
+                .collect();
+            fs::write(&journal, lines).unwrap();
+            let claim = world.state().join("claims/000001");
+            let record = fs::read_to_string(&claim).unwrap();
+            fs::write(&claim, record.replace("\"over\":0", &format!("\"over\":{command}"))).unwrap();
+            assert_eq!(refusal(world.start(&short().folder())), (Refusal::Interrupted, 1));
+            let passing = Operation::rollback()
+                .with("passes", "orphaned\ninterrupted\n")
+                .step("switch", "exit 1")
+                .folder();
+            assert_eq!(world.started(&passing).end().outcome, Outcome::Stuck);
+        }
+        assert!(!evil.exists());
+    }
+
     fn a_lock_by_hand_stands_until_it_is_unlocked(world) {
         let folder = short().with("who.json", "{\"v\":1,\"kind\":\"lock\",\"operator\":\"mira\",\"origin\":\"x\"").folder();
         let script = lock(&folder, &Nonce::random(), &world.place).unwrap();

@@ -63,6 +63,30 @@ under_each_shell! {
         assert_eq!(open.into_iter().collect::<Vec<_>>(), ["/forward/look.sh", "/output.log"]);
     }
 
+    fn the_runner_alone_holds_the_gate(world) {
+        let mut tail =
+            world.started(&Operation::promotion().step("wait", "echo waiting; exec sleep 600").folder());
+        tail.until_printed("waiting");
+        let gate = fs::canonicalize(world.folder(tail.id)).unwrap().join("gate");
+        let holders = || {
+            let mut holders = Vec::new();
+            for process in fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap()) {
+                // Others' processes, and those that end meanwhile, show nothing.
+                let Ok(open) = fs::read_dir(process.path().join("fd")) else { continue };
+                let mut open = open.filter_map(|fd| fs::read_link(fd.ok()?.path()).ok());
+                if open.any(|path| path == gate) {
+                    holders.push(process.file_name().into_string().unwrap());
+                }
+            }
+            holders
+        };
+        // The watchdog closes it as the first thing that it does.
+        let runner = world.process(tail.id, "pid").as_raw_nonzero().to_string();
+        eventually("nobody else holds it", || holders() == [runner.clone()]);
+        world.cancel(tail.id);
+        tail.end();
+    }
+
     fn a_step_that_fails_goes_back(world) {
         let mut tail = world.started(
             &Operation::promotion()

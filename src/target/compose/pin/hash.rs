@@ -33,8 +33,8 @@ impl Algorithm {
         }
     }
 
-    /// The fingerprint of `bytes` as `algorithm:hex`; for `cksum` the sum in decimal digits, as that
-    /// command prints it.
+    /// The fingerprint of `bytes` as `algorithm:hex`, the same as `fingerprint` in the steps' `common.sh`:
+    /// for `cksum` its sum and its length, eight digits each at least.
     pub fn fingerprint(self, bytes: &[u8]) -> String {
         let mut text = format!("{self}:");
         match self {
@@ -43,7 +43,7 @@ impl Algorithm {
                     text.push_str(&format!("{byte:02x}"));
                 }
             }
-            Self::Cksum => text.push_str(&cksum(bytes).to_string()),
+            Self::Cksum => text.push_str(&format!("{:08x}{:08x}", cksum(bytes), bytes.len())),
         }
         text
     }
@@ -83,7 +83,10 @@ mod tests {
             Algorithm::Sha256.fingerprint(b"A=1\n"),
             "sha256:91d6a3d55e9fea7911c537afae6607c77fa8bc0f3a76c375e104ac5a8cfa84db"
         );
-        assert_eq!(Algorithm::Cksum.fingerprint(b"A=1\n"), "cksum:3931038032");
-        assert_eq!(Algorithm::Cksum.fingerprint(b""), "cksum:4294967295");
+        assert_eq!(
+            Algorithm::Cksum.fingerprint(b"A=1\n"),
+            "cksum:ea4ee15000000004"
+        );
+        assert_eq!(Algorithm::Cksum.fingerprint(b""), "cksum:ffffffff00000000");
     }
 }

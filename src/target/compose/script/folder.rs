@@ -311,3 +311,104 @@ fn json(error: serde_json::Error) -> LayError {
         why: error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn step(id: &str, limit_ms: u64, changes: bool) -> serde_json::Value {
+        json!({
+            "id": id, "intent": {"intent": "restart", "services": []},
+            "limit": {"secs": limit_ms / 1000, "nanos": limit_ms % 1000 * 1_000_000},
+            "estimate": null, "again": "probe", "interruptible": !changes, "changes": changes,
+        })
+    }
+
+    fn plan(forward: &[serde_json::Value]) -> Plan {
+        serde_json::from_value(json!({
+            "v": 1, "kind": "promote", "environment": "production", "operator": "mi\"ra",
+            "origin": "laptop", "reason": "two\nlines", "basis": {"last_operation": null,
+            "images": {}, "files": {}, "schema_heads": null}, "before": {"services": {}},
+            "after": {"services": {}}, "gates": [{"name": "ci", "verdict": "failed",
+            "detail": "red", "overridden": true}], "warnings": [], "forward": forward,
+            "back": [step("pin", 60_000, true)], "on_failure": "go_back", "confirm": null,
+        }))
+        .unwrap()
+    }
+
+    fn scripts(ids: &[&str]) -> Scripts {
+        let of = |ids: &[&str]| {
+            let script = |id: &&str| ((*id).to_owned(), format!("echo {id}\n"));
+            ids.iter().map(script).collect()
+        };
+        Scripts {
+            basis: None,
+            forward: of(ids),
+            back: of(&["pin"]),
+        }
+    }
+
+    fn text<'a>(folder: &'a Folder, path: &str) -> &'a str {
+        let file = folder.files.iter().find(|file| file.path == path);
+        std::str::from_utf8(&file.unwrap().bytes).unwrap()
+    }
+
+    #[test]
+    fn a_plan_becomes_what_the_runner_reads() {
+        let mut plan = plan(&[step("pull-a", 1_200, false), step("pin", 0, true)]);
+        plan.attachments.push(crate::release::plan::Attachment {
+            name: "env.new".to_owned(),
+            bytes: b"PASSWORD=x".to_vec().into(),
+        });
+        let passes = BTreeSet::from([Pass::Lock, Pass::Interrupted]);
+        let folder = Folder::for_plan(&plan, &scripts(&["pull-a", "pin"]), &passes).unwrap();
+        assert_eq!(
+            text(&folder, "forward/steps"),
+            "pull-a 2 yes probe\npin 1 no probe\n"
+        );
+        assert_eq!(text(&folder, "back/pin.sh"), "echo pin\n");
+        assert_eq!(text(&folder, "changes_from"), "pin\n");
+        assert_eq!(text(&folder, "on_failure"), "back\n");
+        assert_eq!(text(&folder, "passes"), "interrupted\nlock\n");
+        assert_eq!(
+            text(&folder, "who.json"),
+            "{\"v\":1,\"kind\":\"promote\",\"operator\":\"mi\\\"ra\",\"origin\":\"laptop\",\"reason\":\"two\\nlines\"\n"
+        );
+        let record = text(&folder, "record.json").trim_end().to_owned()
+            + r#","operation":42,"started":5,"ended":6,"outcome":"succeeded","changed":true,"times":{},"results":{}}"#;
+        let record: crate::release::record::Record = serde_json::from_str(&record).unwrap();
+        assert_eq!(
+            (record.overridden, record.reason.as_str()),
+            (vec!["ci".to_owned()], "two\nlines")
+        );
+        let secret = folder
+            .files
+            .iter()
+            .find(|f| f.path == "attachments/env.new");
+        assert_eq!(secret.unwrap().access, Access::Secret);
+        assert!(!format!("{folder:?}").contains("PASSWORD"));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let none = BTreeSet::new();
+        let lay = |ids: &[&str], scripts: &Scripts| {
+            let steps: Vec<_> = ids.iter().map(|id| step(id, 1, false)).collect();
+            Folder::for_plan(&plan(&steps), scripts, &none).unwrap_err()
+        };
+        for bad in ["", "basis", "Pull", "../x", "a b"] {
+            assert_eq!(
+                lay(&[bad], &scripts(&[bad])),
+                LayError::BadId { id: bad.to_owned() }
+            );
+        }
+        let id = "pull".to_owned();
+        assert_eq!(
+            lay(&["pull", "pull"], &scripts(&["pull"])),
+            LayError::TwoSteps { id: id.clone() }
+        );
+        assert_eq!(lay(&["pull"], &scripts(&[])), LayError::NoScript { id });
+    }
+}

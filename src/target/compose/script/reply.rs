@@ -71,12 +71,13 @@ pub enum StartFailure {
     Runner,
 }
 
+const CLAIM: &[u8] = b",\"claim\":";
+
 #[derive(Deserialize)]
 struct RawReply {
     started: Option<OperationId>,
     refused: Option<Refusal>,
     operation: Option<OperationId>,
-    claim: Option<serde_json::Value>,
     direction: Option<Direction>,
     step: Option<String>,
     failed: Option<StartFailure>,
@@ -88,7 +89,16 @@ struct RawReply {
 /// Anything that is not such an answer, an empty one too: a lost reply, after which the nonce has to
 /// be looked for.
 pub fn start_reply(stdout: &[u8]) -> Result<StartReply, Unreadable> {
-    let raw: RawReply = last_line(stdout)?;
+    let line = last_line(stdout)?;
+    // The claim comes last, as somebody else has written it: it may be damaged.
+    let (head, claim) = match line.windows(CLAIM.len()).position(|window| window == CLAIM) {
+        Some(at) => (
+            [&line[..at], b"}"].concat(),
+            line[at + CLAIM.len()..].strip_suffix(b"}"),
+        ),
+        None => (line.to_vec(), None),
+    };
+    let raw: RawReply = serde_json::from_slice(&head).map_err(|_| unreadable(stdout))?;
     match raw {
         RawReply {
             started: Some(operation),
@@ -97,14 +107,13 @@ pub fn start_reply(stdout: &[u8]) -> Result<StartReply, Unreadable> {
         RawReply {
             refused: Some(why),
             operation: Some(operation),
-            claim,
             direction,
             step,
             ..
         } => Ok(StartReply::Refused {
             why,
             operation,
-            claim: claim.and_then(|claim| serde_json::from_value(claim).ok()),
+            claim: claim.and_then(|claim| serde_json::from_slice(claim).ok()),
             at: direction.zip(step),
         }),
         RawReply {
@@ -124,7 +133,8 @@ pub fn find_reply(stdout: &[u8]) -> Result<Option<OperationId>, Unreadable> {
     struct Found {
         started: Option<OperationId>,
     }
-    Ok(last_line::<Found>(stdout)?.started)
+    let found: Found = parsed(stdout)?;
+    Ok(found.started)
 }
 
 /// What became of the wish to cancel.
@@ -157,7 +167,7 @@ pub fn cancel_reply(stdout: &[u8]) -> Result<CancelReply, Unreadable> {
         Ended,
         Write,
     }
-    match last_line(stdout)? {
+    match parsed(stdout)? {
         Raw {
             cancelling: Some(_),
             ..
@@ -173,12 +183,15 @@ pub fn cancel_reply(stdout: &[u8]) -> Result<CancelReply, Unreadable> {
     }
 }
 
+fn parsed<T: for<'a> Deserialize<'a>>(stdout: &[u8]) -> Result<T, Unreadable> {
+    serde_json::from_slice(last_line(stdout)?).map_err(|_| unreadable(stdout))
+}
+
 /// The last line that looks like an answer: a server's start-up files may print before it.
-fn last_line<T: for<'a> Deserialize<'a>>(stdout: &[u8]) -> Result<T, Unreadable> {
+fn last_line(stdout: &[u8]) -> Result<&[u8], Unreadable> {
     stdout
         .split(|&byte| byte == b'\n')
         .rfind(|line| line.starts_with(b"{"))
-        .and_then(|line| serde_json::from_slice(line).ok())
         .ok_or_else(|| unreadable(stdout))
 }
 
@@ -210,11 +223,16 @@ mod tests {
 
     #[test]
     fn a_claim_that_cannot_be_read_is_still_a_refusal() {
-        let line = br#"{"refused":"unknown","operation":41,"claim":null}"#;
-        assert!(matches!(
-            start_reply(line).unwrap(),
-            StartReply::Refused { claim: None, .. }
-        ));
+        for line in [
+            &br#"{"refused":"unknown","operation":41,"claim":null}"#[..],
+            br#"{"refused":"unknown","operation":41,"claim":{"v":1,"kind":"pro}"#,
+            b"{\"refused\":\"unknown\",\"operation\":41,\"claim\":\xff}}}",
+        ] {
+            assert!(matches!(
+                start_reply(line).unwrap(),
+                StartReply::Refused { claim: None, .. }
+            ));
+        }
     }
 
     #[test]

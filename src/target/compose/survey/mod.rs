@@ -149,3 +149,6 @@ fn files(environment: &Environment, services: &BTreeMap<ServiceName, Service>) -
     }
     all
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,9 +83,8 @@ pub(super) fn files(
     parts: &BTreeMap<String, Part>,
 ) -> Result<Vec<ServerFile>, Fault> {
     let directory = place(parts, "directory").unwrap_or_default();
-    let told: Vec<Vec<&str>> = lines(part(environment, parts, "files")?)
-        .map(|line| line.split(' ').collect())
-        .collect();
+    let part = part(environment, parts, "files")?;
+    let told: Vec<Vec<&str>> = lines(part).map(|line| line.split(' ').collect()).collect();
     let pins = super::scripts::pin_files(environment, services);
     super::files(environment, services)
         .into_iter()
@@ -95,7 +94,9 @@ pub(super) fn files(
                 .iter()
                 .find(|words| words.first() == Some(&number.to_string().as_str()))
                 .filter(|words| words.len() == 3)
-                .ok_or_else(|| malformed(environment, "files", &name))?;
+                .ok_or_else(|| {
+                    malformed(environment, "files", format!("{name}: {}", part.complaint))
+                })?;
             let fingerprint = (words[1] != "absent").then(|| words[1].to_owned());
             let bytes = pins
                 .iter()

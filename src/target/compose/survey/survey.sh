@@ -82,12 +82,8 @@ files() {
 			})
 			[ "$files_owner" = "$(id -u)" ] || files_state=owner
 		fi
-		if [ ! -e "$file" ]; then
-			fingerprint=absent
-		elif ! fingerprint "$algorithm" "$file"; then
-			return 1
-		fi
-		printf '%s %s %s\n' "$files_number" "$fingerprint" "$files_state"
+		files_fingerprint=$(fingerprint "$algorithm" "$file") || return 1
+		printf '%s %s %s\n' "$files_number" "$files_fingerprint" "$files_state"
 		files_number=$((files_number + 1))
 	done
 }
@@ -129,8 +125,8 @@ images() {
 	docker image inspect $images_names || :
 }
 
-# containers_of SERVICE: the IDs of its running containers, a line each.
-containers_of() {
+# running_of SERVICE: the IDs of its running containers, a line each.
+running_of() {
 	docker ps -q --no-trunc --filter "label=com.docker.compose.project=$project" \
 		--filter "label=com.docker.compose.service=$1" \
 		--filter label=com.docker.compose.oneoff=False
@@ -138,7 +134,7 @@ containers_of() {
 
 # means_in SERVICE: a container without the program answers 126 or 127.
 means_in() {
-	means_id=$(containers_of "$1")
+	means_id=$(running_of "$1")
 	means_id=${means_id%%
 *}
 	[ -n "$means_id" ] || return 0
@@ -152,7 +148,7 @@ means_in() {
 
 # in_service SERVICE COMMAND…: in its running container.
 in_service() {
-	in_service_id=$(containers_of "$1") || return 1
+	in_service_id=$(running_of "$1") || return 1
 	in_service_id=${in_service_id%%
 *}
 	if [ -z "$in_service_id" ]; then

@@ -1,4 +1,4 @@
-//! The scripts of a plan's steps on the real runner: Docker, Compose and the files of a real server.
+//! In the real world: Docker, Compose, a registry, and the files of a real server.
 
 use std::{
     collections::BTreeMap,
@@ -13,8 +13,8 @@ use flightdeck::{
         ImageId, ImageReference, ServiceName,
         operation::{OperationId, Outcome},
         plan::{
-            Again, Attachment, Basis, Check, FORMAT, HttpMeans, ImageName, Intent, OnFailure,
-            PinFile, Plan, PlanKind, Step,
+            Attachment, Basis, Check, FORMAT, HttpMeans, ImageName, Intent, OnFailure, PinFile,
+            Plan, PlanKind, Step,
         },
         record::{Record, Release, ServiceRelease},
     },
@@ -25,6 +25,7 @@ use flightdeck::{
     },
 };
 
+use super::{name, step, words};
 use crate::support::{
     project::{Application, Project, version},
     real_world::{Compose, RealWorld, run},
@@ -43,10 +44,6 @@ struct Ended {
     operation: OperationId,
     record: Record,
     output: String,
-}
-
-fn name(service: &str) -> ServiceName {
-    service.parse().unwrap()
 }
 
 impl Server {
@@ -175,21 +172,27 @@ impl Server {
     }
 
     fn basis(&self, last: Option<OperationId>) -> Basis {
+        let proxy = format!("{}-proxy", self.project.name());
+        Basis {
+            images: BTreeMap::from([
+                (name("backend"), vec![self.image_of(&self.backend())]),
+                (name("proxy"), vec![self.image_of(&proxy)]),
+            ]),
+            ..self.basis_of_files(last)
+        }
+    }
+
+    fn basis_of_files(&self, last: Option<OperationId>) -> Basis {
         let files = [".env", "docker-compose.yml"].map(|file| {
             let path = self.project.directory().join(file);
             let bytes = std::fs::read(&path).unwrap();
             let hash = Algorithm::Sha256.fingerprint(&bytes);
             (path.display().to_string(), hash)
         });
-        let proxy = format!("{}-proxy", self.project.name());
         Basis {
             last_operation: last,
-            images: BTreeMap::from([
-                (name("backend"), vec![self.image_of(&self.backend())]),
-                (name("proxy"), vec![self.image_of(&proxy)]),
-            ]),
             files: files.into(),
-            schema_heads: None,
+            ..Basis::default()
         }
     }
 
@@ -238,10 +241,10 @@ impl Server {
             keep: keep.clone(),
         };
         plan.forward
-            .push(step("snapshot", snapshot(files, &running)));
+            .push(looks("snapshot", snapshot(files, &running)));
         if kind == PlanKind::Promote {
             plan.on_failure = OnFailure::GoBack;
-            plan.forward.push(step(
+            plan.forward.push(looks(
                 "pull-backend",
                 Intent::Pull {
                     service: name("backend"),
@@ -249,7 +252,7 @@ impl Server {
                 },
             ));
         }
-        plan.forward.push(step(
+        plan.forward.push(looks(
             "keep-backend",
             Intent::Keep {
                 service: name("backend"),
@@ -286,7 +289,7 @@ impl Server {
             Application::Plain => None,
             Application::Migrating => Some((name("backend"), words(&["alembic", "current"]))),
         };
-        let mut switch = step(
+        let switch = step(
             "switch",
             Intent::Switch {
                 services: vec![name("backend")],
@@ -294,12 +297,8 @@ impl Server {
                 dependencies: true,
             },
         );
-        switch.changes = true;
         vec![
-            Step {
-                changes: true,
-                ..step("pin", Intent::Pin { files })
-            },
+            step("pin", Intent::Pin { files }),
             switch,
             step(
                 "restart",
@@ -403,19 +402,11 @@ impl Server {
     }
 }
 
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
-}
-
-fn step(id: &str, intent: Intent) -> Step {
+/// A step after which the environment is as it was.
+fn looks(id: &str, intent: Intent) -> Step {
     Step {
-        id: id.to_owned(),
-        intent,
-        limit: Duration::from_secs(120),
-        estimate: None,
-        again: Again::Safe,
-        interruptible: false,
         changes: false,
+        ..step(id, intent)
     }
 }
 
@@ -509,5 +500,65 @@ fn a_migration_runs_with_the_candidate_and_tells_where_the_schema_is() {
         assert_eq!(results["schema_heads"], "c9e2b4a86f13");
         let left = server.docker(&["ps", "-aq", "--filter", "name=fd-"]);
         assert_eq!(left, "", "{}", ended.output);
+    }
+}
+
+#[test]
+fn names_that_a_killed_recreation_left_are_set_right() {
+    let Some(world) = RealWorld::get() else {
+        return;
+    };
+    for compose in [Compose::V226, Compose::V500] {
+        let server = Server::up(&world, compose, Application::Plain);
+        let backend = server.backend();
+        let label = |name: &str, value: &str| format!("com.docker.compose.{name}={value}");
+        let labels = [
+            label("project", server.project.name()),
+            label("service", "backend"),
+            label("container-number", "1"),
+            label("oneoff", "False"),
+            label("config-hash", "of the version that never came up"),
+        ];
+        // Killed before the old one was stopped: the new one was never started.
+        let prefixed = format!(
+            "{}_{backend}",
+            &server.project.container("backend").id[..12]
+        );
+        let image = server.image_of(&backend);
+        let mut create = vec!["create", "--name", &prefixed];
+        for label in &labels {
+            create.extend(["--label", label]);
+        }
+        create.push(image.as_str());
+        server.docker(&create);
+        let to = server.reference(version::CANDIDATE);
+        let mut plan = server.plan(PlanKind::Promote, &to, None);
+        plan.basis.images.clear();
+        let first = server.operate(&plan);
+        assert_eq!(first.record.outcome, Outcome::Succeeded, "{}", first.output);
+        // Killed later, and healed by an `up` that kept the name.
+        server.docker(&["rename", &backend, &prefixed]);
+        plan.basis = server.basis_of_files(Some(first.operation));
+        let second = server.operate(&plan);
+        assert_eq!(
+            second.record.outcome,
+            Outcome::Succeeded,
+            "{}",
+            second.output
+        );
+        let container = server.project.container("backend");
+        assert_eq!(container.reference, to.to_string());
+        assert_eq!(container.health, "healthy");
+        let all = server.docker(&[
+            "ps",
+            "-a",
+            "--filter",
+            &format!("label={}", labels[0]),
+            "--filter",
+            &format!("label={}", labels[1]),
+            "--format",
+            "{{.Names}}",
+        ]);
+        assert_eq!(all, backend);
     }
 }

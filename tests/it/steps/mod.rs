@@ -1,0 +1,32 @@
+//! The scripts of a plan's steps on the real runner.
+
+mod real;
+mod shells;
+
+use std::time::Duration;
+
+use flightdeck::release::{
+    ServiceName,
+    plan::{Again, Intent, Step},
+};
+
+fn name(service: &str) -> ServiceName {
+    service.parse().unwrap()
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// A step that nobody interrupts and that changes something.
+fn step(id: &str, intent: Intent) -> Step {
+    Step {
+        id: id.to_owned(),
+        intent,
+        limit: Duration::from_secs(120),
+        estimate: None,
+        again: Again::Safe,
+        interruptible: false,
+        changes: true,
+    }
+}

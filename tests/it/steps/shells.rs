@@ -1,0 +1,455 @@
+//! On this machine alone, under each shell that servers have: what steps do without docker, and with one
+//! that answers from files.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use flightdeck::{
+    config::{self, Environment, Host, Protection, Reach, Target},
+    release::{
+        operation::{OperationId, Outcome},
+        plan::{
+            Attachment, Basis, Check, FORMAT, HttpMeans, Intent, OnFailure, PinFile, Plan,
+            PlanKind, Step,
+        },
+        record::{Record, Release},
+    },
+    target::compose::{
+        pin::hash::Algorithm,
+        render,
+        script::{Nonce, Place, StartReply, read_ledger, start_reply, tail, upload},
+    },
+};
+
+use super::{name, step, words};
+
+/// A server without docker, whose `sh` and small commands are those of one shell.
+struct Server {
+    directory: tempfile::TempDir,
+    path: String,
+    operations: u64,
+}
+
+/// Every shell of the field that is installed here.
+fn servers() -> Vec<Server> {
+    let mut servers = Vec::new();
+    for shell in ["/bin/dash", "/bin/busybox", "/bin/bash"] {
+        if !Path::new(shell).exists() {
+            // libtest captures `print!` but not this.
+            let _ = writeln!(
+                std::io::stderr(),
+                "not run: under {shell}, which is not here"
+            );
+            continue;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let bin = directory.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        if shell.ends_with("busybox") {
+            for applet in [
+                "sh",
+                "setsid",
+                "cp",
+                "mv",
+                "ls",
+                "readlink",
+                "sha256sum",
+                "cmp",
+                "sort",
+            ] {
+                symlink(shell, bin.join(applet)).unwrap();
+            }
+        } else {
+            symlink(shell, bin.join("sh")).unwrap();
+        }
+        let path = std::env::var("PATH").unwrap();
+        servers.push(Server {
+            path: format!("{}:{path}", bin.display()),
+            directory,
+            operations: 0,
+        });
+    }
+    servers
+}
+
+impl Server {
+    fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.file(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.file(name)).unwrap()
+    }
+
+    /// A docker whose containers are the lines of a file, as the steps ask for them.
+    fn docker_answers(&self, containers: &str) {
+        self.write("containers", containers);
+        let script = format!(
+            "#!/bin/sh\ncase $1 in\nps) cut -d ' ' -f 3 {0} ;;\ninspect) cat {0} ;;\nesac\n",
+            self.file("containers").display()
+        );
+        let docker = self.write("bin/docker", &script);
+        fs::set_permissions(docker, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn environment(&self) -> Environment {
+        Environment {
+            name: "production".parse().unwrap(),
+            target: Target::Compose(config::Compose {
+                host: Host {
+                    reach: Reach::Local,
+                    docker: words(&["docker"]),
+                    socket: None,
+                },
+                directory: self.directory.path().display().to_string(),
+                files: words(&["docker-compose.yml"]),
+                environment_files: words(&[".env"]),
+                project: "shop".to_owned(),
+            }),
+            services: vec![name("backend")],
+            protection: Protection::Open,
+            gates: Vec::new(),
+            checks: Vec::new(),
+            migration: None,
+            restart: Vec::new(),
+            health_timeout: Duration::from_secs(1),
+            stable_for: Duration::ZERO,
+        }
+    }
+
+    /// Runs steps as an operation, with these attachments and this basis.
+    fn operate(
+        &mut self,
+        forward: Vec<Step>,
+        attachments: &[(&str, &str)],
+        basis: Basis,
+    ) -> (Record, String) {
+        let plan = Plan {
+            v: FORMAT,
+            kind: PlanKind::Promote,
+            environment: "production".parse().unwrap(),
+            operator: "mira".to_owned(),
+            origin: "laptop".to_owned(),
+            reason: String::new(),
+            basis,
+            before: Release::default(),
+            after: Release::default(),
+            gates: Vec::new(),
+            warnings: Vec::new(),
+            forward,
+            back: Vec::new(),
+            on_failure: OnFailure::Stay,
+            confirm: None,
+            attachments: attachments
+                .iter()
+                .map(|(name, text)| Attachment {
+                    name: (*name).to_owned(),
+                    bytes: text.as_bytes().to_vec().into(),
+                })
+                .collect(),
+        };
+        let folder = render::folder(&plan, &self.environment(), &BTreeMap::new()).unwrap();
+        let place = Place {
+            directory: self.directory.path().display().to_string(),
+            project: "shop".to_owned(),
+        };
+        let reply = self.sh(&upload(&folder, &Nonce::random(), &place).unwrap());
+        let StartReply::Started(operation) = start_reply(&reply).unwrap() else {
+            panic!("not started: {}", String::from_utf8_lossy(&reply));
+        };
+        self.operations += 1;
+        assert_eq!(operation, OperationId(self.operations));
+        // Ends with the operation.
+        self.sh(&tail(&place, operation).unwrap());
+        let ledger = read_ledger(self.read(".flightdeck/shop/ledger.jsonl").as_bytes());
+        let folder = format!(".flightdeck/shop/operations/{operation}");
+        let mut output = self.read(&format!("{folder}/output.log"));
+        output += &fs::read_to_string(self.file(&format!("{folder}/basis.difference")))
+            .unwrap_or_default();
+        assert_eq!(self.read(&format!("{folder}/runner.log")), "");
+        (ledger.records.last().cloned().unwrap(), output)
+    }
+
+    /// What the next operation's basis has to say of the last one.
+    fn basis(&self) -> Basis {
+        Basis {
+            last_operation: (self.operations > 0).then_some(OperationId(self.operations)),
+            ..Basis::default()
+        }
+    }
+
+    /// Runs a script as the program does: on the standard input of the server's `sh`.
+    fn sh(&self, script: &[u8]) -> Vec<u8> {
+        let mut child = Command::new(self.file("bin/sh"))
+            .env("PATH", &self.path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(script).unwrap();
+        input.write_all(b"exit\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        drop(input);
+        output.stdout
+    }
+}
+
+fn hash(text: &str) -> String {
+    Algorithm::Sha256.fingerprint(text.as_bytes())
+}
+
+fn pin(path: &Path, expected: Option<&str>, attachment: Option<&str>) -> Vec<Step> {
+    let file = PinFile {
+        path: path.display().to_string(),
+        expected: expected.map(hash),
+        attachment: attachment.map(str::to_owned),
+        summary: Vec::new(),
+    };
+    vec![step("pin", Intent::Pin { files: vec![file] })]
+}
+
+#[test]
+fn a_pin_is_compared_and_swapped_with_its_mode_and_through_links() {
+    const NEW: &[(&str, &str)] = &[("candidate", "TAG=v2\n")];
+    for mut server in servers() {
+        let real = server.write("shared.env", "TAG=v1\n");
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o604)).unwrap();
+        let link = server.file("a link.env");
+        symlink("shared.env", &link).unwrap();
+        for _ in 0..2 {
+            // The second time it is done already.
+            let steps = pin(&link, Some("TAG=v1\n"), Some("candidate"));
+            let (record, output) = server.operate(steps, NEW, server.basis());
+            assert_eq!(record.outcome, Outcome::Succeeded, "{output}");
+            assert_eq!(server.read("shared.env"), "TAG=v2\n");
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+            assert_eq!(fs::metadata(&real).unwrap().mode() & 0o777, 0o604);
+        }
+        // Somebody else was there.
+        server.write("shared.env", "TAG=v3\n");
+        let steps = pin(&link, Some("TAG=v1\n"), Some("candidate"));
+        let (record, output) = server.operate(steps, NEW, server.basis());
+        assert_eq!(record.outcome, Outcome::Stuck);
+        assert!(output.contains("changed by somebody"), "{output}");
+        assert_eq!(server.read("shared.env"), "TAG=v3\n");
+        // A file of our own, made and taken away again.
+        let own = server.file("versions.yml");
+        let steps = pin(&own, None, Some("candidate"));
+        let (record, output) = server.operate(steps, NEW, server.basis());
+        assert_eq!(record.outcome, Outcome::Succeeded, "{output}");
+        assert_eq!(server.read("versions.yml"), "TAG=v2\n");
+        let steps = pin(&own, Some("TAG=v2\n"), None);
+        let (record, output) = server.operate(steps, &[], server.basis());
+        assert_eq!(record.outcome, Outcome::Succeeded, "{output}");
+        assert!(!own.exists());
+        // Nothing of ours stays beside them.
+        let mut names: Vec<String> = fs::read_dir(server.directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, [".flightdeck", "a link.env", "bin", "shared.env"]);
+    }
+}
+
+#[test]
+fn of_two_pins_none_is_written_where_one_cannot_be() {
+    for mut server in servers() {
+        let first = server.write("first.env", "TAG=v1\n");
+        let second = server.write("second.env", "somebody's\n");
+        let mut steps = pin(&first, Some("TAG=v1\n"), Some("candidate"));
+        let mut more = pin(&second, Some("TAG=v1\n"), Some("candidate"));
+        if let (Intent::Pin { files }, Intent::Pin { files: others }) =
+            (&mut steps[0].intent, &mut more[0].intent)
+        {
+            files.append(others);
+        }
+        let (record, _) = server.operate(steps, &[("candidate", "TAG=v2\n")], server.basis());
+        assert_eq!(record.outcome, Outcome::Stuck);
+        assert_eq!(server.read("first.env"), "TAG=v1\n");
+    }
+}
+
+#[test]
+fn copies_of_what_was_are_their_owners_alone() {
+    for mut server in servers() {
+        let file = server.write(".env", "PASSWORD=secret\n");
+        let files = vec![file.display().to_string()];
+        let keep = BTreeMap::new();
+        let steps = vec![step("snapshot", Intent::Snapshot { files, keep })];
+        let (record, output) = server.operate(steps, &[], server.basis());
+        assert_eq!(record.outcome, Outcome::Succeeded, "{output}");
+        let copy = ".flightdeck/shop/releases/000001/.env";
+        assert_eq!(server.read(copy), "PASSWORD=secret\n");
+        let mode = fs::metadata(server.file(copy)).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_basis_that_does_not_hold_is_refused_with_what_differs() {
+    let id = |digit: &str| format!("sha256:{}", digit.repeat(64));
+    for mut server in servers() {
+        let file = server.write("docker-compose.yml", "services: {}\n");
+        server.docker_answers(&format!(
+            "backend 2 b /shop-backend-2 {} running healthy 0 t 0\nbackend 1 a /shop-backend-1 {} running healthy 0 t 0\nproxy 1 c /shop-proxy-1 {} running none 0 t 0\n",
+            id("2"),
+            id("1"),
+            id("3"),
+        ));
+        let images = |backend: &[&str]| {
+            let of = |ids: &[&str]| ids.iter().map(|digit| id(digit).parse().unwrap()).collect();
+            BTreeMap::from([(name("backend"), of(backend)), (name("proxy"), of(&["3"]))])
+        };
+        let basis = Basis {
+            last_operation: None,
+            images: images(&["1", "2"]),
+            files: BTreeMap::from([(file.display().to_string(), hash("services: {}\n"))]),
+            schema_heads: None,
+        };
+        let (record, output) = server.operate(Vec::new(), &[], basis.clone());
+        assert_eq!(record.outcome, Outcome::Succeeded, "{output}");
+
+        let basis = Basis {
+            images: images(&["1", "4"]),
+            ..basis
+        };
+        server.write("docker-compose.yml", "services: {a: {}}\n");
+        let (record, output) = server.operate(Vec::new(), &[], basis);
+        assert_eq!(record.outcome, Outcome::Refused);
+        let lines: Vec<&str> = output.lines().collect();
+        assert_eq!(lines[0], "last operation\t0\t1");
+        assert_eq!(
+            lines[1],
+            "image of backend\t111111111111, 444444444444\t111111111111, 222222222222"
+        );
+        assert!(
+            lines[2].starts_with(&format!("{}\t", file.display())),
+            "{output}"
+        );
+        assert_eq!(lines.len(), 3, "{output}");
+    }
+}
+
+#[test]
+fn what_restarts_after_it_was_healthy_does_not_pass() {
+    let image = format!("sha256:{}", "1".repeat(64));
+    let line = |state: &str| format!("backend 1 a /shop-backend-1 {image} {state}\n");
+    let health = || {
+        let intent = Intent::Health {
+            services: vec![name("backend")],
+            stable_for: Duration::ZERO,
+        };
+        step("verify-health", intent)
+    };
+    for mut server in servers() {
+        for (state, words) in [
+            ("running healthy 0 t0 0", "backend: healthy"),
+            ("running none 0 t0 0", "backend: healthy"),
+            ("running unhealthy 0 t0 0", "not healthy within 1 s"),
+            ("exited none 0 t0 137", "exited (exit code 137)"),
+        ] {
+            server.docker_answers(&line(state));
+            let (_, output) = server.operate(vec![health()], &[], server.basis());
+            assert!(output.contains(words), "{state}: {output}");
+        }
+        server.docker_answers("");
+        let (_, output) = server.operate(vec![health()], &[], server.basis());
+        assert!(output.contains("backend has no container"), "{output}");
+        // Between the two looks it crashed and came back.
+        server.docker_answers(&line("running healthy 0 t0 0"));
+        let crash = format!(
+            "printf '{}' >{}",
+            line("running healthy 1 t1 0").trim_end(),
+            server.file("containers").display()
+        );
+        let between = Intent::Check {
+            name: "crash".to_owned(),
+            check: Check::Command { command: crash },
+            attempts: 1,
+            interval: Duration::ZERO,
+        };
+        let mut again = health();
+        again.id = "verify-again".to_owned();
+        let steps = vec![health(), step("verify-check-1", between), again];
+        let (record, output) = server.operate(steps, &[], server.basis());
+        assert_eq!(record.step.as_deref(), Some("verify-again"), "{output}");
+        assert!(
+            output.contains("restarted after it was healthy"),
+            "{output}"
+        );
+    }
+}
+
+#[test]
+fn a_check_says_why_each_attempt_failed() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/status", listener.local_addr().unwrap());
+    let servers = servers();
+    let requests = servers.len() * 2 * 3;
+    let answers = std::thread::spawn(move || {
+        // Statuses first: a stream is waited for only where one is still to come.
+        let statuses = ["503 Busy", "200 OK", "200 OK"].repeat(requests / 3);
+        for (status, stream) in statuses.into_iter().zip(listener.incoming()) {
+            let mut stream = stream.unwrap();
+            let head = BufReader::new(stream.try_clone().unwrap()).lines();
+            let lines = head.map_while(Result::ok);
+            assert!(lines.take_while(|line| !line.is_empty()).count() > 0);
+            let body = "{\"status\":\"ok\"}";
+            let length = body.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            );
+        }
+    });
+    for mut server in servers {
+        for means in [HttpMeans::Curl, HttpMeans::Wget] {
+            let check = |body: &str| Check::Http {
+                url: url.clone(),
+                status: 200,
+                body: Some(body.to_owned()),
+                means: means.clone(),
+            };
+            let ask = |id: &str, body: &str, attempts| {
+                let intent = Intent::Check {
+                    name: "status".to_owned(),
+                    check: check(body),
+                    attempts,
+                    interval: Duration::ZERO,
+                };
+                step(id, intent)
+            };
+            let steps = vec![
+                ask("verify-check-1", "\"ok\"", 2),
+                ask("verify-check-2", "\"good\"", 1),
+            ];
+            let (record, output) = server.operate(steps, &[], server.basis());
+            assert!(
+                output.contains("status: attempt 1 of 2: answered 503, not 200"),
+                "{output}"
+            );
+            assert!(output.contains("status: holds"), "{output}");
+            assert!(
+                output.contains("its text does not hold: \"good\""),
+                "{output}"
+            );
+            assert_eq!(record.step.as_deref(), Some("verify-check-2"));
+        }
+    }
+    answers.join().unwrap();
+}
