@@ -172,21 +172,27 @@ impl Server {
     }
 
     fn basis(&self, last: Option<OperationId>) -> Basis {
+        let proxy = format!("{}-proxy", self.project.name());
+        Basis {
+            images: BTreeMap::from([
+                (name("backend"), vec![self.image_of(&self.backend())]),
+                (name("proxy"), vec![self.image_of(&proxy)]),
+            ]),
+            ..self.basis_of_files(last)
+        }
+    }
+
+    fn basis_of_files(&self, last: Option<OperationId>) -> Basis {
         let files = [".env", "docker-compose.yml"].map(|file| {
             let path = self.project.directory().join(file);
             let bytes = std::fs::read(&path).unwrap();
             let hash = Algorithm::Sha256.fingerprint(&bytes);
             (path.display().to_string(), hash)
         });
-        let proxy = format!("{}-proxy", self.project.name());
         Basis {
             last_operation: last,
-            images: BTreeMap::from([
-                (name("backend"), vec![self.image_of(&self.backend())]),
-                (name("proxy"), vec![self.image_of(&proxy)]),
-            ]),
             files: files.into(),
-            schema_heads: None,
+            ..Basis::default()
         }
     }
 
@@ -511,26 +517,38 @@ fn names_that_a_killed_recreation_left_are_set_right() {
             label("service", "backend"),
             label("container-number", "1"),
             label("oneoff", "False"),
+            label("config-hash", "of the version that never came up"),
         ];
-        let to = server.reference(version::CANDIDATE);
-        let plan = server.plan(PlanKind::Promote, &to, None);
-        // As a kill leaves it: the old one renamed away, the new one created and never started.
-        let prefixed = format!("0123456789ab_{backend}");
-        server.docker(&["rename", &backend, &prefixed]);
-        let image = server.image_of(&prefixed);
-        let mut create = vec!["create", "--name", &backend];
+        // Killed before the old one was stopped: the new one was never started.
+        let prefixed = format!(
+            "{}_{backend}",
+            &server.project.container("backend").id[..12]
+        );
+        let image = server.image_of(&backend);
+        let mut create = vec!["create", "--name", &prefixed];
         for label in &labels {
             create.extend(["--label", label]);
         }
         create.push(image.as_str());
-        let leftover = server.docker(&create);
-        let mut plan = plan;
+        server.docker(&create);
+        let to = server.reference(version::CANDIDATE);
+        let mut plan = server.plan(PlanKind::Promote, &to, None);
         plan.basis.images.clear();
-        let ended = server.operate(&plan);
-        assert_eq!(ended.record.outcome, Outcome::Succeeded, "{}", ended.output);
+        let first = server.operate(&plan);
+        assert_eq!(first.record.outcome, Outcome::Succeeded, "{}", first.output);
+        // Killed later, and healed by an `up` that kept the name.
+        server.docker(&["rename", &backend, &prefixed]);
+        plan.basis = server.basis_of_files(Some(first.operation));
+        let second = server.operate(&plan);
+        assert_eq!(
+            second.record.outcome,
+            Outcome::Succeeded,
+            "{}",
+            second.output
+        );
         let container = server.project.container("backend");
         assert_eq!(container.reference, to.to_string());
-        assert_ne!(container.id, leftover);
+        assert_eq!(container.health, "healthy");
         let all = server.docker(&[
             "ps",
             "-a",

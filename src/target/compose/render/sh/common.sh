@@ -11,8 +11,8 @@
 # The runner gives FD_OPERATION, FD_FOLDER and FD_DIRECTION. What is printed goes
 # to the operation's output; results/ holds what goes into the ledger's line.
 #
-# Of docker this uses: image inspect, pull, tag, ps, inspect, exec, logs, wait, rm,
-# rename; compose up, run, restart.
+# Of docker this uses: image inspect, pull, tag, ps, inspect, exec, logs, wait, stop,
+# rm, rename; compose up, run, restart.
 
 newline='
 '

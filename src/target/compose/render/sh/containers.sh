@@ -1,7 +1,9 @@
 # shellcheck shell=sh
 # Containers of the project's services, as the Engine knows them.
 
-container_format='{{index .Config.Labels "com.docker.compose.service"}} {{index .Config.Labels "com.docker.compose.container-number"}} {{.Id}} {{.Name}} {{.Image}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.RestartCount}} {{.State.StartedAt}} {{.State.ExitCode}}'
+# .Id is in the Engine's own JSON alone, so that docker fills this from that: where
+# a container has no health check there is no .State.Health to ask for.
+container_format='{{index .Config.Labels "com.docker.compose.service"}} {{index .Config.Labels "com.docker.compose.container-number"}} {{.Id}} {{.Name}} {{.Image}} {{.State.Status}} {{with index .State "Health"}}{{.Status}}{{else}}none{{end}} {{.RestartCount}} {{.State.StartedAt}} {{.State.ExitCode}}'
 health_format='{{if .State.Health}}{{range .State.Health.Log}}{{.ExitCode}} {{.Output}}{{end}}{{end}}'
 
 # look SERVICE...: sets seen to a line a container of these services, by service

@@ -1,9 +1,11 @@
 # shellcheck shell=sh
 # Recreating and restarting services.
 
-# put_right SERVICE...: a recreation that was killed half-way, and healed by the
-# next up, leaves a container under a name like 0ebea5f1c2d3_shop-backend for good,
-# and sometimes a second one that does not run.
+# put_right WHEN: of the containers in seen, those that a recreation which was killed
+# half-way has left, under names like 0ebea5f1c2d3_shop-backend. Compose 2.26 stumbles
+# over one that was never started: its next up stops the service and fails. Later
+# ones heal it, and keep the name for good; or start both. WHEN: before (two that run
+# are left to Compose) or after (the one with the image that is asked for stays).
 put_right() {
 	digit='[0-9a-f]'
 	prefixed="$digit$digit$digit$digit$digit$digit$digit$digit$digit$digit$digit${digit}_?*"
@@ -12,26 +14,50 @@ put_right() {
 		# shellcheck disable=SC2254 # a pattern
 		case ${name#/} in $prefixed) ;; *) continue ;; esac
 		canonical=${name#/*_}
-		other=$(docker inspect --type container --format '{{.Id}} {{.State.Status}}' "$canonical" 2>/dev/null)
-		if [ -n "$other" ] && [ "$status" != running ]; then
-			docker rm "$id" >/dev/null || fail "cannot remove ${name#/}: see above"
-			say "${name#/} removed: left over from a recreation that was killed"
-			continue
+		read -r other other_image other_status <<END_OTHER
+$(docker inspect --type container --format '{{.Id}} {{.Image}} {{.State.Status}}' "$canonical" 2>/dev/null)
+END_OTHER
+		if [ -n "$other" ]; then
+			if [ "$status:$other_status" = running:running ]; then
+				[ "$1" = after ] || continue
+				expected_of "$service"
+				if [ "$other_image" != "$expected" ] && [ "$image" = "$expected" ]; then
+					put_away "$other" "$canonical"
+				else
+					put_away "$id" "${name#/}"
+					continue
+				fi
+			elif [ "$status" = running ]; then
+				put_away "$other" "$canonical"
+			else
+				put_away "$id" "${name#/}"
+				continue
+			fi
 		fi
-		case $other in
-		'') ;;
-		*' running') fail "${name#/} and $canonical both run, from a recreation that was killed: remove one of them" ;;
-		*)
-			docker rm "${other%% *}" >/dev/null || fail "cannot remove $canonical: see above"
-			say "$canonical removed: left over from a recreation that was killed"
-			;;
-		esac
 		docker rename "$id" "$canonical" || fail "cannot rename ${name#/}: see above"
 		say "${name#/} renamed to $canonical: left so by a recreation that was killed"
 	done <<END
 $seen
 END
-	: "$number" "$image" "${rest:-}"
+	: "$number" "${rest:-}"
+}
+
+# put_away ID NAME
+put_away() {
+	if ! docker stop "$1" >/dev/null || ! docker rm "$1" >/dev/null; then
+		fail "cannot remove $2: see above"
+	fi
+	say "$2 removed: left over from a recreation that was killed"
+}
+
+# expected_of SERVICE: sets expected to the image that it shall run; empty: any.
+expected_of() {
+	expected=
+	while read -r expected_service expected_id; do
+		[ "$expected_service" != "$1" ] || expected=$expected_id
+	done <<END
+$switch_expected
+END
 }
 
 # switch FLAGS SERVICE=IMAGE...: IMAGE empty: any.
@@ -47,14 +73,19 @@ switch() {
 		image_id "${switch_word#*=}" || fail "${switch_word#*=} does not lie on this server: $service cannot run it"
 		switch_expected="$switch_expected$service $image_id$newline"
 	done
+	# shellcheck disable=SC2086 # the services are to be split
+	look $switch_services || fail 'the Engine does not answer: see above'
+	put_right before
 	# shellcheck disable=SC2086 # flags and services are to be split
 	compose up -d --wait --wait-timeout "$health_timeout" --pull never --no-build $switch_flags $switch_services </dev/null
 	switch_exit=$?
 	# shellcheck disable=SC2086
 	look $switch_services || fail 'the Engine does not answer: see above'
-	put_right
+	put_right after
 	# shellcheck disable=SC2086
-	look $switch_services && judge $switch_services
+	look $switch_services || fail 'the Engine does not answer: see above'
+	# shellcheck disable=SC2086
+	judge $switch_services
 	if [ "$switch_exit" != 0 ]; then
 		printf '%s' "$unwell"
 		tell_unwell
