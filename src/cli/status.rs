@@ -154,11 +154,11 @@ fn print(
             output.line(format!("  drift: {}: {}", row.service, drift.words()))?;
         }
     }
-    if let Some(record) = fleet.last_healthy(environment) {
+    if let Some(proven) = fleet.last_healthy(environment) {
         output.line(format!(
             "  rollback goes to {} (operation {})",
-            record.after.label(),
-            record.operation
+            proven.release.label(),
+            proven.operation
         ))?;
     }
     Ok(())
@@ -271,9 +271,9 @@ fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
             "operator": record.operator,
             "ended": record.ended,
         })),
-        "rollback": fleet.last_healthy(environment).map(|record| json!({
-            "operation": record.operation,
-            "release": record.after,
+        "rollback": fleet.last_healthy(environment).map(|proven| json!({
+            "operation": proven.operation,
+            "release": proven.release,
         })),
     })
 }
