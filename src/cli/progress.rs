@@ -1,6 +1,6 @@
 //! Follows an operation: a line that lives on a terminal, plain lines in a pipe.
 
-use std::{io, time::Duration};
+use std::{collections::VecDeque, io, time::Duration};
 
 use futures::StreamExt;
 
@@ -79,6 +79,14 @@ struct Running {
     begun: tokio::time::Instant,
 }
 
+/// How long the output was when a journal line was written.
+fn offset(line: &JournalLine) -> u64 {
+    match &line.event {
+        Event::StepStart { offset, .. } | Event::StepEnd { offset, .. } => *offset,
+        _ => 0,
+    }
+}
+
 struct Printer<'a> {
     operation: OperationId,
     output: &'a mut Output,
@@ -89,6 +97,9 @@ struct Printer<'a> {
     /// were printed already: after a lost connection everything comes once more.
     journal: (usize, usize),
     bytes: (usize, usize),
+    /// Journal lines that are told when the output has come as far as it was when they were written:
+    /// the two travel apart.
+    ahead: VecDeque<JournalLine>,
 }
 
 impl<'a> Printer<'a> {
@@ -101,6 +112,7 @@ impl<'a> Printer<'a> {
             cutter: LineCutter::default(),
             journal: (0, 0),
             bytes: (0, 0),
+            ahead: VecDeque::new(),
         }
     }
 
@@ -124,7 +136,8 @@ impl<'a> Printer<'a> {
                 self.journal.0 += 1;
                 if self.journal.0 > self.journal.1 {
                     self.journal.1 = self.journal.0;
-                    self.journal_line(line)?;
+                    self.ahead.push_back(line);
+                    self.catch_up()?;
                 }
             }
             Progress::Output(bytes) => {
@@ -134,6 +147,7 @@ impl<'a> Printer<'a> {
                 for line in self.cutter.push(&bytes[known..]) {
                     self.line(&format!("    {line}"))?;
                 }
+                self.catch_up()?;
             }
             Progress::Lost(fault) => {
                 self.journal.0 = 0;
@@ -143,6 +157,15 @@ impl<'a> Printer<'a> {
             Progress::End(_) => {}
         }
         self.draw_step()?;
+        Ok(())
+    }
+
+    /// Tells the journal lines that the output has caught up with.
+    fn catch_up(&mut self) -> io::Result<()> {
+        let seen = self.bytes.1 as u64;
+        while let Some(line) = self.ahead.pop_front_if(|line| offset(line) <= seen) {
+            self.journal_line(line)?;
+        }
         Ok(())
     }
 
@@ -238,6 +261,9 @@ impl<'a> Printer<'a> {
         {
             self.line(&format!("    {line}"))?;
         }
+        while let Some(line) = self.ahead.pop_front() {
+            self.journal_line(line)?;
+        }
         self.clear_step()?;
         self.running = None;
         Ok(())
@@ -269,7 +295,7 @@ mod tests {
         )
     }
 
-    fn ended(at: i64, direction: Direction, step: &str, exit: i64) -> Progress {
+    fn ended(at: i64, direction: Direction, step: &str, exit: i64, offset: u64) -> Progress {
         let step = step.to_owned();
         journal(
             at,
@@ -277,7 +303,7 @@ mod tests {
                 direction,
                 step,
                 exit: Some(exit),
-                offset: 9,
+                offset,
                 why: None,
             },
         )
@@ -321,10 +347,11 @@ mod tests {
         )));
         all.extend(first);
         all.extend([
+            // 22 bytes were printed when the step ended, and they travel slower than its end.
+            ended(112, forward, "pull-backend", 0, 22),
             output("er \u{1b}[31m2\n"),
-            ended(112, forward, "pull-backend", 0),
             start(112, forward, "verify-health"),
-            ended(115, forward, "verify-health", 1),
+            ended(115, forward, "verify-health", 1, 22),
             journal(
                 115,
                 Event::Begin {
@@ -332,7 +359,7 @@ mod tests {
                 },
             ),
             start(115, Direction::Back, "switch-backend"),
-            ended(118, Direction::Back, "switch-backend", 0),
+            ended(118, Direction::Back, "switch-backend", 0, 22),
             end(Outcome::WentBack),
         ]);
         insta::assert_snapshot!(printed(all, false).await, @r"

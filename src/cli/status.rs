@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 use crate::{
     config::Environment,
     fleet::{
-        Fleet,
+        EnvironmentFacts, Fleet,
         join::{Condition, Drift, ServiceRow},
     },
     release::{
         Fault, Now,
         observed::{Freshness, Link, Policy},
-        operation::{Liveness, OperationState, Outcome},
+        operation::{Liveness, OperationState, Outcome, timestamp},
+        record::Record,
         time::short_age,
     },
 };
@@ -62,10 +63,10 @@ fn exit(fleet: &Fleet, environments: &[&Environment], now: Now) -> Exit {
         .map(|e| fleet.condition(&e.name, now, &policy))
         .collect();
     let interrupted = environments.iter().any(|e| {
-        fleet
-            .environment(&e.name)
-            .and_then(|facts| facts.operation())
-            .is_some_and(needs_operator)
+        fleet.environment(&e.name).is_some_and(|facts| {
+            facts.operation().is_some_and(needs_operator)
+                || last(facts).is_some_and(|record| is_left(record.outcome))
+        })
     });
     if interrupted {
         Exit::Stuck
@@ -132,6 +133,9 @@ fn print(
     if let Some(operation) = facts.operation() {
         output.line(format!("  {}", operation_words(operation)))?;
     }
+    if let Some(record) = last(facts) {
+        output.line(format!("  {}", record_words(record, now)))?;
+    }
     let rows = fleet.services(environment);
     if facts.containers.last.is_some() {
         let cells: Vec<[String; 6]> = rows.iter().map(|row| cells(row, now)).collect();
@@ -150,11 +154,11 @@ fn print(
             output.line(format!("  drift: {}: {}", row.service, drift.words()))?;
         }
     }
-    if let Some(record) = fleet.last_healthy(environment) {
+    if let Some(proven) = fleet.last_healthy(environment) {
         output.line(format!(
             "  rollback goes to {} (operation {})",
-            record.after.label(),
-            record.operation
+            proven.release.label(),
+            proven.operation
         ))?;
     }
     Ok(())
@@ -182,8 +186,35 @@ fn cells(row: &ServiceRow, now: Now) -> [String; 6] {
 fn needs_operator(operation: &OperationState) -> bool {
     match &operation.end {
         None => operation.liveness == Liveness::Dead,
-        Some(end) => matches!(end.outcome, Outcome::Stuck | Outcome::Interrupted),
+        Some(end) => is_left(end.outcome),
     }
+}
+
+/// Whether nobody knows what an operation has left behind.
+fn is_left(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Stuck | Outcome::Interrupted)
+}
+
+/// The last operation that has ended.
+fn last(facts: &EnvironmentFacts) -> Option<&Record> {
+    facts.records().last()
+}
+
+/// What was done last and how it ended, in one line.
+fn record_words(record: &Record, now: Now) -> String {
+    let step = match &record.step {
+        Some(step) => format!(" at {step}"),
+        None => String::new(),
+    };
+    format!(
+        "last: {} {} {} {}{step}  {} ago by {}",
+        record.operation,
+        record.kind.verb(),
+        record.after.label(),
+        record.outcome.words(),
+        short_age(now.age(timestamp(record.ended)), true).0,
+        record.operator,
+    )
 }
 
 /// Who holds the environment and how that stands, in one line.
@@ -231,9 +262,18 @@ fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
             "interrupted": needs_operator(operation),
             "outcome": operation.end.as_ref().map(|end| end.outcome),
         })),
-        "rollback": fleet.last_healthy(environment).map(|record| json!({
+        "last": facts.and_then(last).map(|record| json!({
             "operation": record.operation,
+            "kind": record.kind,
             "release": record.after,
+            "outcome": record.outcome,
+            "step": record.step,
+            "operator": record.operator,
+            "ended": record.ended,
+        })),
+        "rollback": fleet.last_healthy(environment).map(|proven| json!({
+            "operation": proven.operation,
+            "release": proven.release,
         })),
     })
 }

@@ -12,6 +12,8 @@ use ratatui::{
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+use super::theme::Theme;
+
 /// The cells that `text` takes.
 pub fn width(text: &str) -> usize {
     UnicodeWidthStr::width(text)
@@ -163,6 +165,22 @@ impl<'a> Row<'a> {
 pub fn draw<'a>(lines: impl IntoIterator<Item = Line<'a>>, area: Rect, buf: &mut Buffer) {
     for (line, y) in lines.into_iter().zip(area.top()..area.bottom()) {
         line.render(Rect::new(area.x, y, area.width, 1), buf);
+    }
+}
+
+/// Marks a list's row as the one under the cursor: by a sign in its first column, which lists keep free,
+/// and by style.
+pub fn mark_cursor(theme: &Theme, focused: bool, row: Rect, buf: &mut Buffer) {
+    let style = if focused {
+        theme.cursor
+    } else {
+        theme.cursor_elsewhere
+    };
+    buf.set_style(row, style);
+    if !row.is_empty()
+        && let Some(cell) = buf.cell_mut(row.as_position())
+    {
+        cell.set_symbol("▸");
     }
 }
 

@@ -6,12 +6,13 @@
 use std::{
     io::{self, IsTerminal},
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
 use color_eyre::eyre::{WrapErr, eyre};
 use crossterm::event::{Event, EventStream};
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{Stream, StreamExt};
 use ratatui::{Terminal, layout::Rect};
 use tokio::{
     signal::unix::{Signal as SignalStream, SignalKind, signal},
@@ -221,7 +222,7 @@ pub async fn drive<S: Screen>(
                 };
                 cockpit.take_in(event.wrap_err("the keyboard cannot be read")?, terminal)?;
                 for _ in 1..KEYS_A_FRAME {
-                    let Some(Some(event)) = input.next().now_or_never() else {
+                    let Poll::Ready(Some(event)) = what_is_there(&mut input).await else {
                         break;
                     };
                     cockpit.take_in(event.wrap_err("the keyboard cannot be read")?, terminal)?;
@@ -414,6 +415,13 @@ fn redraw<S: Screen>(terminal: &mut Terminal<S>) -> color_eyre::Result<()> {
     let size = terminal.size()?;
     terminal.resize(Rect::new(0, 0, size.width, size.height))?;
     Ok(())
+}
+
+/// The next event, if it is there already. Asked with the task's own waker: crossterm's stream keeps the
+/// first waker that it is given until it has used it, so that any other would leave the next key
+/// unanswered.
+async fn what_is_there<T>(input: &mut (impl Stream<Item = T> + Unpin)) -> Poll<Option<T>> {
+    std::future::poll_fn(|context| Poll::Ready(input.poll_next_unpin(context))).await
 }
 
 async fn changed(guidance: &mut Option<watch::Receiver<String>>) -> String {

@@ -1,14 +1,13 @@
 //! The temporary directory that the embedded world lives in, and what is left of dead ones.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
-const PREFIX: &str = "fd-demo-";
-const LOCK: &str = "lock";
+const PREFIX: &str = "flightdeck-demo-";
 /// How often its removal is tried.
 const ATTEMPTS: usize = 20;
 
@@ -16,7 +15,8 @@ const ATTEMPTS: usize = 20;
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
-    /// Held as long as its process lives: by this others know that it is not left over.
+    /// The directory itself, locked as long as its process lives: by this others know that it is not
+    /// left over.
     _lock: File,
 }
 
@@ -28,21 +28,22 @@ impl Directory {
     pub fn new() -> io::Result<Self> {
         let parent = parent();
         sweep(&parent);
-        let inner = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .rand_bytes(6)
-            .permissions(fs::Permissions::from_mode(0o700))
-            .tempdir_in(&parent)?;
-        let path = inner.path().to_owned();
-        let lock = File::create_new(path.join(LOCK))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::Error(error) => error,
-            TryLockError::WouldBlock => io::Error::other("the new directory is locked already"),
-        })?;
-        Ok(Self {
-            path: inner.keep(),
-            _lock: lock,
-        })
+        loop {
+            let path = tempfile::Builder::new()
+                .prefix(PREFIX)
+                .rand_bytes(6)
+                .permissions(fs::Permissions::from_mode(0o700))
+                .tempdir_in(&parent)?
+                .keep();
+            // Another one's sweep may come before the lock: then it is gone, and another is made.
+            match File::open(&path) {
+                Ok(lock) if lock.try_lock().is_ok() && path.exists() => {
+                    return Ok(Self { path, _lock: lock });
+                }
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
     }
 
     /// Where it is. Short, so that a socket's path in it fits into 108 bytes.
@@ -91,9 +92,9 @@ fn sweep(parent: &Path) {
     }
 }
 
-/// Whether nobody holds its lock. One without a lock is being made at this moment, or being removed.
+/// Whether nobody holds its lock.
 fn is_left_over(directory: &Path) -> bool {
-    File::open(directory.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok())
+    File::open(directory).is_ok_and(|lock| lock.try_lock().is_ok())
 }
 
 #[cfg(test)]
@@ -107,17 +108,21 @@ mod tests {
             let path = place.path().join(name);
             fs::create_dir(&path).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
-            File::create_new(path.join(LOCK)).unwrap()
+            File::open(path).unwrap()
         };
-        drop(make("fd-demo-dead"));
-        let living = make("fd-demo-living");
+        drop(make("flightdeck-demo-dead"));
+        let living = make("flightdeck-demo-living");
         living.try_lock().unwrap();
         drop(make("somebody-else"));
         sweep(place.path());
-        let left: Vec<bool> = ["fd-demo-dead", "fd-demo-living", "somebody-else"]
-            .iter()
-            .map(|name| place.path().join(name).exists())
-            .collect();
+        let left: Vec<bool> = [
+            "flightdeck-demo-dead",
+            "flightdeck-demo-living",
+            "somebody-else",
+        ]
+        .iter()
+        .map(|name| place.path().join(name).exists())
+        .collect();
         assert_eq!(left, [false, true, true]);
     }
 

@@ -68,7 +68,7 @@ pub fn line(seen: &Seen) -> String {
             format!("1/4 Watch {environment}: each step as it runs, its output in the logs")
         }
         (Some(Deed::Fail), None) => format!(
-            "2/4 One that fails: Esc, 1 select staging, 2 select {}, p c Tab Enter",
+            "2/4 A bad one: Esc, 1 select staging, 2 select {}, p c Tab Enter",
             seen.failing
         ),
         (Some(Deed::Fail), Some(environment)) => {

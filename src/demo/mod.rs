@@ -183,6 +183,11 @@ impl Demo {
         self.directory.path()
     }
 
+    /// The file of its configuration, for programs that are to see the same world.
+    pub fn configuration(&self) -> PathBuf {
+        self.directory.path().join(places::CONFIGURATION)
+    }
+
     /// Where what never changes may be kept between requests: it ends with the world.
     pub fn cache_directory(&self) -> PathBuf {
         self.directory.path().join("cache")

@@ -28,6 +28,9 @@ use crate::{
 /// The environments, in the configuration's order; each is a Compose project of that name.
 pub const ENVIRONMENTS: [&str; 2] = ["production", "staging"];
 
+/// The configuration's file, in the world's directory.
+pub const CONFIGURATION: &str = "config.toml";
+
 /// Where everything is.
 #[derive(Debug, Clone)]
 pub struct Places {
@@ -105,13 +108,23 @@ impl Places {
         .map_err(io::Error::other)
     }
 
-    /// The configuration for all this.
+    /// The configuration for all this. It is also written down, so that a second cockpit, or a command,
+    /// can be shown the same world.
     ///
     /// # Errors
-    /// [`FaultKind::Invalid`] if the configuration's own rules refuse it.
+    /// [`FaultKind::Invalid`] if the configuration's own rules refuse it; those of the file system.
     pub fn config(&self, registry: &str, github: &str, pace: Pace) -> Result<Config, Fault> {
         let text = self.configuration(registry, github, pace);
-        let path = self.root.join("config.toml");
+        let path = self.root.join(CONFIGURATION);
+        fs::write(&path, &text).map_err(|error| {
+            Fault::new(
+                FaultKind::Failed,
+                "demo",
+                "its configuration cannot be written",
+            )
+            .because(error)
+            .remedy("look whether $TMPDIR has room")
+        })?;
         parse(&text, &path).map_err(|error| {
             Fault::new(
                 FaultKind::Invalid,

@@ -4,6 +4,10 @@ use jiff::Timestamp;
 
 use crate::{
     config::Environment,
+    plan::{
+        history::{self, Proven},
+        running,
+    },
     release::{
         Digest, EnvironmentName, ImageReference, Now, Repository, ServiceName, Tag,
         observation::{Containers, Files, Health},
@@ -273,27 +277,15 @@ impl Fleet {
         runs
     }
 
-    /// The release that a rollback of this environment returns to by default, and the record that
+    /// The release that a rollback of this environment returns to by default, and the operation that
     /// proves it healthy: the last one that is neither what runs now nor proven bad since.
-    pub fn last_healthy(&self, environment: &Environment) -> Option<&Record> {
+    pub fn last_healthy(&self, environment: &Environment) -> Option<Proven> {
         let running = self.running(environment);
-        last_healthy(self.environment(&environment.name)?.records(), &running)
+        let records = self.environment(&environment.name)?.records();
+        history::healthy(records)
+            .into_iter()
+            .find(|proven| !running::runs_all(&proven.release, &running))
     }
-}
-
-/// The last record whose release is proven healthy, does not run now and was not proven bad later.
-pub fn last_healthy<'a>(records: &'a [Record], running: &Release) -> Option<&'a Record> {
-    let mut bad: Vec<&Release> = Vec::new();
-    for record in records.iter().rev() {
-        if let Some(healthy) = record.proves_healthy()
-            && !healthy.is_same_images(running)
-            && !bad.iter().any(|b| b.is_same_images(healthy))
-        {
-            return Some(record);
-        }
-        bad.extend(record.proves_bad());
-    }
-    None
 }
 
 /// What a service's first container runs, named as exactly as the Engine tells.

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod checks;
+mod downgrade;
 pub mod gates;
 pub mod history;
 mod holder;

@@ -7,6 +7,7 @@ mod cli;
 mod connection;
 mod demo;
 mod house;
+mod journeys;
 mod real_world;
 mod runner;
 mod steps;

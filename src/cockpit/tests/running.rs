@@ -1,9 +1,17 @@
 //! The loop itself, with keys, signals and facts from a test and a screen in memory.
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use crossterm::event::{Event, KeyEvent};
-use futures::{StreamExt, future::BoxFuture, stream};
+use futures::{Stream, StreamExt, future::BoxFuture, stream};
 use ratatui::{
     Terminal,
     backend::{Backend, ClearType, TestBackend, WindowSize},
@@ -110,10 +118,46 @@ impl Screen for Memory {
     }
 }
 
+/// A keyboard that is read as crossterm's: the first waker that it is given stays until it has been
+/// used, whoever asks in between.
+#[derive(Clone, Default)]
+struct Keyboard(Arc<Mutex<Keys>>);
+
+#[derive(Default)]
+struct Keys {
+    pressed: VecDeque<Event>,
+    waker: Option<Waker>,
+}
+
+impl Keyboard {
+    fn press(&self, event: Event) {
+        let mut keys = self.0.lock().unwrap();
+        keys.pressed.push_back(event);
+        if let Some(waker) = keys.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Stream for Keyboard {
+    type Item = io::Result<Event>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut keys = self.0.lock().unwrap();
+        match keys.pressed.pop_front() {
+            Some(event) => Poll::Ready(Some(Ok(event))),
+            None => {
+                keys.waker.get_or_insert_with(|| context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
 /// A target whose logs a test writes.
 #[derive(Default)]
 struct FakeTarget {
-    logs: std::sync::Mutex<Option<mpsc::UnboundedReceiver<Chunk>>>,
+    logs: Mutex<Option<mpsc::UnboundedReceiver<Chunk>>>,
 }
 
 fn not_here<T: Send + 'static>() -> BoxFuture<'static, Result<T, Fault>> {
@@ -169,7 +213,7 @@ impl Operate for FakeTarget {
 
 /// A cockpit that runs.
 struct Running {
-    keys: mpsc::UnboundedSender<io::Result<Event>>,
+    keyboard: Keyboard,
     signals: mpsc::UnboundedSender<Signal>,
     inbox: Inbox,
     logs: mpsc::UnboundedSender<Chunk>,
@@ -182,13 +226,14 @@ impl Running {
     fn start(model: Model, clock: Clock) -> Self {
         // Another test may have installed it before.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let (keys, input) = mpsc::unbounded_channel();
+        let keyboard = Keyboard::default();
+        let input = keyboard.clone();
         let (signals, asked) = mpsc::unbounded_channel();
         let (drawn, frames) = mpsc::unbounded_channel();
         let (copy, copied) = mpsc::unbounded_channel();
         let (logs, lines) = mpsc::unbounded_channel();
         let target: Arc<dyn Target> = Arc::new(FakeTarget {
-            logs: std::sync::Mutex::new(Some(lines)),
+            logs: Mutex::new(Some(lines)),
         });
         let config = fixtures::config();
         let settings = Settings {
@@ -224,7 +269,7 @@ impl Running {
             let mut terminal = Terminal::new(backend).unwrap();
             drive(
                 &mut terminal,
-                UnboundedReceiverStream::new(input),
+                input,
                 UnboundedReceiverStream::new(asked),
                 model,
                 options,
@@ -233,7 +278,7 @@ impl Running {
             .await
         });
         Self {
-            keys,
+            keyboard,
             signals,
             inbox,
             logs,
@@ -245,7 +290,7 @@ impl Running {
 
     fn press(&self, key: &str) {
         let event: KeyEvent = key.parse::<Chord>().unwrap().event();
-        self.keys.send(Ok(Event::Key(event))).unwrap();
+        self.keyboard.press(Event::Key(event));
     }
 
     /// The next frame that holds `text`.
@@ -346,6 +391,29 @@ async fn a_flood_of_lines_is_drawn_thirty_times_a_second_and_keys_are_answered_i
     cockpit.press("esc");
     let frame = cockpit.frame_with("dropped").await;
     assert!(frame.contains("flood 199"), "{frame}");
+    cockpit.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_are_answered_at_once_one_after_the_other() {
+    let clock = clock();
+    let mut cockpit = Running::start(fixtures::full(160, 45), clock.clone());
+    cockpit.frame_with("PRODUCTION").await;
+    let began = clock.moment();
+    for (key, title) in [
+        ("?", "Keys"),
+        ("esc", "Pipelines"),
+        (":", "Actions"),
+        ("esc", "Pipelines"),
+    ] {
+        cockpit.press(key);
+        cockpit.frame_with(title).await;
+    }
+    assert_eq!(
+        clock.moment(),
+        began,
+        "no key waited for anything else to happen"
+    );
     cockpit.leave().await;
 }
 

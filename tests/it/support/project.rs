@@ -55,6 +55,18 @@ impl Project {
     /// Lays out a fresh project and brings that version up by plain `docker compose`.
     #[track_caller]
     pub fn up(world: &RealWorld, compose: Compose, application: Application, tag: &str) -> Self {
+        Self::up_from(world.registry(), world, compose, application, tag)
+    }
+
+    /// The same with the images of another address of the registry.
+    #[track_caller]
+    pub fn up_from(
+        registry: &str,
+        world: &RealWorld,
+        compose: Compose,
+        application: Application,
+        tag: &str,
+    ) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let parent = tempfile::tempdir().expect("a temporary directory");
@@ -75,6 +87,8 @@ impl Project {
                 tag,
                 "--compose",
                 compose.series(),
+                "--registry",
+                registry,
                 "--application",
                 match application {
                     Application::Plain => "shop-backend",

@@ -8,6 +8,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 /// A Docker Engine, three versions of Compose, a registry and ssh, all on loopback.
@@ -101,6 +102,11 @@ impl RealWorld {
         )
     }
 
+    /// An address of loopback where nobody listens.
+    pub fn closed(&self) -> String {
+        format!("127.0.0.1:{}", self.variable("CLOSED_PORT"))
+    }
+
     /// The ssh configuration file that knows the hosts.
     pub fn ssh_config(&self) -> &Path {
         Path::new(self.variable("SSH_CONFIG"))
@@ -136,6 +142,47 @@ impl RealWorld {
                 self.variable(&format!("DOCKER_CONFIG_{}", compose.digits())),
             );
         docker
+    }
+}
+
+/// One more address of the registry, for a test that takes it away. It is closed when it is dropped.
+pub struct SpareRegistry {
+    port: String,
+}
+
+impl SpareRegistry {
+    /// Opens one that no other test of this process has.
+    #[track_caller]
+    pub fn open(world: &RealWorld) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let ports: Vec<&str> = world.variable("SPARE_REGISTRY_PORTS").split(' ').collect();
+        // Several test runs may go on at once.
+        let first = usize::try_from(std::process::id()).unwrap_or_default();
+        let port = ports[(first + NUMBER.fetch_add(1, Ordering::Relaxed)) % ports.len()];
+        run(Command::new(script()).args(["registry", "start", port]));
+        Self {
+            port: port.to_owned(),
+        }
+    }
+
+    /// Its address: `127.0.0.1:…`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Closes it.
+    #[track_caller]
+    pub fn close(&self) {
+        run(Command::new(script()).args(["registry", "stop", &self.port]));
+    }
+}
+
+impl Drop for SpareRegistry {
+    fn drop(&mut self) {
+        // It may be closed already; failing here would hide why the test failed.
+        let _ = Command::new(script())
+            .args(["registry", "stop", &self.port])
+            .output();
     }
 }
 

@@ -41,6 +41,7 @@ pub struct Terminal {
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
+    deadline: Duration,
     reader: Option<JoinHandle<()>>,
 }
 
@@ -82,6 +83,17 @@ impl Screen {
     pub fn line_with(&self, text: &str) -> Option<String> {
         let (_, columns) = self.0.size();
         self.0.rows(0, columns).find(|line| line.contains(text))
+    }
+
+    /// Whether these words stand on the screen one after another, wherever the lines break and whatever
+    /// frames stand between them.
+    pub fn says(&self, words: &str) -> bool {
+        let text = self.text();
+        let plain: Vec<&str> = text
+            .split(|c: char| c.is_whitespace() || ('\u{2500}'..='\u{257f}').contains(&c))
+            .filter(|word| !word.is_empty())
+            .collect();
+        plain.join(" ").contains(words)
     }
 
     /// Whether the program has left the terminal as it found it.
@@ -147,8 +159,16 @@ impl Terminal {
             keys: pair.master.take_writer().expect("the terminal's keyboard"),
             master: pair.master,
             child,
+            deadline: DEADLINE,
             reader: Some(reader),
         }
+    }
+
+    /// The same, and what is waited for may take that long.
+    #[must_use]
+    pub fn patient(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
     }
 
     /// Types. Keys that are no characters are the bytes that a terminal sends for them.
@@ -167,10 +187,16 @@ impl Terminal {
         self.wait_until(&format!("{text:?}"), |screen| screen.shows(text))
     }
 
+    /// Waits until the screen says these words, on one line or on several.
+    #[track_caller]
+    pub fn wait_for_words(&self, words: &str) -> Screen {
+        self.wait_until(&format!("{words:?}"), |screen| screen.says(words))
+    }
+
     /// Waits until the screen is as it should be; `what` says that in words for the failure.
     #[track_caller]
     pub fn wait_until(&self, what: &str, holds: impl Fn(&Screen) -> bool) -> Screen {
-        let reached = self.shared.wait(DEADLINE, |output| {
+        let reached = self.shared.wait(self.deadline, |output| {
             let screen = Screen(output.parser.screen().clone());
             holds(&screen).then_some(screen)
         });
@@ -228,7 +254,7 @@ impl Terminal {
     pub fn end(mut self) -> Ended {
         let ended = self
             .shared
-            .wait(DEADLINE, |output| output.ended.then_some(()));
+            .wait(self.deadline, |output| output.ended.then_some(()));
         assert!(
             ended.is_ok(),
             "the program does not end:\n{:?}",

@@ -58,18 +58,11 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
         };
         cells::draw(lines, place, buf);
         if index == at {
-            let style = if model.focus == Pane::Operations {
-                theme.cursor
-            } else {
-                theme.cursor_elsewhere
+            let row = Rect {
+                height: height.min(1),
+                ..place
             };
-            buf.set_style(
-                Rect {
-                    height: height.min(1),
-                    ..place
-                },
-                style,
-            );
+            cells::mark_cursor(theme, model.focus == Pane::Operations, row, buf);
         }
     }
 }

@@ -63,14 +63,7 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
         );
         y += 1;
         if index == at {
-            buf.set_style(
-                row,
-                if focused {
-                    theme.cursor
-                } else {
-                    theme.cursor_elsewhere
-                },
-            );
+            cells::mark_cursor(theme, focused, row, buf);
             if explained == 1 {
                 let line = about(model, &rows[index], area.width);
                 cells::draw([line], Rect::new(area.x, y, area.width, 1), buf);

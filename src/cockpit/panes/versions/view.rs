@@ -133,14 +133,7 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
         let line = version_line(model, ages, rows[index], &columns, repository, area.width);
         cells::draw([line], row, buf);
         if index == at {
-            buf.set_style(
-                row,
-                if focused {
-                    theme.cursor
-                } else {
-                    theme.cursor_elsewhere
-                },
-            );
+            cells::mark_cursor(theme, focused, row, buf);
         }
     }
 }
@@ -154,13 +147,13 @@ struct Columns {
 
 /// What a rollback of the environment under the cursor would return to, of this repository.
 fn rollback_digest(model: &Model, repository: &Repository) -> Option<Digest> {
-    let record = model.fleet.last_healthy(destination(model)?)?;
-    record
-        .after
+    let proven = model.fleet.last_healthy(destination(model)?)?;
+    proven
+        .release
         .services
-        .values()
+        .into_values()
         .find(|s| s.repository == *repository)
-        .and_then(|s| s.digest.clone())
+        .and_then(|s| s.digest)
 }
 
 fn version_line<'a>(

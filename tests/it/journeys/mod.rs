@@ -1,0 +1,10 @@
+//! Whole journeys through a pseudo-terminal: keys in, screen out, and what the server says afterwards.
+//!
+//! A journey is one function over a [`world::World`]. It runs in the embedded world, which needs
+//! nothing, and in the real one (`FLIGHTDECK_REAL=1`), each time on a project of its own.
+
+mod cockpit;
+mod embedded;
+mod first_contact;
+mod real;
+mod world;
