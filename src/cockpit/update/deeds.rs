@@ -119,7 +119,12 @@ pub fn roll_back_or_recover(model: &mut Model, name: &EnvironmentName) -> Vec<Ef
         .fleet
         .environment(name)
         .and_then(|facts| facts.operation())
-        .filter(|operation| operation.end.is_none());
+        .filter(|operation| operation.end.is_none())
+        // The end that is on the screen may be told before the environment's own files tell it.
+        .filter(|operation| {
+            let followed = model.operations.followed(name, operation.id);
+            followed.is_none_or(|followed| followed.end.is_none())
+        });
     if let Some(operation) = under_way {
         let recover = Recover::of(name.clone(), operation);
         model.overlays.retain(|o| matches!(o, Overlay::Question(_)));

@@ -10,7 +10,7 @@ use crate::support::terminal::{ENTER, Screen, Terminal};
 /// One column of panes: what is wrapped in one stands below itself, not beside another's.
 const SIZE: (u16, u16) = (100, 45);
 /// For the slowest of all steps on a machine that does other things too.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 /// The Escape key.
 pub const ESCAPE: &str = "\x1b";
 
@@ -98,13 +98,14 @@ impl<'w, W: World> Cockpit<'w, W> {
         self.terminal.press("\t");
     }
 
-    /// Records what runs.
+    /// Records what runs, to its end.
     #[track_caller]
     pub fn adopt(&mut self) {
         self.plan("A");
         self.terminal.press("c");
         self.agree();
         self.terminal.press(ENTER);
+        self.terminal.wait_for(" done: ");
     }
 
     /// Promotes a version, up to the confirmation.
@@ -134,11 +135,22 @@ impl<'w, W: World> Cockpit<'w, W> {
         self.terminal.wait_for_words(&words)
     }
 
-    /// Waits until the operation that is open has gone back to that version; the screen says why.
+    /// Waits until the operation that is open has gone back to that version, because of that step.
     #[track_caller]
-    pub fn went_back(&self, why: &str, version: &Version) -> Screen {
-        let words = format!("{why}; went back: {} runs", version.tag);
-        self.terminal.wait_for_words(&words)
+    pub fn went_back(&self, step: &str, version: &Version) -> Screen {
+        let words = format!("; went back: {} runs", version.tag);
+        let screen = self.terminal.wait_for_words(&words);
+        assert!(screen.says(&format!(" {step} ")), "{screen:?}");
+        screen
+    }
+
+    /// Opens the newest operation of the environment, which promotes that version.
+    #[track_caller]
+    pub fn open_promotion(&mut self, version: &Version) {
+        self.terminal.press("4");
+        let row = format!("promote {} {}", version.tag, self.drawn_name());
+        self.terminal.wait_for(&row);
+        self.terminal.press(ENTER);
     }
 
     /// Kills it, as a machine that loses its power does.

@@ -111,6 +111,10 @@ impl World for Embedded {
         format!("{}-{service}-1", self.environment)
     }
 
+    fn services(&self) -> &[&str] {
+        &["db", "backend", "frontend", "nginx"]
+    }
+
     fn version(&self, which: Which) -> Version {
         let position = match (which, self.environment) {
             (Which::Former, "production") => recent::PRODUCTION,
@@ -118,6 +122,7 @@ impl World for Embedded {
             (Which::Candidate, _) => recent::NEWEST,
             (Which::FailsCheck, _) => recent::FAILS_CHECK,
             (Which::Crashes, _) => recent::CRASHES,
+            (Which::Other, _) => recent::BEFORE,
         };
         self.demo.look(|world| {
             let version = world.catalogue.recent(position);
@@ -131,7 +136,7 @@ impl World for Embedded {
     fn last_words(&self, which: Which) -> &str {
         match which {
             Which::FailsCheck => "ERROR GET /api/v1/status/ 503",
-            _ => "FATAL",
+            _ => "KeyError: 'CHF'",
         }
     }
 

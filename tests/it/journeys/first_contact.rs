@@ -1,4 +1,5 @@
-//! A server that flightdeck has never seen: adopt what runs, then promote a version.
+//! A server that flightdeck has never seen: adopt what runs, then promote a version. What somebody does
+//! by hand afterwards finds everything in its place.
 
 use flightdeck::release::{operation::Outcome, plan::PlanKind};
 
@@ -8,7 +9,7 @@ use super::{
     real::Real,
     world::{Which, World},
 };
-use crate::support::real_world::Compose;
+use crate::support::real_world::{Compose, run};
 
 fn journey(world: &impl World) {
     let (former, candidate) = (
@@ -21,7 +22,6 @@ fn journey(world: &impl World) {
     let before = world.container("backend");
 
     cockpit.adopt();
-    cockpit.done(&former);
     assert_eq!(
         world.container("backend"),
         before,
@@ -55,6 +55,10 @@ fn journey(world: &impl World) {
     assert_eq!(backend(&last.before), former.digest);
     assert_eq!(backend(&last.after), candidate.digest);
     cockpit.quit();
+
+    let after = world.containers();
+    run(&mut world.docker(&["compose", "up", "-d"]));
+    assert_eq!(world.containers(), after, "nothing is recreated by hand");
 }
 
 #[test]
@@ -63,8 +67,15 @@ fn embedded_world() {
 }
 
 #[test]
-fn real_world() {
+fn real_world_with_compose_2_26() {
     if let Some(world) = Real::never_seen(Compose::V226) {
+        journey(&world);
+    }
+}
+
+#[test]
+fn real_world_with_compose_2_40() {
+    if let Some(world) = Real::never_seen(Compose::V240) {
         journey(&world);
     }
 }

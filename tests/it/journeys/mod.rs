@@ -5,6 +5,12 @@
 
 mod cockpit;
 mod embedded;
+mod failing;
 mod first_contact;
+mod killed;
+mod overtaken;
 mod real;
+mod rollback;
+mod schema;
+mod watch;
 mod world;

@@ -1,1 +1,45 @@
-//! To come.
+//! Somebody else deploys between the plan and its confirmation: refused, and the difference is shown.
+
+use super::{
+    cockpit::Cockpit,
+    embedded::Embedded,
+    real::Real,
+    world::{Which, World},
+};
+use crate::support::{project::Application, real_world::Compose};
+
+/// `others`: the command that brings [`Which::Other`].
+fn journey(world: &impl World, others: &[&str]) {
+    let (candidate, other) = (world.version(Which::Candidate), world.version(Which::Other));
+    let mut cockpit = Cockpit::open(world);
+    cockpit.healthy();
+    cockpit.choose(&candidate);
+    cockpit.plan("p");
+
+    world.command(others);
+    world.runs(&other);
+    let deployed = world.containers();
+
+    cockpit.confirm();
+    cockpit.terminal.wait_for_words("refused");
+    eprintln!("{:?}", cockpit.terminal.screen());
+    assert_eq!(world.containers(), deployed);
+    world.pins(&other);
+    cockpit.kill();
+}
+
+#[test]
+fn embedded_world() {
+    journey(
+        &Embedded::production(),
+        &["rollback", "production", "--yes"],
+    );
+}
+
+#[test]
+fn real_world() {
+    if let Some(world) = Real::adopted(Compose::V226, Application::Plain) {
+        let version = format!("backend={}", world.version(Which::Other).tag);
+        journey(&world, &["promote", "production", &version, "--yes"]);
+    }
+}

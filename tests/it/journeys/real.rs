@@ -169,12 +169,17 @@ impl World for Real {
         format!("{}-{service}", self.project.name())
     }
 
+    fn services(&self) -> &[&str] {
+        &["database", "backend", "proxy"]
+    }
+
     fn version(&self, which: Which) -> Version {
         let tag = match which {
             Which::Former => version::FORMER,
             Which::Candidate => version::CANDIDATE,
             Which::FailsCheck => version::UNHEALTHY,
             Which::Crashes => version::CRASHING,
+            Which::Other => version::OTHER,
         };
         // Asked at the address that is never taken away.
         let (user, password) = self.world.registry_login();

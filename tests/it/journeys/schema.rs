@@ -1,1 +1,62 @@
-//! To come.
+//! A promotion that migrates the schema, and the way back that takes the schema along.
+
+use flightdeck::release::operation::Outcome;
+
+use super::{
+    cockpit::Cockpit,
+    embedded::Embedded,
+    real::Real,
+    world::{Which, World},
+};
+use crate::support::{project::Application, real_world::Compose, terminal::ENTER};
+
+/// The Down key.
+const DOWN: &str = "\x1b[B";
+
+fn journey(world: &impl World) {
+    let (former, candidate) = (
+        world.version(Which::Former),
+        world.version(Which::Candidate),
+    );
+    let recorded = world.schema();
+    let mut cockpit = Cockpit::open(world);
+    cockpit.healthy();
+
+    cockpit.choose(&candidate);
+    cockpit.plan("p");
+    cockpit.terminal.wait_for("alembic upgrade");
+    cockpit.confirm();
+    cockpit.done(&candidate);
+    world.runs(&candidate);
+    let migrated = world.schema();
+    assert_ne!(migrated, recorded);
+
+    cockpit.plan("r");
+    cockpit.terminal.press("e");
+    cockpit.terminal.wait_for("take the schema back");
+    cockpit.terminal.press(DOWN);
+    cockpit.terminal.press(" ");
+    cockpit.terminal.wait_for("[x] take the schema back");
+    cockpit.terminal.press(ENTER);
+    cockpit.terminal.wait_for("alembic downgrade");
+    cockpit.confirm();
+    cockpit.done(&former);
+    world.runs(&former);
+    assert_eq!(world.schema(), recorded);
+    let record = world.last_record();
+    assert_eq!(record.outcome, Outcome::Succeeded);
+    assert_eq!(record.results.get("schema_heads"), Some(&recorded));
+    cockpit.quit();
+}
+
+#[test]
+fn embedded_world() {
+    journey(&Embedded::production());
+}
+
+#[test]
+fn real_world() {
+    if let Some(world) = Real::adopted(Compose::V226, Application::Migrating) {
+        journey(&world);
+    }
+}

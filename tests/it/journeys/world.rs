@@ -39,6 +39,8 @@ pub enum Which {
     FailsCheck,
     /// Healthy, and crashes within the stabilisation window.
     Crashes,
+    /// Sound, and neither of the first two.
+    Other,
 }
 
 /// A container, as the Engine knows it.
@@ -76,6 +78,9 @@ pub trait World {
 
     /// The name that a service's container has by the compose file.
     fn canonical(&self, service: &str) -> String;
+
+    /// The services of the compose file.
+    fn services(&self) -> &[&str];
 
     /// A version of the backend.
     fn version(&self, which: Which) -> Version;
@@ -162,6 +167,22 @@ pub trait World {
                 .to_owned(),
             image: field("/0/Image"),
         }
+    }
+
+    /// All containers, in the order of the services.
+    #[track_caller]
+    fn containers(&self) -> Vec<Container> {
+        let services = self.services().iter();
+        services.map(|service| self.container(service)).collect()
+    }
+
+    /// The schema's revision, as Alembic tells it in the container that runs.
+    #[track_caller]
+    fn schema(&self) -> String {
+        let current = ["compose", "exec", "-T", "backend", "alembic", "current"];
+        let said = run(&mut self.docker(&current));
+        let word = said.split_whitespace().next();
+        word.expect("a revision").to_owned()
     }
 
     /// Holds that the backend's container under its canonical name is healthy and runs that version,

@@ -17,6 +17,8 @@ pub mod version {
     pub const FORMER: &str = "v20260122.1";
     /// Healthy, and newer.
     pub const CANDIDATE: &str = "v20260123.1";
+    /// Healthy, and older than both.
+    pub const OTHER: &str = "v20260121.1";
     /// Never healthy.
     pub const UNHEALTHY: &str = "v20260125.1";
     /// Healthy, and crashes three seconds later.
