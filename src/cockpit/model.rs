@@ -15,10 +15,11 @@ use crate::{
         log_buffer::{Dirty, LogBuffer},
     },
     release::{
-        Confirmed, EnvironmentName, Fault, Now, Permit, Repository, Tag,
+        Confirmed, EnvironmentName, Fault, Now, Permit, Repository, ServiceName, Tag,
         observed::Policy,
         operation::{OperationId, Progress, Recovery},
         plan::{Plan, Request},
+        record::ServiceRelease,
     },
     target::{Answerer, LogQuery, RenderedPlan},
 };
@@ -54,11 +55,31 @@ pub enum Msg {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
+/// Why there is no plan, and what could be asked for instead.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// Why.
+    pub fault: Fault,
+    /// Where nothing is recorded that a rollback could return to: the images that lie on the server.
+    pub images: Vec<(ServiceName, ServiceRelease)>,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self {
+            fault,
+            images: Vec::new(),
+        }
+    }
+}
+
 /// What came of an effect.
 #[derive(Debug)]
 pub enum Outcome {
-    /// A plan was made, with the commands of its steps, or refused.
-    Planned(Result<(Box<Plan>, RenderedPlan), Fault>),
+    /// A plan was made, with the commands of its steps.
+    Planned(Box<Plan>, RenderedPlan),
+    /// A plan was refused.
+    Refused(Refusal),
     /// An operation was started, or refused.
     Started(EnvironmentName, Result<OperationId, Fault>),
     /// An operation was told to recover, or that failed.

@@ -14,17 +14,18 @@ use crate::{
         log_buffer::{LineCutter, LogBuffer, LogLine},
         world::World,
     },
-    operation, process,
+    operation, plan, process,
     release::{
-        Confirmed, EnvironmentName, Fault, FaultKind,
+        Confirmed, EnvironmentName, Fault, FaultKind, ServiceName,
         operation::{OperationId, Progress, Recovery},
-        plan::{Plan, Request},
+        plan::{Deed, Plan, Request, RollbackTo},
+        record::ServiceRelease,
         text::clean,
     },
     target::{BoxStream, Chunk},
 };
 
-use super::model::{Model, Msg, Outcome, Ticket, Want, wants};
+use super::model::{Model, Msg, Outcome, Refusal, Ticket, Want, wants};
 
 /// Messages that wait at most: a reader that is faster than the loop waits.
 const MOST_WAITING: usize = 256;
@@ -116,11 +117,15 @@ impl Tasks {
         let (world, fleet) = (self.world.clone(), model.fleet.clone());
         self.begin(async move {
             let planned = async {
-                let plan = operation::plan(&world, &fleet, request).await?;
+                let plan = operation::plan(&world, &fleet, request.clone()).await?;
                 let commands = world.target(&plan.environment)?.commands(&plan);
-                Ok((Box::new(plan), commands))
+                Ok((plan, commands))
             };
-            (ticket, Outcome::Planned(planned.await))
+            let outcome = match planned.await {
+                Ok((plan, commands)) => Outcome::Planned(Box::new(plan), commands),
+                Err(fault) => Outcome::Refused(refusal(&world, request, fault).await),
+            };
+            (ticket, outcome)
         });
     }
 
@@ -170,6 +175,45 @@ impl Tasks {
             (ticket, Outcome::Said(outcome))
         });
     }
+}
+
+/// A refusal with what could be asked for instead: where no release is recorded that a rollback could
+/// return to, the images of the services that lie on the server.
+async fn refusal(world: &World, request: Request, fault: Fault) -> Refusal {
+    let to_last_healthy = matches!(
+        &request.deed,
+        Deed::Rollback {
+            to: RollbackTo::LastHealthy,
+            ..
+        }
+    );
+    let images = if to_last_healthy && fault.kind == FaultKind::Missing {
+        // A second fault would hide the first, which is the one that was asked about.
+        images_on_server(world, request).await.unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    Refusal { fault, images }
+}
+
+async fn images_on_server(
+    world: &World,
+    request: Request,
+) -> Result<Vec<(ServiceName, ServiceRelease)>, Fault> {
+    let target = world.target(&request.environment)?;
+    let services = &world.config.services;
+    let Some(environment) = world.config.environment(&request.environment) else {
+        return Ok(Vec::new());
+    };
+    // An adoption's survey reads the same and needs nothing to go back to.
+    let survey = target
+        .survey(Request {
+            deed: Deed::Adopt,
+            ..request
+        })
+        .await?;
+    let running = plan::running::release(environment, services, &survey);
+    Ok(plan::local_images(environment, services, &survey, &running))
 }
 
 /// Lines of one container, still to be cut.

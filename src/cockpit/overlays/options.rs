@@ -13,17 +13,22 @@ use crate::{
         ages::time_of,
         cells,
         input::LineInput,
-        model::{Effect, Model},
+        model::{Effect, Model, Refusal},
         panes::nothing,
     },
     release::{
+        ImageId, ServiceName,
         operation::{OperationId, timestamp},
-        plan::{Deed, Plan, Request, RollbackTo, SchemaChoice, Verdict},
+        plan::{Deed, Request, RollbackTo, SchemaChoice, Verdict},
         text::clean,
     },
 };
 
-use super::{Overlay, plan, popup};
+use super::{
+    Overlay,
+    plan::{self, PlanView, State},
+    popup,
+};
 
 /// The options of a plan.
 pub struct Options {
@@ -53,14 +58,23 @@ enum Item {
         id: OperationId,
         words: String,
     },
+    /// A rollback returns to an image that was never recorded healthy.
+    Image {
+        service: ServiceName,
+        image: ImageId,
+        words: String,
+    },
 }
 
 /// Releases offered to return to.
 const MOST_RELEASES: usize = 8;
 
 impl Options {
-    /// The options that a request leaves, with the gates of the plan that was made for it.
-    pub fn of(model: &Model, request: &Request, plan: Option<&Plan>) -> Self {
+    /// The options that a request leaves, with the gates of the plan that was made for it, or the images
+    /// that lie on the server where it was refused.
+    pub fn of(model: &Model, view: &PlanView) -> Self {
+        let request = &view.request;
+        let plan = view.ready().map(|(plan, _)| plan);
         let mut items = vec![Item::Reason];
         match &request.deed {
             Deed::Promote { .. } => items.push(Item::Migrate),
@@ -68,6 +82,9 @@ impl Options {
                 items.push(Item::Schema);
                 items.push(Item::LastHealthy);
                 items.extend(earlier_releases(model, request));
+                if let State::Refused(refusal) = &view.state {
+                    items.extend(images(refusal));
+                }
             }
             Deed::Adopt | Deed::Migrate { .. } => {}
         }
@@ -101,6 +118,12 @@ impl Options {
             (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
                 *to == RollbackTo::Operation(*id)
             }
+            (Item::Image { service, image, .. }, Deed::Rollback { to, .. }) => {
+                *to == RollbackTo::Image {
+                    service: service.clone(),
+                    image: image.clone(),
+                }
+            }
             (Item::Gate { name, .. }, _) => self.request.overrides.contains(name),
             _ => false,
         }
@@ -121,6 +144,12 @@ impl Options {
             (Item::LastHealthy, Deed::Rollback { to, .. }) => *to = RollbackTo::LastHealthy,
             (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
                 *to = RollbackTo::Operation(*id);
+            }
+            (Item::Image { service, image, .. }, Deed::Rollback { to, .. }) => {
+                *to = RollbackTo::Image {
+                    service: service.clone(),
+                    image: image.clone(),
+                };
             }
             (Item::Gate { name, .. }, _) => {
                 let overrides = &mut self.request.overrides;
@@ -160,6 +189,21 @@ fn earlier_releases(model: &Model, request: &Request) -> Vec<Item> {
         })
         .take(MOST_RELEASES)
         .collect()
+}
+
+fn images(refusal: &Refusal) -> impl Iterator<Item = Item> {
+    refusal
+        .images
+        .iter()
+        .filter_map(|(service, release)| {
+            let image = release.image_id.clone()?;
+            Some(Item::Image {
+                words: format!("{service} {} (image {})", release.label(), image.short()),
+                service: service.clone(),
+                image,
+            })
+        })
+        .take(MOST_RELEASES)
 }
 
 /// Takes a key: arrows move, space switches, Enter makes the plan anew.
@@ -215,7 +259,9 @@ pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> O
                 format!("[{on}] pass the gate {}: {}", clean(name), clean(detail))
             }
             Item::LastHealthy => format!("({on}) back to the last release recorded healthy"),
-            Item::Operation { words, .. } => format!("({on}) back to {}", clean(words)),
+            Item::Operation { words, .. } | Item::Image { words, .. } => {
+                format!("({on}) back to {}", clean(words))
+            }
         };
         let words = cells::cut(&words, width.saturating_sub(2)).into_owned();
         let style = if index == options.at {
@@ -225,30 +271,32 @@ pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> O
         };
         lines.push(Line::styled(format!(" {words}"), style));
     }
-    lines.push(Line::default());
-    lines.push(popup::keys(
-        theme,
-        [
-            ("up down".to_owned(), "move"),
-            ("space".to_owned(), "switch"),
-            ("Enter".to_owned(), "plan anew"),
-            ("Esc".to_owned(), "leave"),
-        ],
-    ));
-    let inner = popup::open(
-        theme,
-        "Options",
-        theme.border,
-        (width, lines.len()),
-        area,
-        buf,
-    );
-    cells::draw(lines, inner, buf);
+    let size = (width, lines.len() + 1);
+    let inner = popup::open(theme, "Options", theme.border, size, area, buf);
+    let body = Rect {
+        height: inner.height.saturating_sub(1),
+        ..inner
+    };
+    let visible = cells::visible(lines.len(), options.at, usize::from(body.height));
+    let first = visible.start;
+    cells::draw(lines.drain(visible), body, buf);
+    let keys = [
+        ("up down".to_owned(), "move"),
+        ("space".to_owned(), "switch"),
+        ("Enter".to_owned(), "plan anew"),
+        ("Esc".to_owned(), "leave"),
+    ];
+    let foot = Rect {
+        y: body.bottom(),
+        height: inner.height.min(1),
+        ..inner
+    };
+    cells::draw([popup::keys(theme, keys)], foot, buf);
     let (row, column) = cursor?;
-    (!inner.is_empty()).then(|| {
+    (!body.is_empty()).then(|| {
         Position::new(
             inner.x + u16::try_from(column).unwrap_or_default(),
-            inner.y + u16::try_from(row).unwrap_or_default(),
+            inner.y + u16::try_from(row - first.min(row)).unwrap_or_default(),
         )
     })
 }

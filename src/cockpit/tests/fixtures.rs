@@ -540,6 +540,11 @@ pub fn unprotected_promotion() -> Plan {
     }
 }
 
+/// The images that lie on a server where nothing was ever recorded.
+pub fn images() -> Vec<(ServiceName, ServiceRelease)> {
+    only_backend(1).services.into_iter().collect()
+}
+
 fn only_backend(number: u8) -> Release {
     let mut release = running(number);
     release.services.remove(&service("frontend"));

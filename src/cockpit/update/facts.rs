@@ -95,7 +95,8 @@ pub fn ask_questions(model: &mut Model) {
 pub fn done(model: &mut Model, ticket: Ticket, outcome: Outcome) -> Vec<Effect> {
     let was_waited_for = plan::started(model, ticket, &outcome);
     match outcome {
-        Outcome::Planned(result) => plan::planned(model, ticket, result),
+        Outcome::Planned(plan, commands) => plan::planned(model, ticket, Ok((plan, commands))),
+        Outcome::Refused(refusal) => plan::planned(model, ticket, Err(refusal)),
         Outcome::Started(environment, Ok(id)) => {
             model.versions.marks.clear();
             operations::open(model, environment, id);

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 
 use crate::{
     cockpit::{
-        model::{Effect, Model, Msg, Outcome, Ticket, Want, wants},
+        model::{Effect, Model, Msg, Outcome, Refusal, Ticket, Want, wants},
         overlays::{Overlay, plan::State},
         panes::Pane,
         tests::{
@@ -273,7 +273,7 @@ fn a_plan_refused_by_a_lost_link_is_made_anew_when_the_link_is_back() {
         "shop.example.com",
         "connection refused",
     );
-    let refused = Outcome::Planned(Err(fault));
+    let refused = Outcome::Refused(fault.into());
     update(&mut model, Msg::Done(ticket(&effects), refused), now());
     assert!(text(&model).contains("connection refused"));
     let live = Fact::Environment(
@@ -282,6 +282,26 @@ fn a_plan_refused_by_a_lost_link_is_made_anew_when_the_link_is_back() {
     );
     let effects = update(&mut model, Msg::Facts(vec![live]), now());
     assert_eq!(requested(&effects).environment.as_str(), "production");
+}
+
+#[test]
+fn where_nothing_is_recorded_a_rollback_offers_the_images_on_the_server() {
+    let mut model = fixtures::empty(true, 80, 24);
+    let effects = press(&mut model, "!");
+    let refused = Outcome::Refused(Refusal {
+        fault: Fault::new(FaultKind::Missing, "production", "nothing is recorded here"),
+        images: fixtures::images(),
+    });
+    update(&mut model, Msg::Done(ticket(&effects), refused), now());
+    assert!(text(&model).contains("e chooses one of 1 images on the server"));
+    let effects = press(&mut model, "e up space enter");
+    let Deed::Rollback { to, .. } = &requested(&effects).deed else {
+        panic!();
+    };
+    let RollbackTo::Image { service, .. } = to else {
+        panic!("{to:?}");
+    };
+    assert_eq!(service.as_str(), "backend");
 }
 
 #[test]
@@ -581,11 +601,14 @@ fn apply(model: &mut Model, happening: Happening, at: &mut crate::release::Now) 
         }
         Happening::Planned(ticket, ok) => Msg::Done(
             Ticket(ticket),
-            Outcome::Planned(if ok {
-                Ok((Box::new(fixtures::promotion()), fixtures::commands()))
+            if ok {
+                Outcome::Planned(Box::new(fixtures::promotion()), fixtures::commands())
             } else {
-                Err(fault())
-            }),
+                Outcome::Refused(Refusal {
+                    fault: fault(),
+                    images: fixtures::images(),
+                })
+            },
         ),
         Happening::Started(ticket, ok) => Msg::Done(
             Ticket(ticket),

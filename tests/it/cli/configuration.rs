@@ -180,3 +180,12 @@ fn a_log_is_written_to_the_state_directory_and_holds_no_secret() {
     assert!(logs[0].contains("written in clear"), "{}", logs[0]);
     assert!(!logs[0].contains("hunter2"));
 }
+
+#[test]
+fn the_examples_keys_are_keys_of_the_cockpit() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = root.join("config.example.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let config = flightdeck::config::parse(&text, &path).unwrap();
+    flightdeck::cockpit::keymap::Keymap::new(&config.interface.keys).unwrap();
+}

@@ -402,6 +402,23 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        let kept = format!("flightdeck.keep/{}/*", self.project.name());
+        let listed = self
+            .world
+            .docker(self.compose)
+            .args(["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", &kept])
+            .output();
+        // Failing here would hide why the test failed.
+        let Ok(listed) = listed else { return };
+        for tag in String::from_utf8_lossy(&listed.stdout).lines() {
+            let mut remove = self.world.docker(self.compose);
+            let _ = remove.args(["image", "rm", tag]).output();
+        }
+    }
+}
+
 /// A step after which the environment is as it was.
 fn looks(id: &str, intent: Intent) -> Step {
     Step {

@@ -7,11 +7,11 @@ pub mod view;
 use crate::{
     cockpit::{
         keymap::Action,
-        model::{Effect, Model, Outcome, Ticket},
+        model::{Effect, Model, Outcome, Refusal, Ticket},
         panes::nothing,
     },
     release::{
-        Fault, Moment,
+        Moment,
         plan::{Plan, Request},
     },
     target::RenderedPlan,
@@ -84,7 +84,7 @@ pub enum State {
         shown: bool,
     },
     /// It cannot be made, or could not be started.
-    Refused(Fault),
+    Refused(Refusal),
     /// It has been confirmed, and the server has not said yet that it began.
     Starting {
         /// Whose answer is waited for.
@@ -156,7 +156,7 @@ pub fn plan_anew(model: &mut Model, request: Option<Request>) -> Vec<Effect> {
 pub fn planned(
     model: &mut Model,
     ticket: Ticket,
-    result: Result<(Box<Plan>, RenderedPlan), Fault>,
+    result: Result<(Box<Plan>, RenderedPlan), Refusal>,
 ) {
     let Some(view) = super::open_plan_mut(model) else {
         return;
@@ -170,7 +170,7 @@ pub fn planned(
             commands,
             shown: false,
         },
-        Err(fault) => State::Refused(fault),
+        Err(refusal) => State::Refused(refusal),
     };
 }
 
@@ -181,7 +181,7 @@ pub fn link_is_back(
 ) -> Vec<Effect> {
     let waits = super::open_plan(model).is_some_and(|view| {
         view.request.environment == *environment
-            && matches!(&view.state, State::Refused(fault) if fault.kind.is_passing())
+            && matches!(&view.state, State::Refused(refusal) if refusal.fault.kind.is_passing())
     });
     if waits {
         plan_anew(model, None)
@@ -228,10 +228,7 @@ fn show_commands(model: &mut Model) -> Vec<Effect> {
 fn show_options(model: &mut Model) -> Vec<Effect> {
     let options = super::open_plan(model)
         .filter(|view| !matches!(view.state, State::Starting { .. } | State::Preparing { .. }))
-        .map(|view| {
-            let plan = view.ready().map(|(plan, _)| plan);
-            options::Options::of(model, &view.request, plan)
-        });
+        .map(|view| options::Options::of(model, view));
     if let Some(options) = options {
         model.overlays.push(Overlay::Options(options));
     }
@@ -254,7 +251,7 @@ pub fn started(model: &mut Model, ticket: Ticket, outcome: &Outcome) -> bool {
         return false;
     };
     match (result, &mut model.overlays[at]) {
-        (Err(fault), Overlay::Plan(view)) => view.state = State::Refused(fault.clone()),
+        (Err(fault), Overlay::Plan(view)) => view.state = State::Refused(fault.clone().into()),
         _ => model.overlays.truncate(at),
     }
     true

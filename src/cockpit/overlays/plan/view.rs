@@ -7,7 +7,7 @@ use crate::{
         ages::{Ages, seconds},
         cells::{self, Row},
         keymap::Scope,
-        model::Model,
+        model::{Model, Refusal},
         overlays::popup,
         panes::environments::is_protected,
     },
@@ -43,7 +43,7 @@ pub fn view(model: &Model, view: &PlanView, ages: &Ages, area: Rect, buf: &mut B
             )
         }
         State::Ready { plan, .. } => (title(plan), plan_lines(model, plan, width)),
-        State::Refused(fault) => {
+        State::Refused(Refusal { fault, images }) => {
             let mut lines = said(&fault.message, width, theme.bad);
             lines.insert(0, Line::styled(format!(" {}", fault.subject), theme.title));
             for words in [&fault.source, &fault.remedy] {
@@ -51,6 +51,12 @@ pub fn view(model: &Model, view: &PlanView, ages: &Ages, area: Rect, buf: &mut B
                     lines.push(Line::default());
                     lines.extend(said(words, width, theme.text));
                 }
+            }
+            if !images.is_empty() {
+                lines.push(Line::default());
+                let key = model.keymap.key_of("options");
+                let words = format!("{key} chooses one of {} images on the server", images.len());
+                lines.extend(said(&words, width, theme.text));
             }
             if fault.kind.is_passing() {
                 lines.push(Line::default());

@@ -65,12 +65,7 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
         let row = Rect::new(area.x, y, area.width, 1);
         cells::draw([line], row, buf);
         if is_cursor {
-            let style = if focused {
-                model.theme.cursor
-            } else {
-                model.theme.cursor_elsewhere
-            };
-            buf.set_style(row, style);
+            cells::mark_cursor(&model.theme, focused, row, buf);
         }
     }
 }

@@ -49,7 +49,7 @@ judge() {
 	lost=
 	judge_found=' '
 	while read -r service number id name image status health restarts started code; do
-		[ -n "$service" ] || continue
+		case " $* " in *" $service "*) ;; *) continue ;; esac
 		judge_found="$judge_found$service "
 		judge_words=
 		case $status:$health in

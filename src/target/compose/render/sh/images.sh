@@ -18,7 +18,6 @@ pull() {
 
 # keep IMAGE TAG: nothing else of ours has a tag, and prune takes what has none.
 keep() {
-	image_id "$1" || fail "$1 does not lie on this server, and cannot be kept"
-	docker tag "$image_id" "$2" || fail "cannot tag $1 as $2: see above"
+	docker tag "$1" "$2" || fail "$1 cannot be kept: see above. Does it lie on this server?"
 	say "kept as $2"
 }

@@ -52,7 +52,8 @@ note_heads() {
 
 # migrations: sets migrations to the names of those that run in this project.
 migrations() {
-	migrations=$(docker ps --filter "name=^/?fd-$project-[0-9]+-" --format '{{.Names}}')
+	migrations=$(docker ps --filter "label=com.docker.compose.project=$project" \
+		--filter "name=^/?fd-$project-[0-9]+-" --format '{{.Names}}')
 }
 
 # migrate CONTAINER SERVICE COMMAND...: sets migrate_exit. The container has a name

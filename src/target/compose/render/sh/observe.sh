@@ -70,7 +70,10 @@ basis_operation() {
 
 # basis_look SERVICE...: for basis_images.
 basis_look() {
-	look "$@" && return
+	if look "$@"; then
+		printf '%s' "$seen" >"$FD_FOLDER/containers.basis"
+		return
+	fi
 	differs Engine answering 'not answering'
 	exit 1
 }

@@ -18,16 +18,21 @@ snapshot_file() {
 
 # snapshot_image SERVICE IMAGE TAG
 snapshot_image() {
-	if image_id "$2" && docker tag "$image_id" "$3"; then
+	if docker tag "$2" "$3"; then
 		say "$1: kept as $3"
 	else
-		say "$1: its image $2 does not lie here under its own name and is not kept: a way back to it may be lost"
+		say "$1: its image $2 is not kept: a way back to it may be lost"
 	fi
 }
 
-# snapshot_health SERVICE...: whether what runs before is well, for the ledger.
+# snapshot_health SERVICE...: whether what runs before is well, for the ledger. The
+# basis has just looked.
 snapshot_health() {
-	look "$@" || return 0
+	if [ -r "$FD_FOLDER/containers.basis" ]; then
+		seen=$(cat "$FD_FOLDER/containers.basis")
+	else
+		look "$@" || return 0
+	fi
 	judge "$@"
 	if [ -z "$unwell" ]; then result before_healthy yes; else result before_healthy no; fi
 }

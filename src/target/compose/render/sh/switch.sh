@@ -1,18 +1,32 @@
 # shellcheck shell=sh
 # Recreating and restarting services.
 
+digit='[0-9a-f]'
+prefixed="$digit$digit$digit$digit$digit$digit$digit$digit$digit$digit$digit${digit}_?*"
+
+# left_over: whether a container of the project has such a name at all; of the whole
+# look, this is the half that costs least.
+left_over() {
+	left_over=$(docker ps -a --filter "label=com.docker.compose.project=$project" --format '{{.Names}}')
+	for left_over_name in $left_over; do
+		# shellcheck disable=SC2254 # a pattern
+		case $left_over_name in $prefixed) return 0 ;; esac
+	done
+	return 1
+}
+
 # put_right WHEN: of the containers in seen, those that a recreation which was killed
 # half-way has left, under names like 0ebea5f1c2d3_shop-backend. Compose 2.26 stumbles
 # over one that was never started: its next up stops the service and fails. Later
 # ones heal it, and keep the name for good; or start both. WHEN: before (two that run
 # are left to Compose) or after (the one with the image that is asked for stays).
 put_right() {
-	digit='[0-9a-f]'
-	prefixed="$digit$digit$digit$digit$digit$digit$digit$digit$digit$digit$digit${digit}_?*"
+	put_right=nothing
 	while read -r service number id name image status rest; do
 		[ -n "$service" ] || continue
 		# shellcheck disable=SC2254 # a pattern
 		case ${name#/} in $prefixed) ;; *) continue ;; esac
+		put_right=something
 		canonical=${name#/*_}
 		read -r other other_image other_status <<END_OTHER
 $(docker inspect --type container --format '{{.Id}} {{.Image}} {{.State.Status}}' "$canonical" 2>/dev/null)
@@ -42,11 +56,16 @@ END
 	: "$number" "${rest:-}"
 }
 
-# put_away ID NAME
+# put_away ID NAME: it may be being removed already.
 put_away() {
-	if ! docker stop "$1" >/dev/null || ! docker rm "$1" >/dev/null; then
-		fail "cannot remove $2: see above"
-	fi
+	docker stop "$1" >/dev/null 2>&1
+	put_away_tries=0
+	until docker rm "$1" >/dev/null 2>&1; do
+		docker inspect --type container "$1" >/dev/null 2>&1 || break
+		put_away_tries=$((put_away_tries + 1))
+		[ "$put_away_tries" -lt 10 ] || fail "cannot remove $2, left over from a recreation that was killed: remove it by hand"
+		sleep 1
+	done
 	say "$2 removed: left over from a recreation that was killed"
 }
 
@@ -73,17 +92,21 @@ switch() {
 		image_id "${switch_word#*=}" || fail "${switch_word#*=} does not lie on this server: $service cannot run it"
 		switch_expected="$switch_expected$service $image_id$newline"
 	done
-	# shellcheck disable=SC2086 # the services are to be split
-	look $switch_services || fail 'the Engine does not answer: see above'
-	put_right before
+	if left_over; then
+		# shellcheck disable=SC2086 # the services are to be split
+		look $switch_services || fail 'the Engine does not answer: see above'
+		put_right before
+	fi
 	# shellcheck disable=SC2086 # flags and services are to be split
 	compose up -d --wait --wait-timeout "$health_timeout" --pull never --no-build $switch_flags $switch_services </dev/null
 	switch_exit=$?
 	# shellcheck disable=SC2086
 	look $switch_services || fail 'the Engine does not answer: see above'
 	put_right after
-	# shellcheck disable=SC2086
-	look $switch_services || fail 'the Engine does not answer: see above'
+	if [ "$put_right" = something ]; then
+		# shellcheck disable=SC2086
+		look $switch_services || fail 'the Engine does not answer: see above'
+	fi
 	# shellcheck disable=SC2086
 	judge $switch_services
 	if [ "$switch_exit" != 0 ]; then
