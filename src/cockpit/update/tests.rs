@@ -114,6 +114,33 @@ fn the_cursor_stays_on_its_tag_and_digest_while_rows_arrive() {
 }
 
 #[test]
+fn a_gate_is_never_asked_about_a_version_of_which_the_revision_is_not_known_yet() {
+    let mut model = full(160, 45);
+    let mut config = fixtures::config().as_ref().clone();
+    config.environments[0].gates = vec![crate::config::GateRule::Ci { workflow: None }];
+    model.fleet.config = Arc::new(config);
+    let mut early = fixtures::versions("backend");
+    early.versions[1].details = Known::Pending;
+    let told = |versions| {
+        let repository = fixtures::repository("backend");
+        Msg::Facts(vec![Fact::Versions(
+            repository,
+            VersionsReading::Versions(Arc::new(versions)),
+        )])
+    };
+    update(&mut model, told(early), now());
+    assert!(press(&mut model, "2 j p").is_empty());
+    assert!(text(&model).contains("was built from is not known yet"));
+
+    update(&mut model, told(fixtures::versions("backend")), now());
+    let effects = press(&mut model, "p");
+    let Deed::Promote { versions, .. } = &requested(&effects).deed else {
+        panic!();
+    };
+    assert!(versions[&fixtures::service("backend")].revision.is_some());
+}
+
+#[test]
 fn a_tag_that_points_elsewhere_since_it_was_chosen_is_not_promoted() {
     let mut model = full(160, 45);
     press(&mut model, "2 j");

@@ -185,12 +185,49 @@ fn read(frame: Frame, journal: &mut JournalLines) -> Result<Vec<Progress>, Strin
             .into_iter()
             .map(Progress::Journal)
             .collect(),
+        Part::Output => vec![Progress::Output(frame.bytes)],
         // The difference of a refused basis belongs to what was printed.
-        Part::Output | Part::Difference => vec![Progress::Output(frame.bytes)],
+        Part::Difference => vec![Progress::Output(differences(&frame.bytes).into())],
         Part::End => {
             let end = serde_json::from_slice(&frame.bytes).map_err(words)?;
             vec![Progress::End(end)]
         }
         _ => Vec::new(),
     })
+}
+
+/// The lines of `basis.difference` (what, what was expected, what was found, with tabs between) in words.
+/// A line of another shape stays as it is.
+fn differences(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for line in String::from_utf8_lossy(bytes).lines() {
+        let mut columns = line.split('\t');
+        match (
+            columns.next(),
+            columns.next(),
+            columns.next(),
+            columns.next(),
+        ) {
+            (Some(what), Some(expected), Some(found), None) => {
+                text.push_str(&format!("{what}: expected {expected}, found {found}"));
+            }
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_says_what_was_expected_and_what_was_found() {
+        let said = differences(b"last operation\t8\t9\nschema cannot be read\nno\ttwo");
+        assert_eq!(
+            said,
+            "last operation: expected 8, found 9\nschema cannot be read\nno\ttwo\n"
+        );
+    }
 }

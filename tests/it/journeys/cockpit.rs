@@ -10,7 +10,7 @@ use crate::support::terminal::{ENTER, Screen, Terminal};
 /// One column of panes: what is wrapped in one stands below itself, not beside another's.
 const SIZE: (u16, u16) = (100, 45);
 /// For the slowest of all steps on a machine that does other things too.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 /// The Escape key.
 pub const ESCAPE: &str = "\x1b";
 

@@ -1,5 +1,7 @@
 //! Somebody else deploys between the plan and its confirmation: refused, and the difference is shown.
 
+use flightdeck::release::operation::Outcome;
+
 use super::{
     cockpit::Cockpit,
     embedded::Embedded,
@@ -15,17 +17,27 @@ fn journey(world: &impl World, others: &[&str]) {
     cockpit.healthy();
     cockpit.choose(&candidate);
     cockpit.plan("p");
+    let before = world.last_record().operation;
 
     world.command(others);
     world.runs(&other);
     let deployed = world.containers();
 
+    let operation = world.last_record().operation;
     cockpit.confirm();
-    cockpit.terminal.wait_for_words("refused");
-    eprintln!("{:?}", cockpit.terminal.screen());
+    cockpit
+        .terminal
+        .wait_for_words("refused before anything changed");
+    let expected = format!("last operation: expected {}, ", before.0);
+    let screen = cockpit.terminal.wait_for(&expected);
+    assert!(screen.says(&format!("found {}", operation.0)), "{screen:?}");
+    for difference in ["image of backend: expected ", "/.env: expected "] {
+        assert!(screen.says(difference), "{screen:?}");
+    }
     assert_eq!(world.containers(), deployed);
     world.pins(&other);
-    cockpit.kill();
+    assert_eq!(world.last_record().outcome, Outcome::Refused);
+    cockpit.quit();
 }
 
 #[test]

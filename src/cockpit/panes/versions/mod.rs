@@ -14,7 +14,11 @@ use crate::{
         panes::{Motion, Pane, environments, nothing},
     },
     config::Environment,
-    release::{Digest, Repository, ServiceName, Tag, plan::ChosenVersion, version::Version},
+    release::{
+        Digest, Repository, ServiceName, Tag,
+        plan::ChosenVersion,
+        version::{Known, Version},
+    },
 };
 
 /// What the pane does by itself.
@@ -127,13 +131,14 @@ pub fn under_cursor(model: &Model) -> Option<(&Repository, Pick)> {
 
 /// Whether the tag of a pick points at another image by now.
 pub fn has_moved(model: &Model, repository: &Repository, pick: &Pick) -> bool {
-    let now = model
-        .fleet
-        .versions(repository)
-        .and_then(|o| o.value())
-        .and_then(|v| v.versions.iter().find(|v| v.tag == pick.tag))
-        .and_then(|v| v.digest.value());
+    let now = listed(model, repository, &pick.tag).and_then(|v| v.digest.value());
     matches!((now, &pick.digest), (Some(now), Some(then)) if now != then)
+}
+
+/// What the registry says of a tag by now.
+fn listed<'a>(model: &'a Model, repository: &Repository, tag: &Tag) -> Option<&'a Version> {
+    let versions = model.fleet.versions(repository)?.value()?;
+    versions.versions.iter().find(|v| v.tag == *tag)
 }
 
 /// What `p` would bring into `environment`: the marked versions, else the one under the cursor, for
@@ -169,6 +174,14 @@ pub fn promoted(
         let Some(digest) = pick.digest else {
             return Err(format!("the digest of {} is not known yet", pick.tag));
         };
+        // A pick may be older than what its image says of itself, and gates ask for the revision.
+        let details = listed(model, repository, &pick.tag).map(|v| &v.details);
+        if matches!(details, Some(Known::Pending)) && !environment.gates.is_empty() {
+            return Err(format!("what {} was built from is not known yet", pick.tag));
+        }
+        let revision = details
+            .and_then(Known::value)
+            .map_or(pick.revision, |details| details.revision.clone());
         let services: Vec<&ServiceName> = environment
             .services
             .iter()
@@ -193,7 +206,7 @@ pub fn promoted(
                 ChosenVersion {
                     tag: pick.tag.clone(),
                     digest: digest.clone(),
-                    revision: pick.revision.clone(),
+                    revision: revision.clone(),
                 },
             );
         }
