@@ -132,19 +132,24 @@ fn standing(model: &Model, followed: &Followed) -> (String, Style) {
         (Direction::Back, true) => "cancelled, going back".to_owned(),
         (Direction::Back, false) => "failed, going back".to_owned(),
         (Direction::Forward, true) => "cancelling: waits for the running step".to_owned(),
-        (Direction::Forward, false) => format!(
-            "under way; {}{back} cancels and goes back",
-            on_failure(plan)
-        ),
+        (Direction::Forward, false) => under_way(plan, &back),
     };
     (words, theme.warning)
 }
 
-fn on_failure(plan: Option<&Plan>) -> &'static str {
+/// What happens by itself if it fails, and what a cancel does: what a plan does not go back to by itself
+/// a cancel does not go back to either.
+fn under_way(plan: Option<&Plan>, back: &str) -> String {
     match plan.map(|p| p.on_failure) {
-        Some(OnFailure::GoBack) => "goes back by itself if it fails; ",
-        Some(OnFailure::Stay) => "stays as it is if it fails; ",
-        None => "",
+        Some(OnFailure::Stay) => {
+            format!(
+                "under way; stays as it is if it fails; {back} cancels, and it stays as it is then"
+            )
+        }
+        Some(OnFailure::GoBack) => {
+            format!("under way; goes back by itself if it fails; {back} cancels and goes back")
+        }
+        None => format!("under way; {back} cancels"),
     }
 }
 
