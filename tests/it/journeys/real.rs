@@ -119,10 +119,10 @@ stable_for = "5s"
 {migration}
 [[environments.production.checks]]
 name = "status"
-http = "http://127.0.0.1:8000/api/v1/status/"
+http = "http://127.0.0.1:8080/api/v1/status/"
 body = "ok"
-inside = "backend"
-attempts = 3
+inside = "proxy"
+attempts = 10
 interval = "1s"
 "#,
             closed = self.world.closed(),
