@@ -41,6 +41,7 @@ pub mod model;
 pub mod overlays;
 pub mod panes;
 pub mod run;
+pub mod signals;
 pub mod tasks;
 pub mod terminal;
 pub mod theme;

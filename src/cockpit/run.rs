@@ -15,7 +15,6 @@ use crossterm::event::{Event, EventStream};
 use futures::{Stream, StreamExt};
 use ratatui::{Terminal, layout::Rect};
 use tokio::{
-    signal::unix::{Signal as SignalStream, SignalKind, signal},
     sync::{mpsc, watch},
     time::Instant,
 };
@@ -37,6 +36,7 @@ use super::{
     keymap::Keymap,
     model::{Effect, Model, Msg, visible_tags},
     overlays,
+    signals::{self, Signal},
     tasks::Tasks,
     terminal::{FrameBackend, OwnTerminal, Screen},
     theme::Theme,
@@ -71,15 +71,6 @@ impl Options {
     }
 }
 
-/// What a signal asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// To leave: SIGTERM, SIGINT, SIGHUP.
-    Leave,
-    /// To be stopped: SIGTSTP.
-    Suspend,
-}
-
 /// Opens the cockpit on the operator's terminal; returns when it is left. Dropped, it gives the terminal
 /// back.
 ///
@@ -93,7 +84,7 @@ pub async fn run(world: Arc<World>, options: Options) -> color_eyre::Result<()> 
         crossterm::style::force_color_output(true);
     }
     let keymap = Keymap::new(&world.config.interface.keys)?;
-    let signals = signals().wrap_err("signals cannot be listened for")?;
+    let signals = signals::listen().wrap_err("signals cannot be listened for")?;
     let over_ssh = std::env::var_os("SSH_TTY").is_some();
     let inbox = Inbox::default();
     let outside = Outside {
@@ -441,23 +432,4 @@ async fn until(moment: Option<Moment>, clock: &Clock) {
         Some(moment) => tokio::time::sleep(moment.since(clock.moment())).await,
         None => std::future::pending().await,
     }
-}
-
-fn signals() -> io::Result<impl Stream<Item = Signal> + Unpin> {
-    let listen =
-        |kind: SignalKind, means: Signal| -> io::Result<_> { Ok(stream_of(signal(kind)?, means)) };
-    let suspend = SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw());
-    Ok(futures::stream::select_all([
-        listen(SignalKind::terminate(), Signal::Leave)?,
-        listen(SignalKind::interrupt(), Signal::Leave)?,
-        listen(SignalKind::hangup(), Signal::Leave)?,
-        listen(suspend, Signal::Suspend)?,
-    ]))
-}
-
-fn stream_of(signal: SignalStream, means: Signal) -> futures::stream::BoxStream<'static, Signal> {
-    futures::stream::unfold(signal, move |mut signal| async move {
-        signal.recv().await.map(|()| (means, signal))
-    })
-    .boxed()
 }

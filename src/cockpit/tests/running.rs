@@ -26,7 +26,8 @@ use crate::{
     cockpit::{
         keymap::Chord,
         model::Model,
-        run::{Options, Outside, Signal, drive},
+        run::{Options, Outside, drive},
+        signals::Signal,
         terminal::Screen,
     },
     fleet::{

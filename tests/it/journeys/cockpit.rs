@@ -11,8 +11,6 @@ use crate::support::terminal::{ENTER, Screen, Terminal};
 const SIZE: (u16, u16) = (100, 45);
 /// For the slowest of all steps on a machine that does other things too.
 const DEADLINE: Duration = Duration::from_secs(180);
-/// The Escape key.
-pub const ESCAPE: &str = "\x1b";
 
 /// A cockpit over a world.
 pub struct Cockpit<'w, W: World> {

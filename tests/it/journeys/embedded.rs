@@ -16,7 +16,7 @@ use flightdeck::{
 use tokio::runtime::Runtime;
 
 use super::world::{self, Version, Which, World};
-use crate::{demo, support::terminal::Program};
+use crate::support::terminal::Program;
 
 /// One of the two environments of an embedded world.
 pub struct Embedded {

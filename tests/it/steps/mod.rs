@@ -1,6 +1,7 @@
 //! The scripts of a plan's steps on the real runner.
 
 mod real;
+mod server;
 mod shells;
 
 use std::time::Duration;

@@ -89,10 +89,11 @@ pub fn view(model: &Model, view: &PlanView, ages: &Ages, area: Rect, buf: &mut B
     let height = inner.height.saturating_sub(1);
     let hidden = lines.len().saturating_sub(usize::from(height));
     popup::scrolled(lines, view.scroll, Rect { height, ..inner }, buf);
-    let keys = match view.state {
-        State::Ready { .. } => model
+    let keys = match &view.state {
+        State::Ready { plan, .. } => model
             .keymap
             .of(Scope::Plan)
+            .filter(|(action, _)| !action.changes || plan.closed_gates().next().is_none())
             .filter_map(|(action, chords)| Some((chords.first()?.to_string(), action.hint?)))
             .chain([("Esc".to_owned(), "cancel")])
             .chain((hidden > 0).then(|| ("j k".to_owned(), "scroll")))
@@ -214,6 +215,11 @@ fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
             width,
             style,
         ));
+    }
+    if plan.closed_gates().next().is_some() {
+        let key = model.keymap.key_of("options");
+        let words = format!("cannot be confirmed: {key} to pass a closed gate all the same");
+        lines.extend(said(&words, width, theme.text));
     }
     lines
 }

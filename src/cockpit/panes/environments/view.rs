@@ -12,7 +12,11 @@ use crate::{
     },
     config::{Environment, Target},
     fleet::join::{Condition, ServiceRow},
-    release::{observation::Health, operation::Liveness, operation::OperationState},
+    release::{
+        observation::Health,
+        operation::{Direction, Liveness, OperationState},
+        text::clean,
+    },
 };
 
 use super::{Row, chosen, cursor, drawn_name, is_protected, rows};
@@ -147,10 +151,14 @@ fn operation_words(theme: &Theme, operation: &OperationState) -> (String, Style)
     if operation.liveness == Liveness::Dead {
         return ("INTERRUPTED".to_owned(), theme.bad);
     }
+    let words = match operations::direction(&operation.journal) {
+        Direction::Forward => clean(&operation.claim.kind),
+        Direction::Back => "going back".to_owned(),
+    };
     let step = operations::step_number(operation)
         .map(|(at, of)| format!(" {at}/{of}"))
         .unwrap_or_default();
-    (format!("{}{step}", operation.claim.kind), theme.warning)
+    (format!("{words}{step}"), theme.warning)
 }
 
 fn notes<'a>(

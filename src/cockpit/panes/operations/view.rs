@@ -20,14 +20,14 @@ use crate::{
     },
     config::Environment,
     release::{
-        operation::{Liveness, OperationState, timestamp},
+        operation::{Direction, Liveness, OperationState, timestamp},
         plan::PlanKind,
         record::Record,
         text::clean,
     },
 };
 
-use super::{Row, cursor, outcome, rows, step_number, steps};
+use super::{Row, cursor, direction, outcome, rows, step_number, steps};
 
 /// Draws the pane's inside.
 pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
@@ -101,7 +101,10 @@ fn under_way<'a>(
         (Liveness::Dead, _) => ("INTERRUPTED".to_owned(), theme.bad),
         (_, true) => ("cancelling".to_owned(), theme.warning),
         (Liveness::Unknown, _) => ("under way, not seen".to_owned(), theme.warning),
-        (Liveness::Alive, _) => ("under way".to_owned(), theme.warning),
+        (Liveness::Alive, _) => match direction(&operation.journal) {
+            Direction::Forward => ("under way".to_owned(), theme.warning),
+            Direction::Back => ("going back".to_owned(), theme.warning),
+        },
     };
     let step = step_number(operation)
         .map(|(at, of)| format!("  step {at} of {of}"))
