@@ -163,5 +163,14 @@ impl Drop for Project {
             .arg("project-down")
             .arg(&self.directory)
             .output();
+        // What operations have kept stays on an Engine for good, and this one serves every test.
+        let kept = format!("reference=flightdeck.keep/{}/*", self.name());
+        let list = ["images", "--format", "{{.Repository}}:{{.Tag}}", "--filter"];
+        let mut images = self.world.docker(self.compose);
+        if let Ok(output) = images.args(list).arg(kept).output() {
+            let names = String::from_utf8_lossy(&output.stdout);
+            let mut remove = self.world.docker(self.compose);
+            let _ = remove.arg("rmi").args(names.lines()).output();
+        }
     }
 }
