@@ -35,6 +35,11 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// Whether it is the way there that failed: asking again makes sense as soon as somebody answers.
+    pub fn is_of_the_link(self) -> bool {
+        matches!(self, Self::Unreachable | Self::TimedOut)
+    }
+
     /// Whether trying again later can help without anybody doing something first.
     pub fn is_passing(self) -> bool {
         matches!(

@@ -181,7 +181,7 @@ pub fn link_is_back(
 ) -> Vec<Effect> {
     let waits = super::open_plan(model).is_some_and(|view| {
         view.request.environment == *environment
-            && matches!(&view.state, State::Refused(refusal) if refusal.fault.kind.is_passing())
+            && matches!(&view.state, State::Refused(refusal) if refusal.fault.kind.is_of_the_link())
     });
     if waits {
         plan_anew(model, None)

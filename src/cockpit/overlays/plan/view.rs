@@ -58,7 +58,7 @@ pub fn view(model: &Model, view: &PlanView, ages: &Ages, area: Rect, buf: &mut B
                 let words = format!("{key} chooses one of {} images on the server", images.len());
                 lines.extend(said(&words, width, theme.text));
             }
-            if fault.kind.is_passing() {
+            if fault.kind.is_of_the_link() {
                 lines.push(Line::default());
                 lines.extend(said(
                     "made anew by itself as soon as the server answers",
