@@ -258,7 +258,11 @@ fn on_failure(plan: &Plan) -> String {
             "on failure: stays where it is and says so; nothing returns by itself to a release that was left"
                 .to_owned()
         }
-        (OnFailure::Stay, _) => {
+        (OnFailure::Stay, PlanKind::Migrate) => {
+            "on failure: the schema stays where the migration stopped; what runs is not touched"
+                .to_owned()
+        }
+        (OnFailure::Stay, PlanKind::Promote) => {
             "on failure: stays where it is: no release before is recorded healthy".to_owned()
         }
     }
