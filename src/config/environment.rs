@@ -8,7 +8,7 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    Compose, Environment, Host, Pin, Protection, Reach, Target, keys,
+    Compose, Environment, Host, Pin, Protection, Reach, Target, checks, hooks, keys,
     problem::Problems,
     reader::{self, Fields, Value},
     rules::{self, Neighbours},
@@ -57,7 +57,8 @@ pub(super) fn read(
     }
     let gates = rules::gates(&fields, name.get_ref(), neighbours, p);
     let (gates, gate_spans) = gates.into_iter().unzip();
-    let checks = rules::checks(&fields, p);
+    let checks = checks::read(&fields, p);
+    let hooks = hooks::read(&fields, p);
     let migration = rules::migration(&fields, &own, p);
     let restart = fields
         .parsed_list::<ServiceName>("restart", p)
@@ -76,6 +77,7 @@ pub(super) fn read(
         protection,
         gates,
         checks,
+        hooks,
         migration,
         restart,
         health_timeout,

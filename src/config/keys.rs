@@ -59,6 +59,7 @@ pub(super) const ENVIRONMENT: Keys = Keys {
         "health_timeout",
         "stable_for",
         "checks",
+        "hooks",
     ],
 };
 pub(super) const GATE: Keys = Keys {
@@ -72,7 +73,28 @@ pub(super) const MIGRATION: Keys = Keys {
 pub(super) const CHECK: Keys = Keys {
     table: "environments.NAME.checks",
     keys: &[
-        "name", "http", "status", "body", "inside", "command", "exec", "attempts", "interval",
+        "name",
+        "http",
+        "method",
+        "request_headers",
+        "status",
+        "headers",
+        "body",
+        "json",
+        "inside",
+        "from",
+        "command",
+        "exec",
+        "attempts",
+        "interval",
+        "timeout",
+    ],
+};
+pub(super) const HOOK: Keys = Keys {
+    table: "environments.NAME.hooks",
+    keys: &[
+        "name", "when", "on", "outcome", "command", "exec", "inside", "webhook", "format",
+        "timeout", "blocking", "secrets",
     ],
 };
 pub(super) const INTERFACE: Keys = Keys {
@@ -85,7 +107,7 @@ pub(super) const SECRET: Keys = Keys {
 };
 
 /// All of them.
-pub const TABLES: [Keys; 11] = [
+pub const TABLES: [Keys; 12] = [
     ROOT,
     GITHUB,
     REGISTRY,
@@ -95,6 +117,7 @@ pub const TABLES: [Keys; 11] = [
     GATE,
     MIGRATION,
     CHECK,
+    HOOK,
     INTERFACE,
     SECRET,
 ];

@@ -9,6 +9,7 @@ mod downgrade;
 pub mod gates;
 pub mod history;
 mod holder;
+mod hooks;
 mod migrate;
 mod promote;
 mod rollback;
@@ -104,12 +105,15 @@ pub fn make(
         context,
         running: running::release(environment, &config.services, survey),
     };
-    match &request.deed {
+    let mut plan = match &request.deed {
         Deed::Adopt => adopt::plan(&made),
         Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
         Deed::Rollback { to, schema } => rollback::plan(&made, to, *schema),
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
-    }
+    }?;
+    hooks::weave(&made, &mut plan)?;
+    steps::finish(&mut plan, &survey.records);
+    Ok(plan)
 }
 
 /// What every deed's plan is made from.
@@ -162,7 +166,7 @@ impl Making<'_> {
             }),
             _ => None,
         };
-        let mut plan = Plan {
+        Plan {
             v: FORMAT,
             kind: draft.kind,
             environment: self.environment.name.clone(),
@@ -188,9 +192,7 @@ impl Making<'_> {
             on_failure: draft.on_failure,
             confirm,
             attachments: self.survey.attachments.clone(),
-        };
-        steps::finish(&mut plan, &self.survey.records);
-        plan
+        }
     }
 }
 

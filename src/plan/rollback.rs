@@ -343,7 +343,7 @@ pub(super) fn plan(
         running::image_name(release, survey)
     })?;
     warnings.extend(switch.warnings);
-    let checks = checks::steps(making)?;
+    let checks = checks::steps(making, &mut warnings)?;
 
     let downgrade = downgrade::step(
         making,

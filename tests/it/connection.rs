@@ -58,6 +58,7 @@ fn readings(
         protection: Protection::Open,
         gates: Vec::new(),
         checks: Vec::new(),
+        hooks: Vec::new(),
         migration: None,
         restart: Vec::new(),
         health_timeout: Duration::from_secs(60),

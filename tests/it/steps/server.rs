@@ -13,8 +13,8 @@ use flightdeck::{
         ImageId, ImageReference, ServiceName,
         operation::OperationId,
         plan::{
-            Attachment, Basis, Check, FORMAT, HttpMeans, ImageName, Intent, OnFailure, PinFile,
-            Plan, PlanKind, Step,
+            Attachment, Basis, Check, FORMAT, HttpCheck, HttpMeans, ImageName, Intent, OnFailure,
+            PinFile, Plan, PlanKind, Step,
         },
         record::{Record, Release, ServiceRelease},
     },
@@ -87,6 +87,7 @@ impl Server {
             protection: Protection::Open,
             gates: Vec::new(),
             checks: Vec::new(),
+            hooks: Vec::new(),
             migration: None,
             restart: vec![name("proxy")],
             health_timeout: Duration::from_secs(60),
@@ -318,14 +319,16 @@ impl Server {
                 "verify-check-1",
                 Intent::Check {
                     name: "status".to_owned(),
-                    check: Check::Http {
-                        url: format!("http://127.0.0.1:{port}/api/v1/status/"),
-                        status: 200,
+                    check: Check::Http(HttpCheck {
                         body: Some("\"ok\"".to_owned()),
-                        means: HttpMeans::Curl,
-                    },
+                        ..HttpCheck::get(
+                            format!("http://127.0.0.1:{port}/api/v1/status/"),
+                            HttpMeans::Curl,
+                        )
+                    }),
                     attempts: 3,
                     interval: Duration::from_secs(1),
+                    timeout: Duration::from_secs(10),
                 },
             ),
             step(

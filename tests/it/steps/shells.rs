@@ -16,8 +16,8 @@ use flightdeck::{
     release::{
         operation::{OperationId, Outcome},
         plan::{
-            Attachment, Basis, Check, FORMAT, HttpMeans, ImageName, Intent, OnFailure, PinFile,
-            Plan, PlanKind, Step,
+            Attachment, Basis, Check, FORMAT, HttpCheck, HttpMeans, ImageName, Intent, OnFailure,
+            PinFile, Plan, PlanKind, Step,
         },
         record::{Record, Release},
     },
@@ -123,6 +123,7 @@ impl Server {
             protection: Protection::Open,
             gates: Vec::new(),
             checks: Vec::new(),
+            hooks: Vec::new(),
             migration: None,
             restart: Vec::new(),
             health_timeout: Duration::from_secs(1),
@@ -383,6 +384,7 @@ fn what_restarts_after_it_was_healthy_does_not_pass() {
             check: Check::Command { command: crash },
             attempts: 1,
             interval: Duration::ZERO,
+            timeout: Duration::from_secs(10),
         };
         let mut again = health();
         again.id = "verify-again".to_owned();
@@ -420,11 +422,11 @@ fn a_check_says_why_each_attempt_failed() {
     });
     for mut server in servers {
         for means in [HttpMeans::Curl, HttpMeans::Wget] {
-            let check = |body: &str| Check::Http {
-                url: url.clone(),
-                status: 200,
-                body: Some(body.to_owned()),
-                means: means.clone(),
+            let check = |body: &str| {
+                Check::Http(HttpCheck {
+                    body: Some(body.to_owned()),
+                    ..HttpCheck::get(url.clone(), means.clone())
+                })
             };
             let ask = |id: &str, body: &str, attempts| {
                 let intent = Intent::Check {
@@ -432,6 +434,7 @@ fn a_check_says_why_each_attempt_failed() {
                     check: check(body),
                     attempts,
                     interval: Duration::ZERO,
+                    timeout: Duration::from_secs(10),
                 };
                 step(id, intent)
             };
@@ -507,6 +510,7 @@ fn shellcheck_has_nothing_to_say_of_what_travels() {
             },
             attempts: 1,
             interval: Duration::ZERO,
+            timeout: Duration::from_secs(10),
         },
         Intent::Observe {
             services: vec![backend()],

@@ -11,7 +11,7 @@ use crate::{
 /// Its name in the operation's folder.
 pub const NAME: &str = "steps.sh";
 
-const FRAGMENTS: [&str; 10] = [
+const FRAGMENTS: [&str; 11] = [
     include_str!("sh/common.sh"),
     include_str!("sh/containers.sh"),
     include_str!("sh/images.sh"),
@@ -20,6 +20,7 @@ const FRAGMENTS: [&str; 10] = [
     include_str!("sh/migrate.sh"),
     include_str!("sh/health.sh"),
     include_str!("sh/check.sh"),
+    include_str!("sh/hook.sh"),
     include_str!("sh/switch.sh"),
     include_str!("sh/observe.sh"),
 ];

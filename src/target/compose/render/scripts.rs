@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    RenderError,
+    RenderError, checks, hooks,
     library::{self, words},
     names,
 };
@@ -12,7 +12,7 @@ use crate::{
     release::{
         ServiceName,
         operation::Direction,
-        plan::{Check, HttpMeans, ImageName, Intent, PinFile, Plan, PlanKind, Step},
+        plan::{ImageName, Intent, PinFile, Plan, PlanKind, Step},
     },
     target::compose::script::{Scripts, Unquotable, quote},
 };
@@ -107,17 +107,9 @@ fn script(
             services,
             stable_for,
         } => format!("health {}{}\n", stable_for.as_secs(), list_of(services)),
-        Intent::Check {
-            name,
-            check: what,
-            attempts,
-            interval,
-        } => format!(
-            "check {} {attempts} {} {}\n",
-            quote(name)?,
-            interval.as_secs(),
-            check(what)?
-        ),
+        Intent::Check { .. } => checks::script(step)?,
+        Intent::Hook(hook) => hooks::hook(plan, step, hook)?,
+        Intent::Notify(notification) => hooks::notify(plan, step, notification)?,
         Intent::Observe { services, heads } => observe(services, heads.as_ref())?,
     };
     Ok(begin() + &body)
@@ -261,31 +253,6 @@ fn pin(files: &[PinFile]) -> Result<String, RenderError> {
         text.push_str(&format!("pin {arguments}\n"));
     }
     Ok(text)
-}
-
-fn check(check: &Check) -> Result<String, Unquotable> {
-    Ok(match check {
-        Check::Http {
-            url,
-            status,
-            body,
-            means,
-        } => {
-            let (how, tool) = match means {
-                HttpMeans::Curl => ("http".to_owned(), "curl"),
-                HttpMeans::Wget => ("http".to_owned(), "wget"),
-                HttpMeans::CurlIn(service) => (format!("http_inside {service}"), "curl"),
-                HttpMeans::WgetIn(service) => (format!("http_inside {service}"), "wget"),
-            };
-            format!(
-                "{how} {tool} {status} {} {}",
-                quote(body.as_deref().unwrap_or_default())?,
-                quote(url)?
-            )
-        }
-        Check::Command { command } => format!("command_holds {}", quote(command)?),
-        Check::Exec { service, command } => format!("exec_holds {service} {}", words(command)?),
-    })
 }
 
 fn observe(

@@ -6,7 +6,7 @@ use crate::{
     release::{
         operation::{Direction, OperationId},
         plan::{
-            Again, Basis, Check, FORMAT, Gate, HttpMeans, ImageName, Intent, OnFailure,
+            Again, Basis, Check, FORMAT, Gate, HttpCheck, HttpMeans, ImageName, Intent, OnFailure,
             OnStepFailure, PinFile, Step, Verdict,
         },
         record::Release,
@@ -43,6 +43,7 @@ fn environment(host: Host) -> Environment {
         protection: Protection::Open,
         gates: Vec::new(),
         checks: Vec::new(),
+        hooks: Vec::new(),
         migration: None,
         restart: Vec::new(),
         health_timeout: Duration::from_secs(120),
@@ -98,16 +99,18 @@ fn check(check: Check) -> Intent {
         check,
         attempts: 12,
         interval: Duration::from_secs(5),
+        timeout: Duration::from_secs(10),
     }
 }
 
 fn http(means: HttpMeans) -> Intent {
-    check(Check::Http {
-        url: "https://shop.example.com/status?a=1&b=$HOME".to_owned(),
-        status: 200,
+    check(Check::Http(HttpCheck {
         body: Some("\"ok\"".to_owned()),
-        means,
-    })
+        ..HttpCheck::get(
+            "https://shop.example.com/status?a=1&b=$HOME".to_owned(),
+            means,
+        )
+    }))
 }
 
 fn words(words: &[&str]) -> Vec<String> {
