@@ -10,7 +10,10 @@ use crate::{
         plan::{Check, HttpMeans, ImageName, Intent, PinFile, Plan, Step},
         text::clean,
     },
-    target::{RenderedPlan, compose::script::quote},
+    target::{
+        RenderedPlan,
+        compose::{docker, script::quote},
+    },
 };
 
 /// The commands of each step, as a person in a shell on the server could type them.
@@ -222,8 +225,8 @@ impl People<'_> {
     }
 
     fn docker(&self, words: &[&str]) -> String {
-        let docker = library::docker_words(&self.compose.host);
-        let docker = docker.iter().map(String::as_str);
+        let command = docker::words(&self.compose.host);
+        let docker = command.iter().map(String::as_str);
         line(&docker.chain(words.iter().copied()).collect::<Vec<_>>())
     }
 
@@ -236,7 +239,7 @@ impl People<'_> {
 
 /// `docker compose` with all that says which project is meant.
 pub fn compose_words(compose: &Compose) -> Vec<String> {
-    let mut words = library::docker_words(&compose.host);
+    let mut words = docker::words(&compose.host);
     words.extend(["compose", "-p"].map(str::to_owned));
     words.push(compose.project.clone());
     for file in &compose.files {

@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    RenderError,
-    library::{self, words},
-    names,
-};
+use super::{RenderError, library, names};
 use crate::{
     config::{Compose, Environment},
     release::{
@@ -14,7 +10,10 @@ use crate::{
         operation::Direction,
         plan::{Check, HttpMeans, ImageName, Intent, PinFile, Plan, PlanKind, Step},
     },
-    target::compose::script::{Scripts, Unquotable, quote},
+    target::compose::{
+        docker::quoted as words,
+        script::{Scripts, Unquotable, quote},
+    },
 };
 
 /// Steps and basis begin so; the runner starts them in the operation's folder.
