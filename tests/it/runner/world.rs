@@ -330,7 +330,7 @@ impl Tail {
                 Event::Cancel => "cancel".to_owned(),
                 Event::RunnerLost => "lost".to_owned(),
                 Event::End { outcome, .. } => format!("{outcome:?}"),
-                Event::Unknown => panic!("unknown event"),
+                Event::Unknown => "unknown".to_owned(),
             })
             .collect()
     }
@@ -420,6 +420,28 @@ impl Operation {
         self.more.retain(|(other, _)| *other != name);
         self.more.push((name, text.to_owned()));
         self
+    }
+
+    /// One step of the closing list.
+    pub fn closing(mut self, id: &str, script: &str) -> Self {
+        self.closing.push((format!("{id} 60 no ask reported"), script.to_owned()));
+        self
+    }
+
+    /// What the runner has to recover `operation`.
+    pub fn recovery(operation: OperationId, choice: &str) -> Folder {
+        let wish = match choice.split_once(' ') {
+            Some(_) => format!("{operation} {choice}\n"),
+            None => format!("{operation} {choice} ask\n"),
+        };
+        let promotion = Self::promotion().folder();
+        let mut folder = Folder::new();
+        for name in ["who.json", "record.json"] {
+            let text = promotion.text(name).unwrap();
+            folder.add(name, Access::Shared, format!("{text},\"recovers\":{}", operation.0));
+        }
+        folder.add("recovers", Access::Shared, wish);
+        folder
     }
 
     pub fn folder(&self) -> Folder {
