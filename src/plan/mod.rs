@@ -184,6 +184,7 @@ impl Making<'_> {
             warnings: draft.warnings,
             forward: draft.forward,
             back: draft.back,
+            closing: Vec::new(),
             on_failure: draft.on_failure,
             confirm,
             attachments: self.survey.attachments.clone(),

@@ -73,6 +73,10 @@ pub struct Plan {
     pub forward: Vec<Step>,
     /// Going back to `before`, whatever forward had reached.
     pub back: Vec<Step>,
+    /// Once the outcome is known, whichever it is: telling others of it. What fails there is reported
+    /// and changes nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closing: Vec<Step>,
     /// What happens when forward fails.
     pub on_failure: OnFailure,
     /// What must be typed to confirm it; `None` where a dialog is enough.
@@ -154,11 +158,12 @@ impl Plan {
             .filter(|g| g.verdict != Verdict::Passed && !g.overridden)
     }
 
-    /// One of its two lists.
+    /// One of its lists.
     pub fn steps(&self, direction: Direction) -> &[Step] {
         match direction {
             Direction::Forward => &self.forward,
             Direction::Back => &self.back,
+            Direction::Closing => &self.closing,
         }
     }
 
@@ -205,6 +210,26 @@ pub struct Step {
     /// Whether the environment is another after it than before; forward's first such step is where
     /// going back begins to mean something.
     pub changes: bool,
+    /// What its failure means for its list.
+    #[serde(default, skip_serializing_if = "OnStepFailure::is_stops")]
+    pub failure: OnStepFailure,
+}
+
+/// What a step's failure means for the list that it is in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnStepFailure {
+    /// The list has failed.
+    #[default]
+    Stops,
+    /// It is journaled and recorded among the results as `reported`, and the list goes on.
+    Reported,
+}
+
+impl OnStepFailure {
+    fn is_stops(&self) -> bool {
+        *self == Self::Stops
+    }
 }
 
 /// What a second run of a step means.

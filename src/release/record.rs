@@ -164,7 +164,8 @@ pub struct Record {
     /// Seconds that each step took.
     #[serde(default)]
     pub times: BTreeMap<String, i64>,
-    /// What steps found out: `schema_heads`, `backup`, `healthy` (`yes` or `no`), …
+    /// What steps found out: `schema_heads`, `backup`, `healthy` (`yes` or `no`), …; and `reported`, the
+    /// steps whose failure changed nothing.
     #[serde(default)]
     pub results: BTreeMap<String, String>,
     /// Fields of a newer format: kept, not lost.
@@ -181,6 +182,12 @@ impl Record {
             Outcome::WentBack | Outcome::Cancelled | Outcome::Refused => Some(&self.before),
             Outcome::Stuck | Outcome::Interrupted | Outcome::Abandoned => None,
         }
+    }
+
+    /// The steps that failed and whose failure was only to be reported, as the runner lists them; `None`
+    /// if there were none.
+    pub fn reported(&self) -> Option<&str> {
+        self.results.get("reported").map(String::as_str)
     }
 
     /// The release that this record proves healthy: a verification held at its end. An adoption

@@ -144,11 +144,7 @@ fn refused(
     );
     let what = claim.map_or("operation", |claim| &claim.kind);
     let step = at.map_or_else(String::new, |(direction, step)| {
-        let direction = match direction {
-            Direction::Forward => "forward",
-            Direction::Back => "back",
-        };
-        format!(" at {direction} step {step}")
+        format!(" at {} step {step}", direction.word())
     });
     let (message, remedy) = match why {
         Refusal::Held => (

@@ -30,6 +30,7 @@ pub fn commands(plan: &Plan, environment: &Environment) -> RenderedPlan {
     RenderedPlan {
         forward: list(Direction::Forward),
         back: list(Direction::Back),
+        closing: list(Direction::Closing),
     }
 }
 
