@@ -149,7 +149,10 @@ fn shellcheck_has_nothing_to_say() {
     let read = |name: &str| fs::read_to_string(assets.join(name)).unwrap();
     let place = "directory=/srv project=shop nonce=n\n".to_owned();
     let parts = ["hold", "recover", "steps", "lists", "end"];
-    let parts: String = parts.iter().map(|part| read(&format!("runner/{part}.sh"))).collect();
+    let parts: String = parts
+        .iter()
+        .map(|part| read(&format!("runner/{part}.sh")))
+        .collect();
     let runner = read("claim.sh") + &parts + &read("runner.sh");
     let scripts = [
         ("runner.sh", runner),

@@ -111,7 +111,11 @@ fn start(folder: &Folder, nonce: &Nonce, place: &Place, how: &str) -> Result<Vec
             &format!("mkdir -p {} || fail write", quote(parent)?),
         );
     }
-    let runner: String = [CLAIM].iter().chain(&RUNNER).map(|part| bare(part)).collect();
+    let runner: String = [CLAIM]
+        .iter()
+        .chain(&RUNNER)
+        .map(|part| bare(part))
+        .collect();
     place_file(&mut body, "runner.sh", Access::Shared, runner.as_bytes())?;
     for file in folder.files() {
         place_file(&mut body, &file.path, file.access, &file.bytes)?;
