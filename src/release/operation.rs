@@ -24,7 +24,7 @@ impl FromStr for OperationId {
     }
 }
 
-/// Which of a plan's two lists is being run.
+/// Which of a plan's lists is being run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
@@ -32,6 +32,22 @@ pub enum Direction {
     Forward,
     /// Going back to the recorded release.
     Back,
+    /// What is done once the outcome is known: it changes nothing of that.
+    Closing,
+}
+
+impl Direction {
+    /// All of them, in the order in which they may run.
+    pub const ALL: [Self; 3] = [Self::Forward, Self::Back, Self::Closing];
+
+    /// Its word in journals and in an operation's folder.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Back => "back",
+            Self::Closing => "closing",
+        }
+    }
 }
 
 /// How an operation ended. A closed set.
@@ -86,7 +102,7 @@ pub struct JournalLine {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// One of the two lists begins.
+    /// One of the lists begins.
     Begin {
         /// Which.
         direction: Direction,

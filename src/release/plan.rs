@@ -73,6 +73,10 @@ pub struct Plan {
     pub forward: Vec<Step>,
     /// Going back to `before`, whatever forward had reached.
     pub back: Vec<Step>,
+    /// Once the outcome is known, whichever it is: telling others of it. What fails there is reported
+    /// and changes nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closing: Vec<Step>,
     /// What happens when forward fails.
     pub on_failure: OnFailure,
     /// What must be typed to confirm it; `None` where a dialog is enough.
@@ -154,11 +158,12 @@ impl Plan {
             .filter(|g| g.verdict != Verdict::Passed && !g.overridden)
     }
 
-    /// One of its two lists.
+    /// One of its lists.
     pub fn steps(&self, direction: Direction) -> &[Step] {
         match direction {
             Direction::Forward => &self.forward,
             Direction::Back => &self.back,
+            Direction::Closing => &self.closing,
         }
     }
 
@@ -205,6 +210,26 @@ pub struct Step {
     /// Whether the environment is another after it than before; forward's first such step is where
     /// going back begins to mean something.
     pub changes: bool,
+    /// What its failure means for its list.
+    #[serde(default, skip_serializing_if = "OnStepFailure::is_stops")]
+    pub failure: OnStepFailure,
+}
+
+/// What a step's failure means for the list that it is in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnStepFailure {
+    /// The list has failed.
+    #[default]
+    Stops,
+    /// It is journaled and recorded among the results as `reported`, and the list goes on.
+    Reported,
+}
+
+impl OnStepFailure {
+    fn is_stops(&self) -> bool {
+        *self == Self::Stops
+    }
 }
 
 /// What a second run of a step means.
@@ -262,6 +287,20 @@ pub enum Intent {
         /// The image that each must run afterwards: by reference with digest, or by ID.
         expected: BTreeMap<ServiceName, ImageName>,
         /// Whether Compose may look at what they depend on.
+        dependencies: bool,
+    },
+    /// Replace a service's containers with what is pinned without a moment in which none serves: new ones
+    /// beside the old, and the old are taken away once the new hold.
+    Roll {
+        /// Which.
+        service: ServiceName,
+        /// The image that it must run afterwards: by reference with digest, or by ID.
+        expected: ImageName,
+        /// How many containers it has.
+        replicas: u32,
+        /// For how long nothing may restart before the old ones go.
+        stable_for: Duration,
+        /// Whether Compose may look at what it depends on.
         dependencies: bool,
     },
     /// Restart services that only have to notice the change, such as a reverse proxy.
@@ -431,6 +470,9 @@ pub enum Deed {
         to: RollbackTo,
         /// Whether the schema goes back too.
         schema: SchemaChoice,
+        /// Whether compose and environment files go back too, to the copies kept with that release.
+        #[serde(default)]
+        files: bool,
     },
     /// Migrate the schema with the images that run, or with these.
     Migrate {

@@ -164,7 +164,8 @@ pub struct Record {
     /// Seconds that each step took.
     #[serde(default)]
     pub times: BTreeMap<String, i64>,
-    /// What steps found out: `schema_heads`, `backup`, `healthy` (`yes` or `no`), …
+    /// What steps found out: `schema_heads`, `backup`, `healthy` (`yes` or `no`), …; and `reported`, the
+    /// steps whose failure changed nothing.
     #[serde(default)]
     pub results: BTreeMap<String, String>,
     /// Fields of a newer format: kept, not lost.
@@ -183,6 +184,12 @@ impl Record {
         }
     }
 
+    /// The steps that failed and whose failure was only to be reported, as the runner lists them; `None`
+    /// if there were none.
+    pub fn reported(&self) -> Option<&str> {
+        self.results.get("reported").map(String::as_str)
+    }
+
     /// The release that this record proves healthy: a verification held at its end. An adoption
     /// proves it only if it found everything healthy.
     pub fn proves_healthy(&self) -> Option<&Release> {
@@ -196,10 +203,11 @@ impl Record {
     pub fn proves_bad(&self) -> Option<&Release> {
         (matches!(self.outcome, Outcome::WentBack | Outcome::Stuck)
             && matches!(self.kind, PlanKind::Promote | PlanKind::Rollback)
-            && self
-                .step
-                .as_deref()
-                .is_some_and(|s| s.starts_with("switch") || s.starts_with("verify")))
+            && self.step.as_deref().is_some_and(|step| {
+                ["switch", "roll", "verify"]
+                    .iter()
+                    .any(|tried| step.starts_with(tried))
+            }))
         .then_some(&self.after)
     }
 }

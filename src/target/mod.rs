@@ -141,8 +141,8 @@ pub trait Observe: Send + Sync {
     /// Reads what a plan for `request` is made from. Changes nothing.
     fn survey(&self, request: Request) -> BoxFuture<'_, Result<Survey, Fault>>;
 
-    /// The commands of each step, as a person could type them: `(step id, commands)` of forward, then
-    /// of back. Pure.
+    /// The commands of each step, as a person could type them: `(step id, commands)` of each
+    /// list. Pure.
     fn commands(&self, plan: &Plan) -> RenderedPlan;
 }
 
@@ -153,6 +153,8 @@ pub struct RenderedPlan {
     pub forward: Vec<(String, Vec<String>)>,
     /// Back: each step's id and commands.
     pub back: Vec<(String, Vec<String>)>,
+    /// Closing: each step's id and commands.
+    pub closing: Vec<(String, Vec<String>)>,
 }
 
 /// The half of a target that changes things.

@@ -16,7 +16,7 @@ use crate::{
         observation::Health,
         observed::Link,
         operation::Outcome,
-        plan::{Again, Check, FORMAT, Intent, OnFailure, PlanKind, Step},
+        plan::{Again, Check, FORMAT, Intent, OnFailure, OnStepFailure, PlanKind, Step},
     },
 };
 
@@ -49,6 +49,7 @@ fn target(targets: &Targets, engine: &FakeEngine) -> ComposeTarget {
         name: "production".parse().unwrap(),
         target: crate::config::Target::Compose(compose.clone()),
         services: vec![backend()],
+        layers: Vec::new(),
         protection: Protection::Open,
         gates: Vec::new(),
         checks: Vec::new(),
@@ -61,6 +62,7 @@ fn target(targets: &Targets, engine: &FakeEngine) -> ComposeTarget {
         name: backend(),
         repository: "acme/shop".parse().unwrap(),
         tags: Default::default(),
+        strategy: Default::default(),
         pin: Pin::Variable {
             file: ".env".into(),
             variable: "TAG".into(),
@@ -326,6 +328,7 @@ fn plan(command: &str) -> Plan {
         again: Again::Safe,
         interruptible: true,
         changes: false,
+        failure: OnStepFailure::Stops,
     };
     Plan {
         v: FORMAT,
@@ -341,6 +344,7 @@ fn plan(command: &str) -> Plan {
         warnings: Vec::new(),
         forward: vec![step],
         back: Vec::new(),
+        closing: Vec::new(),
         on_failure: OnFailure::Stay,
         confirm: None,
         attachments: Vec::new(),

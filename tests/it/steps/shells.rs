@@ -120,6 +120,7 @@ impl Server {
                 project: "shop".to_owned(),
             }),
             services: vec![name("backend")],
+            layers: Vec::new(),
             protection: Protection::Open,
             gates: Vec::new(),
             checks: Vec::new(),
@@ -151,6 +152,7 @@ impl Server {
             warnings: Vec::new(),
             forward,
             back: Vec::new(),
+            closing: Vec::new(),
             on_failure: OnFailure::Stay,
             confirm: None,
             attachments: attachments

@@ -32,13 +32,14 @@ pub(super) fn scripts(plan: &Plan, environment: &Environment) -> Result<Scripts,
         basis: Some(basis(plan)?),
         forward: render(Direction::Forward)?,
         back: render(Direction::Back)?,
+        closing: render(Direction::Closing)?,
     })
 }
 
 /// Compose files that steps need beside their scripts: path in the folder, and text.
 pub(super) fn overrides(plan: &Plan) -> Vec<(String, String)> {
     let mut files = Vec::new();
-    for direction in [Direction::Forward, Direction::Back] {
+    for direction in Direction::ALL {
         for step in plan.steps(direction) {
             if let Intent::Migrate { service, image, .. } = &step.intent {
                 files.push((
@@ -52,14 +53,7 @@ pub(super) fn overrides(plan: &Plan) -> Vec<(String, String)> {
 }
 
 fn override_path(direction: Direction, step: &Step) -> String {
-    format!("{}/{}.yml", list(direction), step.id)
-}
-
-fn list(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Forward => "forward",
-        Direction::Back => "back",
-    }
+    format!("{}/{}.yml", direction.word(), step.id)
 }
 
 /// `docker compose run` has no `--pull` before Compose 2.32, so its policy is part of this.
@@ -106,6 +100,18 @@ fn script(
                 .map(|service| pair(service, expected.get(service)))
                 .collect::<Result<_, _>>()?;
             format!("switch {flags}{expected}\n")
+        }
+        Intent::Roll {
+            service,
+            expected,
+            replicas,
+            stable_for,
+            dependencies,
+        } => {
+            let flags = if *dependencies { "''" } else { "--no-deps" };
+            let image = quote(&names::image(expected))?;
+            let seconds = stable_for.as_secs();
+            format!("roll {flags} {seconds} {replicas} {service} {image}\n")
         }
         Intent::Restart { services } => format!("restart{}\n", list_of(services)),
         Intent::Health {
@@ -197,7 +203,7 @@ fn migrate(
     }
     text.push_str(&format!(
         "migrate {} {service} {}\n",
-        names::migration(&quote(&compose.project)?, "\"$FD_OPERATION\"", &step.id),
+        names::migration(&quote(&compose.project)?, "\"$FD_FIRST\"", &step.id),
         words(command)?
     ));
     if !heads.is_empty() {

@@ -6,8 +6,8 @@ use crate::{
     release::{
         operation::{Direction, OperationId},
         plan::{
-            Again, Basis, Check, FORMAT, Gate, HttpMeans, ImageName, Intent, OnFailure, PinFile,
-            Step, Verdict,
+            Again, Basis, Check, FORMAT, Gate, HttpMeans, ImageName, Intent, OnFailure,
+            OnStepFailure, PinFile, Step, Verdict,
         },
         record::Release,
     },
@@ -40,6 +40,7 @@ fn environment(host: Host) -> Environment {
             project: "shop".to_owned(),
         }),
         services: vec![name("backend")],
+        layers: Vec::new(),
         protection: Protection::Open,
         gates: Vec::new(),
         checks: Vec::new(),
@@ -74,6 +75,7 @@ fn services() -> BTreeMap<ServiceName, Service> {
                 name: name(service),
                 repository: "ghcr.io/acme/shop-backend".parse().unwrap(),
                 tags: Default::default(),
+                strategy: Default::default(),
                 pin,
             };
             (service.name.clone(), service)
@@ -125,6 +127,7 @@ fn steps(intents: impl IntoIterator<Item = (&'static str, Intent)>) -> Vec<Step>
             again: Again::Safe,
             interruptible: true,
             changes: false,
+            failure: OnStepFailure::Stops,
         })
         .collect()
 }
@@ -242,6 +245,7 @@ fn plan() -> Plan {
         warnings: Vec::new(),
         forward,
         back,
+        closing: Vec::new(),
         on_failure: OnFailure::GoBack,
         confirm: None,
         attachments: Vec::new(),
