@@ -10,12 +10,14 @@ pub mod gates;
 pub mod history;
 mod holder;
 mod hooks;
+mod layers;
 mod migrate;
 mod promote;
 mod rollback;
 pub mod running;
 pub mod schema;
 pub mod steps;
+mod strategy;
 mod switch;
 
 use std::collections::BTreeMap;
@@ -108,7 +110,7 @@ pub fn make(
     let mut plan = match &request.deed {
         Deed::Adopt => adopt::plan(&made),
         Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
-        Deed::Rollback { to, schema } => rollback::plan(&made, to, *schema),
+        Deed::Rollback { to, schema, .. } => rollback::plan(&made, to, *schema),
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
     }?;
     hooks::weave(&made, &mut plan)?;

@@ -1,12 +1,14 @@
 //! Checks as calls of `sh/check.sh`.
 
-use super::library::words;
 use crate::{
     release::{
         check::{Check, HttpCheck, HttpMeans, JsonMeans},
         plan::{Intent, Step},
     },
-    target::compose::script::{Unquotable, quote},
+    target::compose::{
+        docker::quoted as words,
+        script::{Unquotable, quote},
+    },
 };
 
 /// How long whoever follows may take beyond what asking takes: to be there, and to say so.

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use super::library::words;
 use crate::{
     release::{
         hook::{Hook, HookCommand, HookWhen, Notification, NotificationFormat, NotificationMeans},
@@ -10,7 +9,10 @@ use crate::{
         plan::{Plan, Step},
         text::clean,
     },
-    target::compose::script::{Unquotable, quote},
+    target::compose::{
+        docker::quoted as words,
+        script::{Unquotable, quote},
+    },
 };
 
 /// The file in a notification's secrets that curl reads its address from.

@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    RenderError, checks, hooks,
-    library::{self, words},
-    names,
-};
+use super::{RenderError, checks, hooks, library, names};
 use crate::{
     config::{Compose, Environment},
     release::{
@@ -14,7 +10,10 @@ use crate::{
         operation::Direction,
         plan::{ImageName, Intent, PinFile, Plan, PlanKind, Step},
     },
-    target::compose::script::{Scripts, Unquotable, quote},
+    target::compose::{
+        docker::quoted as words,
+        script::{Scripts, Unquotable, quote},
+    },
 };
 
 /// Steps and basis begin so; the runner starts them in the operation's folder.
@@ -102,6 +101,18 @@ fn script(
                 .collect::<Result<_, _>>()?;
             format!("switch {flags}{expected}\n")
         }
+        Intent::Roll {
+            service,
+            expected,
+            replicas,
+            stable_for,
+            dependencies,
+        } => {
+            let flags = if *dependencies { "''" } else { "--no-deps" };
+            let image = quote(&names::image(expected))?;
+            let seconds = stable_for.as_secs();
+            format!("roll {flags} {seconds} {replicas} {service} {image}\n")
+        }
         Intent::Restart { services } => format!("restart{}\n", list_of(services)),
         Intent::Health {
             services,
@@ -184,7 +195,7 @@ fn migrate(
     }
     text.push_str(&format!(
         "migrate {} {service} {}\n",
-        names::migration(&quote(&compose.project)?, "\"$FD_OPERATION\"", &step.id),
+        names::migration(&quote(&compose.project)?, "\"$FD_FIRST\"", &step.id),
         words(command)?
     ));
     if !heads.is_empty() {
