@@ -13,6 +13,7 @@ mod files;
 mod follow;
 mod follower;
 mod history;
+mod hook_secrets;
 mod logs;
 mod operate;
 pub mod pin;
@@ -47,6 +48,7 @@ use crate::{
         record::Record,
         survey::Survey,
     },
+    secrets::Secrets,
     target::{BoxStream, Chunk, LogQuery, Observe, Operate, Reading, RenderedPlan},
 };
 
@@ -104,6 +106,7 @@ impl Targets {
             environment: environment.clone(),
             compose: compose.clone(),
             services,
+            secrets: Secrets::beside(&config.path),
         }
     }
 
@@ -123,6 +126,7 @@ pub struct ComposeTarget {
     compose: Compose,
     /// Those that are released here.
     services: BTreeMap<ServiceName, Service>,
+    secrets: Secrets,
 }
 
 impl ComposeTarget {
@@ -202,7 +206,9 @@ impl Observe for ComposeTarget {
 impl Operate for ComposeTarget {
     fn start(&self, plan: Confirmed<Plan>) -> BoxFuture<'_, Result<OperationId, Fault>> {
         Box::pin(async move {
-            let folder = render::folder(plan.get(), &self.environment, &self.services)?;
+            let plan = plan.get();
+            let mut folder = render::folder(plan, &self.environment, &self.services)?;
+            hook_secrets::lay(&mut folder, &self.secrets, plan, &self.environment).await?;
             operate::start(&self.host.server, &self.place(), &folder).await
         })
     }

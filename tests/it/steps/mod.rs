@@ -1,5 +1,7 @@
 //! The scripts of a plan's steps on the real runner.
 
+mod checks;
+mod hooks;
 mod real;
 mod server;
 mod shells;

@@ -32,10 +32,10 @@ pub(super) fn script(step: &Step) -> Result<String, Unquotable> {
     Ok(match check {
         Check::Http(http) if http.means == HttpMeans::Here => {
             let longest = u64::from(*attempts) * (interval + timeout) + SAYING;
-            format!("from_here {name} {longest} {}\n", step.id)
+            format!("verifying {}\nfrom_here {name} {longest}\n", step.id)
         }
         Check::Http(http) => format!(
-            "check_id={}\n{}{tried} {}\n",
+            "verifying {}\n{}{tried} {}\n",
             step.id,
             expectations(http)?,
             asked(http, timeout)?

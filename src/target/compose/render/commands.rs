@@ -281,8 +281,8 @@ impl People<'_> {
         let mut words: Vec<&str> = match (by_wget, head) {
             (false, false) => vec!["curl", "-sS", "-i", "-m", &timeout],
             (false, true) => vec!["curl", "-sS", "-I", "-m", &timeout],
-            (true, false) => vec!["wget", "-S", "-O", "-", "-T", &timeout],
-            (true, true) => vec!["wget", "-S", "--spider", "-T", &timeout],
+            (true, false) => vec!["wget", "-S", "-O", "-"],
+            (true, true) => vec!["wget", "-S", "--spider"],
         };
         let headers: Vec<String> = http
             .request_headers

@@ -25,12 +25,27 @@ check() {
 	fail "$check_name does not hold"
 }
 
+# verifying ID: takes the check from those that an earlier try could not verify, and
+# sets check_id.
+verifying() {
+	check_id=$1
+	[ -r "$FD_FOLDER/results/not_verified" ] || return 0
+	read -r verifying_all <"$FD_FOLDER/results/not_verified"
+	rm -f "$FD_FOLDER/results/not_verified"
+	verifying_ifs=$IFS
+	IFS=,
+	for verifying_other in $verifying_all; do
+		IFS=$verifying_ifs
+		[ "$verifying_other" = "$1" ] || not_verified "$verifying_other"
+	done
+	IFS=$verifying_ifs
+}
+
 # not_verified ID: for the ledger's line. A release with such a check is not proven
 # healthy, and yet it has not failed.
 not_verified() {
 	not_verified=
 	[ ! -r "$FD_FOLDER/results/not_verified" ] || read -r not_verified <"$FD_FOLDER/results/not_verified"
-	case ",$not_verified," in *",$1,"*) return ;; esac
 	result not_verified "$not_verified${not_verified:+,}$1"
 }
 
@@ -100,8 +115,9 @@ http_ask() {
 	case $1:$2 in
 	curl:HEAD) http_command="curl -q -g -sS -I -m $3" ;;
 	curl:*) http_command="curl -q -g -sS -i -m $3" ;;
-	*:HEAD) http_command="wget -S --spider -T $3" ;;
-	*) http_command="wget -S -O - -T $3" ;;
+	# Without -T: with it the wget of Debian's busybox dies.
+	*:HEAD) http_command='wget -S --spider' ;;
+	*) http_command='wget -S -O -' ;;
 	esac
 	# What it is told to keep to, and a little, in case it does not.
 	http_limit=$(($3 + 2))
@@ -264,11 +280,11 @@ ended_well() {
 	return 1
 }
 
-# from_here NAME SECONDS ID: waits for what whoever follows the operation says, who
+# from_here NAME SECONDS: waits for what whoever follows the operation says, who
 # asks from where they are: somebody has to begin within half a minute, and say
 # within SECONDS. See verdict.sh.
 from_here() {
-	here_file=$FD_FOLDER/verdicts/$FD_DIRECTION-$3
+	here_file=$FD_FOLDER/verdicts/$FD_OPERATION-$FD_DIRECTION-$check_id
 	mkdir -p "$FD_FOLDER/verdicts"
 	say "$1: asked by whoever follows, from where they are"
 	now
@@ -282,7 +298,7 @@ from_here() {
 		fi
 		if [ "$now" -ge "$here_until" ]; then
 			say "$1: nobody ${here_asking:+who began to ask }said whether it holds: not verified"
-			not_verified "$3"
+			not_verified "$check_id"
 			return 0
 		fi
 		sleep 1
