@@ -4,13 +4,16 @@
 //! data; what cannot be done is a [`Fault`] in words, before anything has changed.
 
 mod adopt;
+pub mod backup;
 mod checks;
+mod clean_up;
 mod downgrade;
 pub mod gates;
 pub mod history;
 mod holder;
 mod migrate;
 mod promote;
+mod restore;
 mod rollback;
 pub mod running;
 pub mod schema;
@@ -66,10 +69,12 @@ pub fn wanted(
 ) -> Result<Wanted, Fault> {
     let running = running::release(environment, services, survey);
     match &request.deed {
-        Deed::Adopt | Deed::Migrate { .. } => Ok(Wanted {
-            after: running,
-            pins: BTreeMap::new(),
-        }),
+        Deed::Adopt | Deed::Migrate { .. } | Deed::Restore { .. } | Deed::CleanUp { .. } => {
+            Ok(Wanted {
+                after: running,
+                pins: BTreeMap::new(),
+            })
+        }
         Deed::Promote { versions, .. } => promote::wanted(environment, services, versions, running),
         Deed::Rollback { to, .. } => {
             let target = rollback::target(environment, services, to, survey, &running)?;
@@ -108,6 +113,8 @@ pub fn make(
         Deed::Adopt => adopt::plan(&made),
         Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
         Deed::Rollback { to, schema } => rollback::plan(&made, to, *schema),
+        Deed::Restore { operation } => restore::plan(&made, *operation),
+        Deed::CleanUp { keep, older_than } => clean_up::plan(&made, *keep, *older_than),
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
     }
 }
@@ -159,6 +166,11 @@ impl Making<'_> {
             Protection::Protected { word } if draft.kind != PlanKind::Adopt => Some(ConfirmWords {
                 name: self.environment.name.to_string(),
                 short: word.clone(),
+            }),
+            // What is written since is lost wherever it is.
+            _ if draft.kind == PlanKind::Restore => Some(ConfirmWords {
+                name: self.environment.name.to_string(),
+                short: None,
             }),
             _ => None,
         };

@@ -194,7 +194,7 @@ impl Record {
     /// proves it only if it found everything healthy.
     pub fn proves_healthy(&self) -> Option<&Release> {
         (self.outcome == Outcome::Succeeded
-            && self.kind != PlanKind::Migrate
+            && !matches!(self.kind, PlanKind::Migrate | PlanKind::CleanUp)
             && self.results.get("healthy").map(String::as_str) != Some("no"))
         .then_some(&self.after)
     }

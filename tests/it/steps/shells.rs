@@ -124,6 +124,7 @@ impl Server {
             gates: Vec::new(),
             checks: Vec::new(),
             migration: None,
+            backup: None,
             restart: Vec::new(),
             health_timeout: Duration::from_secs(1),
             stable_for: Duration::ZERO,

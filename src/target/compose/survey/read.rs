@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     super::{engine::containers as engine, script::read_ledger},
     frames::Part,
+    storage,
 };
 use crate::{
     config::{Environment, Pin, Service},
@@ -59,7 +60,11 @@ pub(super) fn part<'a>(
         .ok_or_else(|| malformed(environment, name, "it is missing"))
 }
 
-fn malformed(environment: &Environment, what: &str, why: impl std::fmt::Display) -> Fault {
+pub(super) fn malformed(
+    environment: &Environment,
+    what: &str,
+    why: impl std::fmt::Display,
+) -> Fault {
     Fault::new(
         FaultKind::Malformed,
         environment.name.as_str(),
@@ -172,6 +177,8 @@ pub(super) fn survey(
             .get("path")
             .filter(|path| path.status == 0)
             .map_or_else(Vec::new, |path| revisions(&path.bytes, None)),
+        backups: storage::backups(parts),
+        clean_up: None,
     })
 }
 
