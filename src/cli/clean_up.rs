@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn an_age_is_written_as_people_write_it() {
-        let hours = |hours| Ok(Duration::from_secs(hours * 3600));
+        let hours = |hours: u64| Ok(Duration::from_secs(hours * 3600));
         assert_eq!(age("7d"), hours(168));
         assert_eq!(age("36h"), hours(36));
         assert_eq!(age("0s"), hours(0));

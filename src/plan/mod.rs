@@ -11,6 +11,7 @@ mod downgrade;
 pub mod gates;
 pub mod history;
 mod holder;
+mod layers;
 mod migrate;
 mod promote;
 mod restore;
@@ -18,6 +19,7 @@ mod rollback;
 pub mod running;
 pub mod schema;
 pub mod steps;
+mod strategy;
 mod switch;
 
 use std::collections::BTreeMap;
@@ -112,7 +114,7 @@ pub fn make(
     match &request.deed {
         Deed::Adopt => adopt::plan(&made),
         Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
-        Deed::Rollback { to, schema } => rollback::plan(&made, to, *schema),
+        Deed::Rollback { to, schema, .. } => rollback::plan(&made, to, *schema),
         Deed::Restore { operation } => restore::plan(&made, *operation),
         Deed::CleanUp { keep, older_than } => clean_up::plan(&made, *keep, *older_than),
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),

@@ -11,7 +11,7 @@ use crate::{
 /// Its name in the operation's folder.
 pub const NAME: &str = "steps.sh";
 
-const FRAGMENTS: [&str; 14] = [
+const FRAGMENTS: &[&str] = &[
     include_str!("sh/common.sh"),
     include_str!("sh/containers.sh"),
     include_str!("sh/images.sh"),
@@ -25,6 +25,7 @@ const FRAGMENTS: [&str; 14] = [
     include_str!("sh/health.sh"),
     include_str!("sh/check.sh"),
     include_str!("sh/switch.sh"),
+    include_str!("sh/roll.sh"),
     include_str!("sh/observe.sh"),
 ];
 
@@ -72,7 +73,7 @@ pub fn head(
 ) -> Result<String, Unquotable> {
     let compose = super::compose(environment);
     let mut text = format!(
-        "set -u\nunset CDPATH\nLC_ALL=C\nexport LC_ALL\nlimit=\noverride=\nproject={}\n",
+        "set -u\nunset CDPATH\nLC_ALL=C\nexport LC_ALL\nlimit=\nonly=\noverride=\nproject={}\n",
         quote(&compose.project)?
     );
     text.push_str(&docker(&compose.host)?);

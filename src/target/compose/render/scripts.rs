@@ -110,6 +110,18 @@ fn script(
                 .collect::<Result<_, _>>()?;
             format!("switch {flags}{expected}\n")
         }
+        Intent::Roll {
+            service,
+            expected,
+            replicas,
+            stable_for,
+            dependencies,
+        } => {
+            let flags = if *dependencies { "''" } else { "--no-deps" };
+            let image = quote(&names::image(expected))?;
+            let seconds = stable_for.as_secs();
+            format!("roll {flags} {seconds} {replicas} {service} {image}\n")
+        }
         Intent::Restart { services } => format!("restart{}\n", list_of(services)),
         Intent::Health {
             services,
@@ -204,7 +216,7 @@ fn migrate(
     }
     text.push_str(&format!(
         "migrate {} {service} {}\n",
-        names::migration(&quote(&compose.project)?, "\"$FD_OPERATION\"", &step.id),
+        names::migration(&quote(&compose.project)?, "\"$FD_FIRST\"", &step.id),
         words(command)?
     ));
     if !heads.is_empty() {

@@ -40,6 +40,7 @@ fn environment(host: Host) -> Environment {
             project: "shop".to_owned(),
         }),
         services: vec![name("backend")],
+        layers: Vec::new(),
         protection: Protection::Open,
         gates: Vec::new(),
         checks: Vec::new(),
@@ -75,6 +76,7 @@ fn services() -> BTreeMap<ServiceName, Service> {
                 name: name(service),
                 repository: "ghcr.io/acme/shop-backend".parse().unwrap(),
                 tags: Default::default(),
+                strategy: Default::default(),
                 pin,
             };
             (service.name.clone(), service)
