@@ -3,13 +3,10 @@
 use crate::release::{
     Fault, FaultKind,
     operation::{Liveness, OperationState, Outcome},
-    plan::{Gate, PlanKind, Verdict},
+    plan::{Gate, LOCK_GATE, PlanKind, Verdict},
 };
 
 use super::Making;
-
-/// The gate by which a rollback passes a lock by hand.
-pub const LOCK: &str = "lock";
 
 /// What stands in the way, as gates and warnings.
 ///
@@ -85,10 +82,10 @@ fn lock(making: &Making<'_>, kind: PlanKind, who: &str) -> Result<Gate, Fault> {
             .remedy("ask them, or unlock it"));
     }
     Ok(Gate {
-        name: LOCK.to_owned(),
+        name: LOCK_GATE.to_owned(),
         verdict: Verdict::Failed,
         detail: who.to_owned(),
-        overridden: making.request.overrides.iter().any(|o| o == LOCK),
+        overridden: making.request.overrides.iter().any(|o| o == LOCK_GATE),
     })
 }
 

@@ -20,7 +20,6 @@ mod switch;
 use std::collections::BTreeMap;
 
 pub use gates::GateFacts;
-pub use holder::LOCK as LOCK_GATE;
 pub use rollback::{candidates, local_images, recorded_heads};
 
 use crate::{

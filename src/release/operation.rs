@@ -52,6 +52,9 @@ pub enum Outcome {
     Interrupted,
     /// Given up by an operator; what was observed then is in the record.
     Abandoned,
+    /// An outcome of a newer format: nobody here knows what runs after it.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Outcome {
@@ -65,6 +68,7 @@ impl Outcome {
             Self::Cancelled => "cancelled",
             Self::Interrupted => "INTERRUPTED",
             Self::Abandoned => "abandoned",
+            Self::Unknown => "ended as only a newer flightdeck knows",
         }
     }
 }
@@ -257,6 +261,14 @@ pub fn step_state(journal: &[JournalLine], direction: Direction, id: &str) -> St
     state
 }
 
+/// Whether the step `id` of the list `direction` has ended well, whatever came of it later.
+pub fn has_held(journal: &[JournalLine], direction: Direction, id: &str) -> bool {
+    journal.iter().any(|line| {
+        matches!(&line.event, Event::StepEnd { direction: d, step, exit: Some(0), .. }
+            if *d == direction && step == id)
+    })
+}
+
 /// What following an operation tells, from its first line on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
@@ -271,20 +283,6 @@ pub enum Progress {
     /// Following broke off; the operation itself goes on. Followed again from its first line: the
     /// receiver starts over.
     Lost(super::Fault),
-}
-
-/// What a reader may do about an operation that did not end by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Recovery {
-    /// Go on with the list it was in.
-    Resume,
-    /// Go back to the recorded release.
-    Back,
-    /// Stop as soon as the running step allows, then go back.
-    Cancel,
-    /// Leave everything as it is and record what is observed.
-    Abandon,
 }
 
 /// The server's seconds as a time.

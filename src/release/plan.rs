@@ -18,6 +18,9 @@ use super::{
 /// The format that plans, journals and ledgers of this version are written in.
 pub const FORMAT: u32 = 1;
 
+/// The gate that a lock by hand is: closed for a rollback until the environment's name is typed.
+pub const LOCK_GATE: &str = "lock";
+
 /// What kind of deed a plan is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,6 +33,13 @@ pub enum PlanKind {
     Rollback,
     /// Migrate the schema, without a switch.
     Migrate,
+    /// Keep others from changing the environment, by hand and with a message.
+    Lock,
+    /// Say of a release that no rollback may return to it by default.
+    MarkBad,
+    /// A kind of a newer format.
+    #[serde(other)]
+    Unknown,
 }
 
 impl PlanKind {
@@ -40,6 +50,9 @@ impl PlanKind {
             Self::Promote => "promote",
             Self::Rollback => "roll back",
             Self::Migrate => "migrate",
+            Self::Lock => "lock",
+            Self::MarkBad => "mark bad",
+            Self::Unknown => "newer kind",
         }
     }
 }
