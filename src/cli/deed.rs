@@ -116,7 +116,11 @@ impl Session {
             };
             self.output.value(&json!({
                 "plan": plan,
-                "commands": { "forward": list(&commands.forward), "back": list(&commands.back) },
+                "commands": {
+                    "forward": list(&commands.forward),
+                    "back": list(&commands.back),
+                    "closing": list(&commands.closing),
+                },
                 "refused": closed,
             }))?;
         } else {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::release::{operation::timestamp, record::Record};
+use crate::release::{operation::timestamp, record::Record, text::clean};
 
 use super::{Attendant, Exit, Failure, Session};
 
@@ -57,6 +57,9 @@ fn row(record: &Record) -> [String; 7] {
     let mut reason = record.reason.clone();
     if !record.overridden.is_empty() {
         reason.push_str(&format!(" [overrode {}]", record.overridden.join(", ")));
+    }
+    if let Some(steps) = record.reported() {
+        reason.push_str(&format!(" [failed, only reported: {}]", clean(steps)));
     }
     [
         record.operation.to_string(),

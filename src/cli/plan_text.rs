@@ -3,7 +3,7 @@
 use crate::{
     release::{
         operation::Direction,
-        plan::{OnFailure, Plan, Step, Verdict},
+        plan::{OnFailure, OnStepFailure, Plan, Step, Verdict},
     },
     target::RenderedPlan,
 };
@@ -19,6 +19,10 @@ pub fn lines(plan: &Plan, commands: &RenderedPlan) -> Vec<String> {
             lines.extend(steps(plan.steps(Direction::Back), &commands.back));
         }
         OnFailure::Stay => lines.push("on failure: stays as it is and says so".to_owned()),
+    }
+    if !plan.closing.is_empty() {
+        lines.push("once it is over, however it ended:".to_owned());
+        lines.extend(steps(&plan.closing, &commands.closing));
     }
     lines
 }
@@ -51,10 +55,18 @@ fn steps(steps: &[Step], commands: &[(String, Vec<String>)]) -> Vec<String> {
             Some(estimate) => format!("~{} s", estimate.as_secs()),
             None => String::new(),
         };
+        let failure = match step.failure {
+            OnStepFailure::Stops => "",
+            OnStepFailure::Reported => "if it fails, that is only reported",
+        };
         lines.push(
-            format!("  {:>2}  {:width$}  {estimate}", number + 1, step.id)
-                .trim_end()
-                .to_owned(),
+            format!(
+                "  {:>2}  {:width$}  {estimate}  {failure}",
+                number + 1,
+                step.id
+            )
+            .trim_end()
+            .to_owned(),
         );
         let rendered = commands.iter().find(|(id, _)| *id == step.id);
         for command in rendered.iter().flat_map(|(_, commands)| commands) {

@@ -8,7 +8,7 @@ use crate::{
     fleet::log_buffer::LineCutter,
     release::{
         operation::{Direction, End, Event, JournalLine, OperationId, Progress},
-        plan::Plan,
+        plan::{OnStepFailure, Plan},
     },
     target::BoxStream,
 };
@@ -171,10 +171,21 @@ impl<'a> Printer<'a> {
 
     fn journal_line(&mut self, line: JournalLine) -> io::Result<()> {
         match line.event {
-            Event::Begin { direction } => {
-                if direction == Direction::Back {
-                    self.line("going back")?;
-                }
+            Event::Begin { direction } => match direction {
+                Direction::Forward => {}
+                Direction::Back => self.line("going back")?,
+                Direction::Closing => self.line("over; telling of it")?,
+            },
+            Event::Recovers { operation, .. } => {
+                self.line(&format!("recovers {operation}"))?;
+            }
+            Event::Held {
+                direction,
+                step,
+                skipped,
+            } => {
+                let words = if skipped { "skipped" } else { "held before" };
+                self.line(&format!("{} {words}", self.name(direction, &step)))?;
             }
             Event::StepStart {
                 direction, step, ..
@@ -210,13 +221,30 @@ impl<'a> Printer<'a> {
                     (None, _) => "FAILED: its end is not known".to_owned(),
                 };
                 let name = self.name(direction, &step);
-                self.line(&format!("{name} {result}  {took} s"))?;
+                let only_reported = exit != Some(0) && self.is_only_reported(direction, &step);
+                let more = if only_reported {
+                    " (only reported)"
+                } else {
+                    ""
+                };
+                self.line(&format!("{name} {result}{more}  {took} s"))?;
             }
             Event::Cancel => self.line("cancelling: somebody asked for it")?,
             Event::RunnerLost => self.line("the runner was killed; its supervisor goes on")?,
             Event::End { .. } | Event::Unknown => {}
         }
         Ok(())
+    }
+
+    /// Whether a step's failure changes nothing.
+    fn is_only_reported(&self, direction: Direction, step: &str) -> bool {
+        let plan = self.plan.as_ref();
+        direction == Direction::Closing
+            || plan.is_some_and(|plan| {
+                plan.steps(direction)
+                    .iter()
+                    .any(|s| s.id == step && s.failure == OnStepFailure::Reported)
+            })
     }
 
     /// `2/6 pull-backend`, or the step's id alone where the plan is not known.

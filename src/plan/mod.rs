@@ -9,6 +9,7 @@ mod downgrade;
 pub mod gates;
 pub mod history;
 mod holder;
+mod mark_bad;
 mod migrate;
 mod promote;
 mod rollback;
@@ -23,10 +24,13 @@ pub use gates::GateFacts;
 pub use rollback::{candidates, local_images, recorded_heads};
 
 use crate::{
-    config::{Config, Environment, Protection, Service},
+    config::{Config, Environment, Service},
     release::{
         Fault, FaultKind, ServiceName,
-        plan::{Basis, ConfirmWords, Deed, FORMAT, Gate, OnFailure, Plan, PlanKind, Request, Step},
+        plan::{
+            Basis, ConfirmWords, Deed, FORMAT, Gate, LOCK_GATE, OnFailure, Plan, PlanKind, Request,
+            Step,
+        },
         record::{Release, ServiceRelease},
         survey::Survey,
     },
@@ -65,7 +69,7 @@ pub fn wanted(
 ) -> Result<Wanted, Fault> {
     let running = running::release(environment, services, survey);
     match &request.deed {
-        Deed::Adopt | Deed::Migrate { .. } => Ok(Wanted {
+        Deed::Adopt | Deed::MarkBad { .. } | Deed::Migrate { .. } => Ok(Wanted {
             after: running,
             pins: BTreeMap::new(),
         }),
@@ -107,6 +111,7 @@ pub fn make(
         Deed::Adopt => adopt::plan(&made),
         Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
         Deed::Rollback { to, schema } => rollback::plan(&made, to, *schema),
+        Deed::MarkBad { release } => mark_bad::plan(&made, *release),
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
     }
 }
@@ -154,12 +159,16 @@ impl Making<'_> {
                 )
             })
             .collect();
-        let confirm = match &self.environment.protection {
-            Protection::Protected { word } if draft.kind != PlanKind::Adopt => Some(ConfirmWords {
+        let confirm = if draft.gates.iter().any(|gate| gate.name == LOCK_GATE) {
+            // A lock is passed by nothing shorter than the name, protected or not.
+            Some(ConfirmWords {
                 name: self.environment.name.to_string(),
-                short: word.clone(),
-            }),
-            _ => None,
+                short: None,
+            })
+        } else if matches!(draft.kind, PlanKind::Adopt | PlanKind::MarkBad) {
+            None
+        } else {
+            self.environment.confirm_words()
         };
         let mut plan = Plan {
             v: FORMAT,
@@ -183,6 +192,7 @@ impl Making<'_> {
             warnings: draft.warnings,
             forward: draft.forward,
             back: draft.back,
+            closing: Vec::new(),
             on_failure: draft.on_failure,
             confirm,
             attachments: self.survey.attachments.clone(),

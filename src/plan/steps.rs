@@ -9,7 +9,7 @@ use crate::{
     config::{Environment, Migration},
     release::{
         ImageReference, ServiceName,
-        plan::{Again, ImageName, Intent, PinFile, Plan, Step},
+        plan::{Again, ImageName, Intent, OnStepFailure, PinFile, Plan, Step},
         record::{Record, Release},
     },
 };
@@ -48,6 +48,7 @@ fn step(id: impl Into<String>, intent: Intent, manners: Manners) -> Step {
         again: manners.again,
         interruptible: manners.interruptible,
         changes: manners.changes,
+        failure: OnStepFailure::Stops,
     }
 }
 
@@ -252,7 +253,7 @@ pub(super) fn images(
 /// Makes the ids of each list unique and fills in what the ledger tells of times.
 pub(super) fn finish(plan: &mut Plan, records: &[Record]) {
     let estimates = history::estimates(records, plan.kind);
-    for list in [&mut plan.forward, &mut plan.back] {
+    for list in [&mut plan.forward, &mut plan.back, &mut plan.closing] {
         let mut seen = BTreeSet::new();
         for step in list.iter_mut() {
             let mut id = step.id.clone();

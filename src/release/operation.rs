@@ -24,7 +24,16 @@ impl FromStr for OperationId {
     }
 }
 
-/// Which of a plan's two lists is being run.
+/// Who sits at a cockpit, as records name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// The login, such as `mira`.
+    pub name: String,
+    /// The machine's name.
+    pub origin: String,
+}
+
+/// Which of a plan's lists is being run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
@@ -32,6 +41,22 @@ pub enum Direction {
     Forward,
     /// Going back to the recorded release.
     Back,
+    /// What is done once the outcome is known: it changes nothing of that.
+    Closing,
+}
+
+impl Direction {
+    /// All of them, in the order in which they may run.
+    pub const ALL: [Self; 3] = [Self::Forward, Self::Back, Self::Closing];
+
+    /// Its word in journals and in an operation's folder.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Back => "back",
+            Self::Closing => "closing",
+        }
+    }
 }
 
 /// How an operation ended. A closed set.
@@ -90,7 +115,7 @@ pub struct JournalLine {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// One of the two lists begins.
+    /// One of the lists begins.
     Begin {
         /// Which.
         direction: Direction,
@@ -119,6 +144,23 @@ pub enum Event {
         /// `limit`, `cancel` or `signal`, where the step did not end by itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
+    },
+    /// A recovery begins: the journal's first line.
+    Recovers {
+        /// The operation that it recovers.
+        operation: OperationId,
+        /// In which list it goes on.
+        list: Direction,
+    },
+    /// A step has held in an operation that this one recovers, or was skipped at an operator's wish.
+    Held {
+        /// In which list.
+        direction: Direction,
+        /// The step's id in the plan.
+        step: String,
+        /// Whether nobody ran it.
+        #[serde(default)]
+        skipped: bool,
     },
     /// Somebody asked to cancel, and the runner has seen it.
     Cancel,
@@ -186,6 +228,13 @@ pub struct OperationState {
     pub end: Option<End>,
 }
 
+impl OperationState {
+    /// Whether it is a lock by hand: a claim without any process.
+    pub fn is_lock(&self) -> bool {
+        self.claim.kind == "lock"
+    }
+}
+
 /// `end.json`: how an operation ended. Its being there releases the claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
@@ -221,6 +270,8 @@ pub enum StepState {
     Running { since: i64 },
     /// Ended with exit code 0.
     Done { seconds: i64 },
+    /// Held in an operation before, which this one recovers; or skipped at an operator's wish.
+    Held { skipped: bool },
     /// Ended otherwise; the exit code is `None` where it is not known.
     Failed { seconds: i64, exit: Option<i64> },
 }
@@ -235,6 +286,11 @@ pub fn step_state(journal: &[JournalLine], direction: Direction, id: &str) -> St
             } if *d == direction && step == id => {
                 state = StepState::Running { since: line.at };
             }
+            Event::Held {
+                direction: d,
+                step,
+                skipped,
+            } if *d == direction && step == id => state = StepState::Held { skipped: *skipped },
             Event::StepEnd {
                 direction: d,
                 step,
@@ -264,8 +320,9 @@ pub fn step_state(journal: &[JournalLine], direction: Direction, id: &str) -> St
 /// Whether the step `id` of the list `direction` has ended well, whatever came of it later.
 pub fn has_held(journal: &[JournalLine], direction: Direction, id: &str) -> bool {
     journal.iter().any(|line| {
-        matches!(&line.event, Event::StepEnd { direction: d, step, exit: Some(0), .. }
-            if *d == direction && step == id)
+        matches!(&line.event,
+            Event::StepEnd { direction: d, step, exit: Some(0), .. } | Event::Held { direction: d, step, .. }
+                if *d == direction && step == id)
     })
 }
 

@@ -86,6 +86,10 @@ pub struct Plan {
     pub forward: Vec<Step>,
     /// Going back to `before`, whatever forward had reached.
     pub back: Vec<Step>,
+    /// Once the outcome is known, whichever it is: telling others of it. What fails there is reported
+    /// and changes nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closing: Vec<Step>,
     /// What happens when forward fails.
     pub on_failure: OnFailure,
     /// What must be typed to confirm it; `None` where a dialog is enough.
@@ -167,25 +171,28 @@ impl Plan {
             .filter(|g| g.verdict != Verdict::Passed && !g.overridden)
     }
 
-    /// One of its two lists.
+    /// One of its lists.
     pub fn steps(&self, direction: Direction) -> &[Step] {
         match direction {
             Direction::Forward => &self.forward,
             Direction::Back => &self.back,
+            Direction::Closing => &self.closing,
         }
     }
 
     /// One line: `promote production: backend v1 → v2`, with the services that change.
     pub fn title(&self) -> String {
-        let changed = match self.kind {
-            PlanKind::Adopt => self.after.clone(),
-            _ => self.after.changed_since(&self.before),
+        let is_told_whole = matches!(self.kind, PlanKind::Adopt | PlanKind::MarkBad);
+        let changed = if is_told_whole {
+            self.after.clone()
+        } else {
+            self.after.changed_since(&self.before)
         };
         let changes: Vec<String> = changed
             .services
             .iter()
             .map(|(name, to)| match self.before.services.get(name) {
-                Some(from) if self.kind != PlanKind::Adopt && from.label() != to.label() => {
+                Some(from) if !is_told_whole && from.label() != to.label() => {
                     format!("{name} {} → {}", from.label(), to.label())
                 }
                 _ => format!("{name} {}", to.label()),
@@ -218,6 +225,26 @@ pub struct Step {
     /// Whether the environment is another after it than before; forward's first such step is where
     /// going back begins to mean something.
     pub changes: bool,
+    /// What its failure means for its list.
+    #[serde(default, skip_serializing_if = "OnStepFailure::is_stops")]
+    pub failure: OnStepFailure,
+}
+
+/// What a step's failure means for the list that it is in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnStepFailure {
+    /// The list has failed.
+    #[default]
+    Stops,
+    /// It is journaled and recorded among the results as `reported`, and the list goes on.
+    Reported,
+}
+
+impl OnStepFailure {
+    fn is_stops(&self) -> bool {
+        *self == Self::Stops
+    }
 }
 
 /// What a second run of a step means.
@@ -314,6 +341,9 @@ pub enum Intent {
         /// How the schema's heads are asked for, where they are.
         heads: Option<(ServiceName, Vec<String>)>,
     },
+    /// Something that only a newer format knows. No plan of this version's has it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// How a step names an image to the Engine.
@@ -445,6 +475,11 @@ pub enum Deed {
         /// Whether the schema goes back too.
         schema: SchemaChoice,
     },
+    /// Say of a release that no rollback may return to it by default.
+    MarkBad {
+        /// Which.
+        release: MarkedRelease,
+    },
     /// Migrate the schema with the images that run, or with these.
     Migrate {
         /// Instead of what runs.
@@ -463,6 +498,16 @@ pub struct ChosenVersion {
     pub digest: Digest,
     /// The commit it was built from, where it is known.
     pub revision: Option<String>,
+}
+
+/// Which release is marked bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkedRelease {
+    /// What runs.
+    Running,
+    /// The release that this operation was to reach.
+    Operation(OperationId),
 }
 
 /// Which release a rollback returns to.

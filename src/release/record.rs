@@ -169,7 +169,8 @@ pub struct Record {
     /// Seconds that each step took.
     #[serde(default)]
     pub times: BTreeMap<String, i64>,
-    /// What steps found out: `schema_heads`, `backup`, `healthy` (`yes` or `no`), …
+    /// What steps found out: `schema_heads`, `backup`, `healthy` (`yes` or `no`), …; and `reported`, the
+    /// steps whose failure changed nothing.
     #[serde(default)]
     pub results: BTreeMap<String, String>,
     /// Fields of a newer format: kept, not lost.
@@ -194,9 +195,37 @@ impl Record {
         }
     }
 
+    /// Whether it may have made what was before it a thing of the past: neither refused nor gone back
+    /// before anything had changed, and no lock or mark.
+    pub fn counts(&self) -> bool {
+        let changed = self.other.get("changed").and_then(serde_json::Value::as_bool);
+        !matches!(self.kind, PlanKind::Lock | PlanKind::MarkBad)
+            && self.outcome != Outcome::Refused
+            && !(matches!(self.outcome, Outcome::WentBack | Outcome::Cancelled)
+                && changed == Some(false))
+    }
+
+    /// Whether it can go on or be taken back, as long as nothing that [counts](Self::counts) came after.
+    pub fn can_be_recovered(&self) -> bool {
+        matches!(
+            self.outcome,
+            Outcome::Stuck
+                | Outcome::Interrupted
+                | Outcome::WentBack
+                | Outcome::Cancelled
+                | Outcome::Abandoned
+        )
+    }
+
     /// Whether somebody has to decide what becomes of what it left, unless something came after it.
     pub fn waits_for_operator(&self) -> bool {
         matches!(self.outcome, Outcome::Stuck | Outcome::Interrupted)
+    }
+
+    /// The steps that failed and whose failure was only to be reported, as the runner lists them; `None`
+    /// if there were none.
+    pub fn reported(&self) -> Option<&str> {
+        self.results.get("reported").map(String::as_str)
     }
 
     /// The release that this record proves healthy: a verification held at its end. An adoption

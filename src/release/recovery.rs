@@ -68,10 +68,6 @@ pub struct RecoveryRequest {
     pub recovery: Recovery,
     /// What to do about the step at which it stopped.
     pub stopped_step: StoppedStep,
-    /// Who asks.
-    pub operator: String,
-    /// From which machine.
-    pub origin: String,
     /// Why, in the operator's words; may be empty.
     pub reason: String,
 }
@@ -79,23 +75,15 @@ pub struct RecoveryRequest {
 /// A lock by hand: nobody changes the environment until it is unlocked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockRequest {
-    /// Who locks it.
-    pub operator: String,
-    /// From which machine.
-    pub origin: String,
     /// Why: what everybody else reads.
     pub message: String,
 }
 
 /// The end of a lock by hand.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnlockRequest {
     /// The lock.
     pub operation: OperationId,
-    /// Who unlocks it.
-    pub operator: String,
-    /// From which machine.
-    pub origin: String,
 }
 
 /// Where an operation stopped: the list that it was in and the step that had begun last and had not
@@ -114,7 +102,11 @@ pub fn stopped(journal: &[JournalLine], end: Option<&End>) -> Stopped {
     let mut step = None;
     for line in journal {
         match &line.event {
-            Event::Begin { direction: begun } => {
+            // What comes after the outcome is nothing that an operation stops at.
+            Event::Begin {
+                direction: Direction::Closing,
+            } => break,
+            Event::Begin { direction: begun } | Event::Recovers { list: begun, .. } => {
                 direction = *begun;
                 step = None;
             }
@@ -125,8 +117,8 @@ pub fn stopped(journal: &[JournalLine], end: Option<&End>) -> Stopped {
     }
     if let Some(end) = end {
         let failed = match direction {
-            Direction::Forward => &end.step,
             Direction::Back => &end.back_step,
+            Direction::Forward | Direction::Closing => &end.step,
         };
         step = step.or_else(|| failed.clone());
     }

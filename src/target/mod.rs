@@ -14,9 +14,10 @@ use crate::release::{
     Confirmed, Fault, ServiceName,
     observation::{Containers, Files},
     observed::Link,
-    operation::{OperationId, Progress, Recovery},
+    operation::{OperationId, Operator, Progress},
     plan::{Plan, Request},
     record::Record,
+    recovery::{LockRequest, RecoveryRequest, UnlockRequest},
     survey::Survey,
 };
 
@@ -141,8 +142,8 @@ pub trait Observe: Send + Sync {
     /// Reads what a plan for `request` is made from. Changes nothing.
     fn survey(&self, request: Request) -> BoxFuture<'_, Result<Survey, Fault>>;
 
-    /// The commands of each step, as a person could type them: `(step id, commands)` of forward, then
-    /// of back. Pure.
+    /// The commands of each step, as a person could type them: `(step id, commands)` of each
+    /// list. Pure.
     fn commands(&self, plan: &Plan) -> RenderedPlan;
 }
 
@@ -153,6 +154,8 @@ pub struct RenderedPlan {
     pub forward: Vec<(String, Vec<String>)>,
     /// Back: each step's id and commands.
     pub back: Vec<(String, Vec<String>)>,
+    /// Closing: each step's id and commands.
+    pub closing: Vec<(String, Vec<String>)>,
 }
 
 /// The half of a target that changes things.
@@ -165,10 +168,36 @@ pub trait Operate: Send + Sync {
     fn start(&self, plan: Confirmed<Plan>) -> BoxFuture<'_, Result<OperationId, Fault>>;
 
     /// Cancels, resumes, takes back or abandons an operation. Returns the operation that does it,
-    /// where that is another.
+    /// where that is another: a cancelled one goes on by itself.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::release::FaultKind::Conflict) where it cannot be recovered, or not so, with
+    /// why; [`Invalid`](crate::release::FaultKind::Invalid) where it stopped at a step of which the
+    /// operator has to say whether it is run again.
     fn recover(
         &self,
-        recovery: Confirmed<(OperationId, Recovery)>,
+        recovery: Confirmed<RecoveryRequest>,
+        by: &Operator,
+    ) -> BoxFuture<'_, Result<Option<OperationId>, Fault>>;
+
+    /// Locks the environment by hand. Returns the lock's number.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::release::FaultKind::Conflict) if somebody holds the environment.
+    fn lock(
+        &self,
+        lock: Confirmed<LockRequest>,
+        by: &Operator,
+    ) -> BoxFuture<'_, Result<OperationId, Fault>>;
+
+    /// Ends a lock by hand.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::release::FaultKind::Conflict) if it has ended already or is no lock.
+    fn unlock(
+        &self,
+        unlock: Confirmed<UnlockRequest>,
+        by: &Operator,
     ) -> BoxFuture<'_, Result<(), Fault>>;
 }
 

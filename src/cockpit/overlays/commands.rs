@@ -33,6 +33,9 @@ impl Commands {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for (title, steps) in self.lists() {
+            if steps.is_empty() {
+                continue;
+            }
             text.push_str(&format!("# {title}\n"));
             for (id, commands) in steps {
                 text.push_str(&format!("# {id}\n"));
@@ -45,10 +48,11 @@ impl Commands {
         text
     }
 
-    fn lists(&self) -> [(&'static str, &[StepCommands]); 2] {
+    fn lists(&self) -> [(&'static str, &[StepCommands]); 3] {
         [
             ("forward", &self.commands.forward),
             ("back, if it fails", &self.commands.back),
+            ("once it is over", &self.commands.closing),
         ]
     }
 }

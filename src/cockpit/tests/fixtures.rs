@@ -22,7 +22,7 @@ use crate::{
         },
         plan::{
             Again, Basis, Check, ConfirmWords, FORMAT, Gate, HttpMeans, ImageName, Intent,
-            OnFailure, PinFile, Plan, PlanKind, Step, Verdict,
+            OnFailure, OnStepFailure, PinFile, Plan, PlanKind, Step, Verdict,
         },
         record::{Record, Release, ServiceRelease},
         version::{Known, Version, VersionDetails, Versions},
@@ -440,6 +440,7 @@ fn step(id: &str, intent: Intent, estimate: u64, changes: bool) -> Step {
         again: Again::Safe,
         interruptible: true,
         changes,
+        failure: OnStepFailure::Stops,
     }
 }
 
@@ -522,6 +523,7 @@ pub fn promotion() -> Plan {
             step("pin", Intent::Pin { files: vec![pin] }, 1, true),
             step("switch", switch(2), 3, true),
         ],
+        closing: Vec::new(),
         on_failure: OnFailure::GoBack,
         confirm: Some(ConfirmWords {
             name: "production".to_owned(),
@@ -580,6 +582,7 @@ pub fn commands() -> RenderedPlan {
             "switch".to_owned(),
             vec!["docker compose up -d --wait --pull never --no-build backend".to_owned()],
         )],
+        closing: Vec::new(),
     }
 }
 

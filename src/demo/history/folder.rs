@@ -8,7 +8,7 @@ use crate::{
     demo::seed::Seed,
     release::{
         operation::Outcome,
-        plan::{Again, Basis, FORMAT, Intent, OnFailure, Plan, Step},
+        plan::{Again, Basis, FORMAT, Intent, OnFailure, OnStepFailure, Plan, Step},
         record::Record,
     },
 };
@@ -164,6 +164,7 @@ fn plan(record: &Record) -> Plan {
         warnings: Vec::new(),
         forward: list(forward),
         back: list(back),
+        closing: Vec::new(),
         on_failure: if record.outcome == Outcome::WentBack {
             OnFailure::GoBack
         } else {
@@ -199,5 +200,6 @@ fn step(record: &Record, id: &str) -> Step {
         again: Again::Safe,
         interruptible: false,
         changes: matches!(id, "pin" | "switch" | "restart" | "migrate"),
+        failure: OnStepFailure::Stops,
     }
 }

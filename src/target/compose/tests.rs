@@ -16,7 +16,7 @@ use crate::{
         observation::Health,
         observed::Link,
         operation::Outcome,
-        plan::{Again, Check, FORMAT, Intent, OnFailure, PlanKind, Step},
+        plan::{Again, Check, FORMAT, Intent, OnFailure, OnStepFailure, PlanKind, Step},
     },
 };
 
@@ -326,6 +326,7 @@ fn plan(command: &str) -> Plan {
         again: Again::Safe,
         interruptible: true,
         changes: false,
+        failure: OnStepFailure::Stops,
     };
     Plan {
         v: FORMAT,
@@ -341,6 +342,7 @@ fn plan(command: &str) -> Plan {
         warnings: Vec::new(),
         forward: vec![step],
         back: Vec::new(),
+        closing: Vec::new(),
         on_failure: OnFailure::Stay,
         confirm: None,
         attachments: Vec::new(),

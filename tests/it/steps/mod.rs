@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use flightdeck::release::{
     ServiceName,
-    plan::{Again, Intent, Step},
+    plan::{Again, Intent, OnStepFailure, Step},
 };
 
 fn name(service: &str) -> ServiceName {
@@ -29,5 +29,6 @@ fn step(id: &str, intent: Intent) -> Step {
         again: Again::Safe,
         interruptible: false,
         changes: true,
+        failure: OnStepFailure::Stops,
     }
 }

@@ -226,6 +226,7 @@ impl Server {
             warnings: Vec::new(),
             forward: Vec::new(),
             back: Vec::new(),
+            closing: Vec::new(),
             on_failure: OnFailure::Stay,
             confirm: None,
             attachments: Vec::new(),

@@ -151,6 +151,7 @@ impl Server {
             warnings: Vec::new(),
             forward,
             back: Vec::new(),
+            closing: Vec::new(),
             on_failure: OnFailure::Stay,
             confirm: None,
             attachments: attachments

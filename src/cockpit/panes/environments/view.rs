@@ -154,6 +154,7 @@ fn operation_words(theme: &Theme, operation: &OperationState) -> (String, Style)
     let words = match operations::direction(&operation.journal) {
         Direction::Forward => clean(&operation.claim.kind),
         Direction::Back => "going back".to_owned(),
+        Direction::Closing => "closing".to_owned(),
     };
     let step = operations::step_number(operation)
         .map(|(at, of)| format!(" {at}/{of}"))

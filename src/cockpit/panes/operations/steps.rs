@@ -13,7 +13,7 @@ use crate::{
     release::{
         EnvironmentName,
         operation::{Direction, Event, Liveness, StepState, step_state, timestamp},
-        plan::{OnFailure, Plan, Step},
+        plan::{OnFailure, OnStepFailure, Plan, Step},
     },
 };
 
@@ -34,31 +34,31 @@ pub fn view(model: &Model, ages: &Ages, followed: &Followed, area: Rect, buf: &m
     let head = lines.len();
     let mut at = 0;
     if let Some(plan) = &followed.plan {
-        let back_began = followed.journal.iter().any(|line| {
-            matches!(
-                line.event,
-                Event::Begin {
-                    direction: Direction::Back
-                }
-            )
-        });
-        for direction in [Direction::Forward, Direction::Back] {
-            if direction == Direction::Back {
-                if !back_began {
+        for direction in Direction::ALL {
+            if direction != Direction::Forward {
+                if !has_begun(followed, direction) {
                     continue;
                 }
-                let words = format!(
-                    " going back to {}",
-                    plan.before.changed_since(&plan.after).label()
-                );
-                lines.push(Line::styled(words, model.theme.warning));
+                lines.push(heading(model, plan, direction));
             }
             for (index, step) in plan.steps(direction).iter().enumerate() {
                 let state = step_state(&followed.journal, direction, &step.id);
                 if !matches!(state, StepState::Waiting) {
                     at = lines.len() - head;
                 }
-                lines.push(step_line(model, ages, followed, index, step, state, width));
+                let closing = direction == Direction::Closing;
+                lines.push(step_line(
+                    model,
+                    ages,
+                    followed,
+                    StepAt {
+                        index,
+                        step,
+                        state,
+                        stops: !closing && step.failure == OnStepFailure::Stops,
+                    },
+                    width,
+                ));
             }
         }
     }
@@ -69,6 +69,40 @@ pub fn view(model: &Model, ages: &Ages, followed: &Followed, area: Rect, buf: &m
     let visible = cells::visible(steps.len(), at, room);
     let steps = steps.into_iter().skip(visible.start).take(visible.len());
     cells::draw(lines.into_iter().chain(steps), area, buf);
+}
+
+fn has_begun(followed: &Followed, list: Direction) -> bool {
+    followed.journal.iter().any(|line| match line.event {
+        Event::Begin { direction } | Event::StepStart { direction, .. } => direction == list,
+        _ => false,
+    })
+}
+
+/// What stands above the steps of another list than forward.
+fn heading<'a>(model: &Model, plan: &Plan, direction: Direction) -> Line<'a> {
+    match direction {
+        Direction::Closing => Line::styled(
+            " once it was over; what fails here changes nothing",
+            model.theme.dim,
+        ),
+        Direction::Forward | Direction::Back => Line::styled(
+            format!(
+                " going back to {}",
+                plan.before.changed_since(&plan.after).label()
+            ),
+            model.theme.warning,
+        ),
+    }
+}
+
+/// A step and how it stands.
+struct StepAt<'a> {
+    /// Its place in its list, from 0.
+    index: usize,
+    step: &'a Step,
+    state: StepState,
+    /// Whether its failure is that of its list.
+    stops: bool,
 }
 
 /// How it stands, as wrapped lines.
@@ -129,6 +163,7 @@ fn standing(model: &Model, followed: &Followed) -> (String, Style) {
     let cancelling = state.is_some_and(|s| s.cancelling)
         || followed.journal.iter().any(|l| l.event == Event::Cancel);
     let words = match (direction(&followed.journal), cancelling) {
+        (Direction::Closing, _) => "over; its last steps tell of it".to_owned(),
         (Direction::Back, true) => "cancelled, going back".to_owned(),
         (Direction::Back, false) => "failed, going back".to_owned(),
         (Direction::Forward, true) => "cancelling: waits for the running step".to_owned(),
@@ -175,11 +210,15 @@ fn step_line<'a>(
     model: &Model,
     ages: &Ages,
     followed: &Followed,
-    index: usize,
-    step: &Step,
-    state: StepState,
+    at: StepAt<'_>,
     width: usize,
 ) -> Line<'a> {
+    let StepAt {
+        index,
+        step,
+        state,
+        stops,
+    } = at;
     let theme = &model.theme;
     let ended = followed.end.is_some();
     let (word, style) = match state {
@@ -192,6 +231,8 @@ fn step_line<'a>(
             ),
             theme.warning,
         ),
+        StepState::Held { skipped: false } => ("ok before".to_owned(), theme.good),
+        StepState::Held { skipped: true } => ("skipped".to_owned(), theme.warning),
         StepState::Done { seconds: took } => {
             (format!("ok {}", seconds(took.unsigned_abs())), theme.good)
         }
@@ -200,10 +241,15 @@ fn step_line<'a>(
             exit,
         } => {
             let exit = exit.map_or_else(|| "?".to_owned(), |e| e.to_string());
-            (
-                format!("FAIL {exit} {}", seconds(took.unsigned_abs())),
-                theme.bad,
-            )
+            let took = seconds(took.unsigned_abs());
+            if stops {
+                (format!("FAIL {exit} {took}"), theme.bad)
+            } else {
+                (
+                    format!("failed {exit}, only reported {took}"),
+                    theme.warning,
+                )
+            }
         }
     };
     let text = if state == StepState::Waiting {

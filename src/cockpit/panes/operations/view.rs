@@ -104,6 +104,7 @@ fn under_way<'a>(
         (Liveness::Alive, _) => match direction(&operation.journal) {
             Direction::Forward => ("under way".to_owned(), theme.warning),
             Direction::Back => ("going back".to_owned(), theme.warning),
+            Direction::Closing => ("closing".to_owned(), theme.warning),
         },
     };
     let step = step_number(operation)
@@ -139,10 +140,11 @@ fn under_way<'a>(
 /// What an ended operation was to bring: of an adoption all, else the services that were to change.
 fn what(record: &Record) -> String {
     match record.kind {
-        PlanKind::Adopt | PlanKind::Migrate => record.after.label(),
+        PlanKind::Adopt | PlanKind::Migrate | PlanKind::MarkBad => record.after.label(),
         PlanKind::Promote | PlanKind::Rollback => {
             record.after.changed_since(&record.before).label()
         }
+        PlanKind::Lock | PlanKind::Unknown => String::new(),
     }
 }
 
@@ -182,6 +184,12 @@ fn ended<'a>(
         Span::styled(format!(" {took}"), theme.dim),
         Span::styled(format!("  {}", clean(&record.operator)), theme.dim),
     ];
+    if let Some(steps) = record.reported() {
+        second.push(Span::styled(
+            format!("  reported: {} failed", clean(steps)),
+            theme.warning,
+        ));
+    }
     if !record.reason.is_empty() {
         second.push(Span::styled(
             format!("  {}", clean(&record.reason)),

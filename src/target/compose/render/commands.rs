@@ -30,6 +30,7 @@ pub fn commands(plan: &Plan, environment: &Environment) -> RenderedPlan {
     RenderedPlan {
         forward: list(Direction::Forward),
         back: list(Direction::Back),
+        closing: list(Direction::Closing),
     }
 }
 
@@ -125,6 +126,8 @@ impl People<'_> {
                 commands
             }
             Intent::Check { check, .. } => vec![self.check(check)],
+            // No plan of this version's has it; one of a newer version's is shown, and never rendered.
+            Intent::Unknown => Vec::new(),
             Intent::Observe { services, heads } => {
                 let mut words = vec!["images"];
                 words.extend(services.iter().map(ServiceName::as_str));

@@ -33,13 +33,14 @@ pub(super) fn scripts(plan: &Plan, environment: &Environment) -> Result<Scripts,
         basis: Some(basis(plan)?),
         forward: render(Direction::Forward)?,
         back: render(Direction::Back)?,
+        closing: render(Direction::Closing)?,
     })
 }
 
 /// Compose files that steps need beside their scripts: path in the folder, and text.
 pub(super) fn overrides(plan: &Plan) -> Vec<(String, String)> {
     let mut files = Vec::new();
-    for direction in [Direction::Forward, Direction::Back] {
+    for direction in Direction::ALL {
         for step in plan.steps(direction) {
             if let Intent::Migrate { service, image, .. } = &step.intent {
                 files.push((
@@ -53,14 +54,7 @@ pub(super) fn overrides(plan: &Plan) -> Vec<(String, String)> {
 }
 
 fn override_path(direction: Direction, step: &Step) -> String {
-    format!("{}/{}.yml", list(direction), step.id)
-}
-
-fn list(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Forward => "forward",
-        Direction::Back => "back",
-    }
+    format!("{}/{}.yml", direction.word(), step.id)
 }
 
 /// `docker compose run` has no `--pull` before Compose 2.32, so its policy is part of this.
@@ -125,6 +119,8 @@ fn script(
             check(what)?
         ),
         Intent::Observe { services, heads } => observe(services, heads.as_ref())?,
+        // No plan of this version's has it.
+        Intent::Unknown => "fail 'only a newer flightdeck knows this step'\n".to_owned(),
     };
     Ok(begin() + &body)
 }
@@ -138,7 +134,7 @@ fn snapshot(
     // A copy for later is no reason to keep somebody from rolling back now.
     let otherwise = match kind {
         PlanKind::Rollback => "say",
-        PlanKind::Adopt | PlanKind::Promote | PlanKind::Migrate => "fail",
+        _ => "fail",
     };
     let mut text = String::new();
     for (path, name) in names::copies(files) {

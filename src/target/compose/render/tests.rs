@@ -6,8 +6,8 @@ use crate::{
     release::{
         operation::{Direction, OperationId},
         plan::{
-            Again, Basis, Check, FORMAT, Gate, HttpMeans, ImageName, Intent, OnFailure, PinFile,
-            Step, Verdict,
+            Again, Basis, Check, FORMAT, Gate, HttpMeans, ImageName, Intent, OnFailure,
+            OnStepFailure, PinFile, Step, Verdict,
         },
         record::Release,
     },
@@ -125,6 +125,7 @@ fn steps(intents: impl IntoIterator<Item = (&'static str, Intent)>) -> Vec<Step>
             again: Again::Safe,
             interruptible: true,
             changes: false,
+            failure: OnStepFailure::Stops,
         })
         .collect()
 }
@@ -242,6 +243,7 @@ fn plan() -> Plan {
         warnings: Vec::new(),
         forward,
         back,
+        closing: Vec::new(),
         on_failure: OnFailure::GoBack,
         confirm: None,
         attachments: Vec::new(),

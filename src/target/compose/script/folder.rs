@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::release::{
     EnvironmentName,
     operation::Direction,
-    plan::{Again, FORMAT, Gate, OnFailure, Plan, PlanKind, Step},
+    plan::{Again, FORMAT, Gate, OnFailure, OnStepFailure, Plan, PlanKind, Step},
     record::Release,
 };
 
@@ -67,6 +67,8 @@ pub struct Scripts {
     pub forward: BTreeMap<String, String>,
     /// By the step's id.
     pub back: BTreeMap<String, String>,
+    /// By the step's id.
+    pub closing: BTreeMap<String, String>,
 }
 
 /// A plan that cannot be laid. Each of them is a mistake of this program's, not of an operator's.
@@ -145,6 +147,7 @@ impl Folder {
         }
         folder.add_steps(plan, Direction::Forward, &scripts.forward)?;
         folder.add_steps(plan, Direction::Back, &scripts.back)?;
+        folder.add_steps(plan, Direction::Closing, &scripts.closing)?;
         let changes_from = plan
             .forward
             .iter()
@@ -188,10 +191,7 @@ impl Folder {
         direction: Direction,
         scripts: &BTreeMap<String, String>,
     ) -> Result<(), LayError> {
-        let list = match direction {
-            Direction::Forward => "forward",
-            Direction::Back => "back",
-        };
+        let list = direction.word();
         let mut lines = String::new();
         let mut seen = BTreeSet::new();
         for step in plan.steps(direction) {
@@ -212,6 +212,13 @@ impl Folder {
         }
         self.add(format!("{list}/steps"), Access::Shared, lines);
         Ok(())
+    }
+
+    /// What the file at `path` holds, if there is one.
+    #[cfg(test)]
+    pub fn bytes(&self, path: &str) -> Option<&[u8]> {
+        let file = self.files.iter().find(|file| file.path == path)?;
+        Some(&file.bytes)
     }
 
     pub(super) fn files(&self) -> &[File] {
@@ -236,7 +243,15 @@ fn step_line(step: &Step) -> String {
         Again::Probe => "probe",
         Again::Ask => "ask",
     };
-    format!("{} {} {interruptible} {again}\n", step.id, limit.max(1))
+    let failure = match step.failure {
+        OnStepFailure::Stops => "stops",
+        OnStepFailure::Reported => "reported",
+    };
+    format!(
+        "{} {} {interruptible} {again} {failure}\n",
+        step.id,
+        limit.max(1)
+    )
 }
 
 /// The claim's record, as far as it is known before there is a process.
@@ -347,6 +362,7 @@ mod tests {
             basis: None,
             forward: of(ids),
             back: of(&["pin"]),
+            closing: of(&["tell"]),
         }
     }
 
@@ -362,13 +378,22 @@ mod tests {
             name: "env.new".to_owned(),
             bytes: b"PASSWORD=x".to_vec().into(),
         });
+        let mut tell = plan.back[0].clone();
+        tell.id = "tell".to_owned();
+        tell.failure = OnStepFailure::Reported;
+        plan.closing.push(tell);
         let passes = BTreeSet::from([Pass::Lock, Pass::Interrupted]);
         let folder = Folder::for_plan(&plan, &scripts(&["pull-a", "pin"]), &passes).unwrap();
         assert_eq!(
             text(&folder, "forward/steps"),
-            "pull-a 2 yes probe\npin 1 no probe\n"
+            "pull-a 2 yes probe stops\npin 1 no probe stops\n"
         );
         assert_eq!(text(&folder, "back/pin.sh"), "echo pin\n");
+        assert_eq!(
+            text(&folder, "closing/steps"),
+            "tell 60 no probe reported\n"
+        );
+        assert_eq!(text(&folder, "closing/tell.sh"), "echo tell\n");
         assert_eq!(text(&folder, "changes_from"), "pin\n");
         assert_eq!(text(&folder, "on_failure"), "back\n");
         assert_eq!(text(&folder, "passes"), "interrupted\nlock\n");
