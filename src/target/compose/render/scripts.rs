@@ -194,7 +194,7 @@ fn migrate(
     }
     text.push_str(&format!(
         "migrate {} {service} {}\n",
-        names::migration(&quote(&compose.project)?, "\"$FD_OPERATION\"", &step.id),
+        names::migration(&quote(&compose.project)?, "\"$FD_FIRST\"", &step.id),
         words(command)?
     ));
     if !heads.is_empty() {

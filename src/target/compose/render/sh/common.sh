@@ -8,7 +8,7 @@
 # which takes no longer than $limit seconds where that is set, and compose. The
 # project's directory is the working directory.
 #
-# The runner gives FD_OPERATION, FD_FOLDER and FD_DIRECTION. What is printed goes
+# The runner gives FD_OPERATION, FD_FIRST, FD_FOLDER and FD_DIRECTION. What is printed goes
 # to the operation's output; results/ holds what goes into the ledger's line.
 #
 # Of docker this uses: image inspect, pull, tag, ps, inspect, exec, logs, wait, stop,

@@ -62,10 +62,10 @@ differs() {
 	printf '%s\t%s\t%s\n' "$1" "$2" "$3"
 }
 
-# basis_operation NUMBER: the newest one when the plan was made. Our own claim is
-# the one after it.
+# basis_operation NUMBER: the newest one when the plan was made. The claim of its
+# first operation is the one after it.
 basis_operation() {
-	[ "$1" = "$((FD_OPERATION - 1))" ] || differs 'last operation' "$1" "$((FD_OPERATION - 1))"
+	[ "$1" = "$((FD_FIRST - 1))" ] || differs 'last operation' "$1" "$((FD_FIRST - 1))"
 }
 
 # basis_look SERVICE...: for basis_images.
