@@ -77,6 +77,11 @@ impl Recover {
     pub(super) async fn run(self, session: &mut Session, permit: Permit) -> Result<Exit, Failure> {
         let name = session.environment(&self.environment)?.name.clone();
         let recovery = Recovery::from(self.how);
+        if recovery == Recovery::Cancel && !self.yes {
+            return Err(Failure::Usage(
+                "add --yes to cancel it, or use the cockpit, which shows it first".to_owned(),
+            ));
+        }
         let fleet = session.settled(&name).await?;
         let facts = fleet.environment(&name);
         let recoverable = facts.and_then(|facts| facts.recoverable());
@@ -101,7 +106,10 @@ impl Recover {
             }
             (Some(Recoverable::Ended(record)), recovery) if recovery != Recovery::Cancel => {
                 let operation = record.operation;
-                (operation, Some(told_of_ended(session, &name, operation).await?))
+                (
+                    operation,
+                    Some(told_of_ended(session, &name, operation).await?),
+                )
             }
             _ => {
                 let words = "no operation is under way, and none waits to be recovered";
@@ -174,7 +182,9 @@ impl Recover {
                 Direction::Back => "back",
                 Direction::Forward | Direction::Closing => "forward",
             };
-            session.output.line(format!("{operation} {}", told.plan.title()))?;
+            session
+                .output
+                .line(format!("{operation} {}", told.plan.title()))?;
             session
                 .output
                 .line(format!("stopped at {step}, going {list}"))?;
@@ -182,7 +192,11 @@ impl Recover {
             session.output.line(format!(
                 "{} runs: {}",
                 recovery.word(),
-                if steps.is_empty() { "nothing".to_owned() } else { steps.join(", ") }
+                if steps.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    steps.join(", ")
+                }
             ))?;
             session.output.flush()?;
         }
@@ -203,7 +217,9 @@ fn under_way(name: &EnvironmentName, operation: OperationId) -> Fault {
         name.as_str(),
         format!("operation {operation} is under way and not seen dead"),
     )
-    .remedy(format!("cancel it: `flightdeck recover {name} cancel`; or wait for its end"))
+    .remedy(format!(
+        "cancel it: `flightdeck recover {name} cancel`; or wait for its end"
+    ))
 }
 
 fn interrupted(name: &EnvironmentName, operation: OperationId) -> Fault {

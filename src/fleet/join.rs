@@ -129,7 +129,8 @@ impl EnvironmentFacts {
 
     /// The lock by hand that stands.
     pub fn lock(&self) -> Option<&OperationState> {
-        self.held().filter(|held| held.is_lock() && held.end.is_none())
+        self.held()
+            .filter(|held| held.is_lock() && held.end.is_none())
     }
 
     fn held(&self) -> Option<&OperationState> {

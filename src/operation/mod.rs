@@ -11,7 +11,7 @@ use crate::{
         Confirmed, EnvironmentName, Fault,
         operation::{OperationId, Progress},
         plan::{Plan, Request},
-        recovery::{LockRequest, RecoveryRequest, UnlockRequest},
+        recovery::{LockRequest, RecoveryRequest},
     },
     target::BoxStream,
 };
@@ -34,7 +34,10 @@ pub async fn recover(
     environment: &EnvironmentName,
     recovery: Confirmed<RecoveryRequest>,
 ) -> Result<Option<OperationId>, Fault> {
-    world.target(environment)?.recover(recovery, &world.operator).await
+    world
+        .target(environment)?
+        .recover(recovery, &world.operator)
+        .await
 }
 
 /// Locks an environment by hand; returns the lock's number.
@@ -47,18 +50,6 @@ pub async fn lock(
     lock: Confirmed<LockRequest>,
 ) -> Result<OperationId, Fault> {
     world.target(environment)?.lock(lock, &world.operator).await
-}
-
-/// Ends a lock by hand.
-///
-/// # Errors
-/// The target's.
-pub async fn unlock(
-    world: &World,
-    environment: &EnvironmentName,
-    unlock: Confirmed<UnlockRequest>,
-) -> Result<(), Fault> {
-    world.target(environment)?.unlock(unlock, &world.operator).await
 }
 
 /// An operation from its first line to its end.

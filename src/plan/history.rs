@@ -34,7 +34,10 @@ impl Bad<'_> {
         let record = self.record;
         match record.kind {
             PlanKind::MarkBad if record.reason.is_empty() => {
-                format!("marked bad by {}, operation {}", record.operator, record.operation)
+                format!(
+                    "marked bad by {}, operation {}",
+                    record.operator, record.operation
+                )
             }
             PlanKind::MarkBad => format!(
                 "marked bad by {} ({}), operation {}",

@@ -100,7 +100,11 @@ fn holder(held: &OperationState) -> String {
     let mut words = format!(
         "{}by {} from {} since {}",
         // A lock is told of as one already.
-        if held.is_lock() { String::new() } else { format!("{} ", claim.kind) },
+        if held.is_lock() {
+            String::new()
+        } else {
+            format!("{} ", claim.kind)
+        },
         claim.operator,
         claim.origin,
         crate::release::operation::timestamp(claim.at)

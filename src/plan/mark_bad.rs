@@ -18,11 +18,15 @@ pub(super) fn plan(making: &Making<'_>, marked: MarkedRelease) -> Result<Plan, F
     };
     if release.services.is_empty() {
         return Err(making
-            .fault(FaultKind::Missing, "none of its services runs: there is nothing to mark")
+            .fault(
+                FaultKind::Missing,
+                "none of its services runs: there is nothing to mark",
+            )
             .remedy("name the operation that released it, as the history numbers them"));
     }
     if running::runs_all(&release, &making.running) {
-        warnings.push("this is what runs now: it goes on running until it is rolled back".to_owned());
+        warnings
+            .push("this is what runs now: it goes on running until it is rolled back".to_owned());
     }
     if making.request.reason.trim().is_empty() {
         warnings.push("no reason is given: whoever reads the history will ask".to_owned());

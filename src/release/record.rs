@@ -188,17 +188,19 @@ impl Record {
             (PlanKind::MarkBad, _) => Some(&self.before),
             (_, Outcome::Succeeded) => Some(&self.after),
             (_, Outcome::WentBack | Outcome::Cancelled | Outcome::Refused) => Some(&self.before),
-            (
-                _,
-                Outcome::Stuck | Outcome::Interrupted | Outcome::Abandoned | Outcome::Unknown,
-            ) => None,
+            (_, Outcome::Stuck | Outcome::Interrupted | Outcome::Abandoned | Outcome::Unknown) => {
+                None
+            }
         }
     }
 
     /// Whether it may have made what was before it a thing of the past: neither refused nor gone back
     /// before anything had changed, and no lock or mark.
     pub fn counts(&self) -> bool {
-        let changed = self.other.get("changed").and_then(serde_json::Value::as_bool);
+        let changed = self
+            .other
+            .get("changed")
+            .and_then(serde_json::Value::as_bool);
         !matches!(self.kind, PlanKind::Lock | PlanKind::MarkBad)
             && self.outcome != Outcome::Refused
             && !(matches!(self.outcome, Outcome::WentBack | Outcome::Cancelled)
@@ -247,7 +249,8 @@ impl Record {
             return (self.outcome == Outcome::Succeeded).then_some(&self.after);
         }
         let why = self.other.get("why").and_then(serde_json::Value::as_str);
-        (!matches!(why, Some("signal" | "cancel")) && matches!(self.outcome, Outcome::WentBack | Outcome::Stuck)
+        (!matches!(why, Some("signal" | "cancel"))
+            && matches!(self.outcome, Outcome::WentBack | Outcome::Stuck)
             && matches!(self.kind, PlanKind::Promote | PlanKind::Rollback)
             && self
                 .step

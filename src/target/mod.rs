@@ -17,7 +17,7 @@ use crate::release::{
     operation::{OperationId, Operator, Progress},
     plan::{Plan, Request},
     record::Record,
-    recovery::{LockRequest, RecoveryRequest, UnlockRequest},
+    recovery::{LockRequest, RecoveryRequest},
     survey::Survey,
 };
 
@@ -189,16 +189,6 @@ pub trait Operate: Send + Sync {
         lock: Confirmed<LockRequest>,
         by: &Operator,
     ) -> BoxFuture<'_, Result<OperationId, Fault>>;
-
-    /// Ends a lock by hand.
-    ///
-    /// # Errors
-    /// [`Conflict`](crate::release::FaultKind::Conflict) if it has ended already or is no lock.
-    fn unlock(
-        &self,
-        unlock: Confirmed<UnlockRequest>,
-        by: &Operator,
-    ) -> BoxFuture<'_, Result<(), Fault>>;
 }
 
 /// One environment's target: both halves.

@@ -46,7 +46,7 @@ use crate::{
         operation::{OperationId, Operator, Progress},
         plan::{Plan, Request},
         record::Record,
-        recovery::{LockRequest, Recovery, RecoveryRequest, UnlockRequest},
+        recovery::{LockRequest, Recovery, RecoveryRequest},
         survey::Survey,
     },
     target::{BoxStream, Chunk, LogQuery, Observe, Operate, Reading, RenderedPlan},
@@ -238,17 +238,6 @@ impl Operate for ComposeTarget {
         Box::pin(async move {
             let name = &self.environment.name;
             lock::lock(&self.host.server, &self.place(), name, lock.get(), &by).await
-        })
-    }
-
-    fn unlock(
-        &self,
-        unlock: Confirmed<UnlockRequest>,
-        by: &Operator,
-    ) -> BoxFuture<'_, Result<(), Fault>> {
-        let by = by.clone();
-        Box::pin(async move {
-            lock::unlock(&self.host.server, &self.place(), *unlock.get(), &by).await
         })
     }
 }

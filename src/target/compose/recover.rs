@@ -178,11 +178,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::release::{
-        plan::PlanKind,
-        record::Record,
-        recovery::Recovery,
-    };
+    use crate::release::{plan::PlanKind, record::Record, recovery::Recovery};
 
     fn request(recovery: Recovery) -> RecoveryRequest {
         RecoveryRequest {
@@ -213,7 +209,10 @@ mod tests {
         let script = super::super::script::upload(
             folder,
             &super::super::script::Nonce::random(),
-            &Place { directory: "/srv/shop".into(), project: "shop".into() },
+            &Place {
+                directory: "/srv/shop".into(),
+                project: "shop".into(),
+            },
         );
         assert!(String::from_utf8(script.unwrap()).unwrap().contains(path));
         String::from_utf8(folder.bytes(path).unwrap().to_vec()).unwrap()
@@ -232,10 +231,16 @@ mod tests {
             (PlanKind::Promote, Some(OperationId(42)), "jonas")
         );
         assert_eq!(record.overridden, ["ci"]);
-        assert_eq!(record.other["weather"], "fair", "a field that is not known is kept");
+        assert_eq!(
+            record.other["weather"], "fair",
+            "a field that is not known is kept"
+        );
         let who = line(&folder, "who.json").trim_end().to_owned() + "}";
         let who: Value = serde_json::from_str(&who).unwrap();
-        assert_eq!((&who["kind"], &who["recovers"]), (&json!("promote"), &json!(42)));
+        assert_eq!(
+            (&who["kind"], &who["recovers"]),
+            (&json!("promote"), &json!(42))
+        );
     }
 
     #[test]

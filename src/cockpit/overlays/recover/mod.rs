@@ -156,7 +156,9 @@ impl<'a> Known<'a> {
                 end: held.end.as_ref(),
             });
         }
-        let followed = model.operations.followed(&recover.environment, recover.id)?;
+        let followed = model
+            .operations
+            .followed(&recover.environment, recover.id)?;
         Some(Self {
             plan: followed.plan.as_deref()?,
             journal: &followed.journal,
@@ -204,7 +206,11 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
             Choice::Taken(at) => {
                 let (recovery, stopped_step) = (
                     *recovery,
-                    if at == 1 { StoppedStep::Again } else { StoppedStep::Skip },
+                    if at == 1 {
+                        StoppedStep::Again
+                    } else {
+                        StoppedStep::Skip
+                    },
                 );
                 recover.stage = Stage::Confirm(Confirm::of(recovery, stopped_step));
             }

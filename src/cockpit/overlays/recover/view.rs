@@ -11,10 +11,7 @@ use crate::{
     cockpit::{
         cells,
         model::Model,
-        overlays::{
-            plan::intent,
-            popup,
-        },
+        overlays::{plan::intent, popup},
         theme::Theme,
     },
     release::{
@@ -63,7 +60,11 @@ pub fn view(model: &Model, recover: &Recover, area: Rect, buf: &mut Buffer) -> O
             for (index, words) in answers.iter().enumerate() {
                 lines.push(choice(theme, words, index == *at));
             }
-            let stopped_step = if *at == 2 { StoppedStep::Skip } else { StoppedStep::Again };
+            let stopped_step = if *at == 2 {
+                StoppedStep::Skip
+            } else {
+                StoppedStep::Again
+            };
             Some((*recovery, stopped_step))
         }
         Stage::Confirm(confirm) => {
@@ -159,7 +160,9 @@ fn choice<'a>(theme: &Theme, words: &str, is_focused: bool) -> Line<'a> {
 
 /// How the operation stands, in a sentence or two.
 fn standing(recover: &Recover, known: Option<Known<'_>>) -> String {
-    let Recover { id, kind, operator, .. } = recover;
+    let Recover {
+        id, kind, operator, ..
+    } = recover;
     let at = known.map_or_else(String::new, |known| {
         let stopped = recovery::stopped(known.journal, known.end);
         let list = match stopped.direction {
@@ -249,7 +252,10 @@ fn course<'a>(
     for (index, step) in course.steps.iter().filter(|step| !skips(step)).enumerate() {
         let (name, words) = intent::words(step);
         let line = format!(" {:>2} {name:<9}{words}", index + 1);
-        lines.push(Line::styled(cells::cut(&line, width).into_owned(), theme.text));
+        lines.push(Line::styled(
+            cells::cut(&line, width).into_owned(),
+            theme.text,
+        ));
     }
     lines
 }
@@ -272,7 +278,9 @@ fn cancelling(known: Known<'_>) -> String {
         Some(Step {
             intent: Intent::Migrate { .. },
             ..
-        }) => format!("cancel waits for the migration that runs to end, {then}; the schema stays where that leaves it"),
+        }) => format!(
+            "cancel waits for the migration that runs to end, {then}; the schema stays where that leaves it"
+        ),
         Some(step) if step.interruptible => format!("cancel ends {} at once, {then}", step.id),
         Some(step) => format!("cancel waits for {} to end, {then}", step.id),
         None => format!("cancel stops it before its next step, {then}"),
