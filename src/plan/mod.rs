@@ -9,6 +9,7 @@ mod downgrade;
 pub mod gates;
 pub mod history;
 mod holder;
+mod layers;
 mod mark_bad;
 mod migrate;
 mod promote;
@@ -16,6 +17,7 @@ mod rollback;
 pub mod running;
 pub mod schema;
 pub mod steps;
+mod strategy;
 mod switch;
 
 use std::collections::BTreeMap;
@@ -110,7 +112,7 @@ pub fn make(
     match &request.deed {
         Deed::Adopt => adopt::plan(&made),
         Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
-        Deed::Rollback { to, schema } => rollback::plan(&made, to, *schema),
+        Deed::Rollback { to, schema, .. } => rollback::plan(&made, to, *schema),
         Deed::MarkBad { release } => mark_bad::plan(&made, *release),
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
     }

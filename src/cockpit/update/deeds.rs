@@ -149,6 +149,7 @@ pub fn roll_back_to_last_healthy(model: &mut Model, name: EnvironmentName) -> Ve
     let deed = Deed::Rollback {
         to: RollbackTo::LastHealthy,
         schema: SchemaChoice::ImageOnly,
+        files: false,
     };
     plan::open(model, request(name, deed))
 }

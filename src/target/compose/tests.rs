@@ -50,6 +50,7 @@ fn target(targets: &Targets, engine: &FakeEngine) -> ComposeTarget {
         name: "production".parse().unwrap(),
         target: crate::config::Target::Compose(compose.clone()),
         services: vec![backend()],
+        layers: Vec::new(),
         protection: Protection::Open,
         gates: Vec::new(),
         checks: Vec::new(),
@@ -62,6 +63,7 @@ fn target(targets: &Targets, engine: &FakeEngine) -> ComposeTarget {
         name: backend(),
         repository: "acme/shop".parse().unwrap(),
         tags: Default::default(),
+        strategy: Default::default(),
         pin: Pin::Variable {
             file: ".env".into(),
             variable: "TAG".into(),
