@@ -19,7 +19,9 @@ pub use problem::{ConfigError, Problem};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use crate::release::{
-    EnvironmentName, Repository, ServiceName, plan::BackupTool, version::TagConvention,
+    EnvironmentName, Repository, ServiceName,
+    plan::{BackupTool, ConfirmWords},
+    version::TagConvention,
 };
 
 /// The whole configuration.
@@ -177,6 +179,19 @@ pub struct Environment {
     pub health_timeout: Duration,
     /// For how long nothing may restart after it was healthy.
     pub stable_for: Duration,
+}
+
+impl Environment {
+    /// What has to be typed before it is changed; `None` where a dialog is enough.
+    pub fn confirm_words(&self) -> Option<ConfirmWords> {
+        match &self.protection {
+            Protection::Open => None,
+            Protection::Protected { word } => Some(ConfirmWords {
+                name: self.name.to_string(),
+                short: word.clone(),
+            }),
+        }
+    }
 }
 
 /// Whether an environment's name has to be typed.

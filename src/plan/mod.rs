@@ -12,6 +12,7 @@ pub mod gates;
 pub mod history;
 mod holder;
 mod layers;
+mod mark_bad;
 mod migrate;
 mod promote;
 mod restore;
@@ -25,14 +26,16 @@ mod switch;
 use std::collections::BTreeMap;
 
 pub use gates::GateFacts;
-pub use holder::LOCK as LOCK_GATE;
 pub use rollback::{candidates, local_images, recorded_heads};
 
 use crate::{
-    config::{Config, Environment, Protection, Service},
+    config::{Config, Environment, Service},
     release::{
         Fault, FaultKind, ServiceName,
-        plan::{Basis, ConfirmWords, Deed, FORMAT, Gate, OnFailure, Plan, PlanKind, Request, Step},
+        plan::{
+            Basis, ConfirmWords, Deed, FORMAT, Gate, LOCK_GATE, OnFailure, Plan, PlanKind, Request,
+            Step,
+        },
         record::{Release, ServiceRelease},
         survey::Survey,
     },
@@ -71,12 +74,14 @@ pub fn wanted(
 ) -> Result<Wanted, Fault> {
     let running = running::release(environment, services, survey);
     match &request.deed {
-        Deed::Adopt | Deed::Migrate { .. } | Deed::Restore { .. } | Deed::CleanUp { .. } => {
-            Ok(Wanted {
-                after: running,
-                pins: BTreeMap::new(),
-            })
-        }
+        Deed::Adopt
+        | Deed::MarkBad { .. }
+        | Deed::Migrate { .. }
+        | Deed::Restore { .. }
+        | Deed::CleanUp { .. } => Ok(Wanted {
+            after: running,
+            pins: BTreeMap::new(),
+        }),
         Deed::Promote { versions, .. } => promote::wanted(environment, services, versions, running),
         Deed::Rollback { to, .. } => {
             let target = rollback::target(environment, services, to, survey, &running)?;
@@ -117,6 +122,7 @@ pub fn make(
         Deed::Rollback { to, schema, .. } => rollback::plan(&made, to, *schema),
         Deed::Restore { operation } => restore::plan(&made, *operation),
         Deed::CleanUp { keep, older_than } => clean_up::plan(&made, *keep, *older_than),
+        Deed::MarkBad { release } => mark_bad::plan(&made, *release),
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
     }
 }
@@ -164,17 +170,22 @@ impl Making<'_> {
                 )
             })
             .collect();
-        let confirm = match &self.environment.protection {
-            Protection::Protected { word } if draft.kind != PlanKind::Adopt => Some(ConfirmWords {
-                name: self.environment.name.to_string(),
-                short: word.clone(),
-            }),
-            // What is written since is lost wherever it is.
-            _ if draft.kind == PlanKind::Restore => Some(ConfirmWords {
+        let confirm = if draft.gates.iter().any(|gate| gate.name == LOCK_GATE) {
+            // A lock is passed by nothing shorter than the name, protected or not.
+            Some(ConfirmWords {
                 name: self.environment.name.to_string(),
                 short: None,
-            }),
-            _ => None,
+            })
+        } else if draft.kind == PlanKind::Restore {
+            // What was written since is lost, wherever it is.
+            Some(ConfirmWords {
+                name: self.environment.name.to_string(),
+                short: None,
+            })
+        } else if matches!(draft.kind, PlanKind::Adopt | PlanKind::MarkBad) {
+            None
+        } else {
+            self.environment.confirm_words()
         };
         let mut plan = Plan {
             v: FORMAT,

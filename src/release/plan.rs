@@ -18,6 +18,9 @@ use super::{
 /// The format that plans, journals and ledgers of this version are written in.
 pub const FORMAT: u32 = 1;
 
+/// The gate that a lock by hand is: closed for a rollback until the environment's name is typed.
+pub const LOCK_GATE: &str = "lock";
+
 /// What kind of deed a plan is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +37,13 @@ pub enum PlanKind {
     Restore,
     /// Remove images, backups and containers that nothing needs any more.
     CleanUp,
+    /// Keep others from changing the environment, by hand and with a message.
+    Lock,
+    /// Say of a release that no rollback may return to it by default.
+    MarkBad,
+    /// A kind of a newer format.
+    #[serde(other)]
+    Unknown,
 }
 
 impl PlanKind {
@@ -46,6 +56,9 @@ impl PlanKind {
             Self::Migrate => "migrate",
             Self::Restore => "restore",
             Self::CleanUp => "clean up",
+            Self::Lock => "lock",
+            Self::MarkBad => "mark bad",
+            Self::Unknown => "newer kind",
         }
     }
 }
@@ -183,15 +196,17 @@ impl Plan {
         if let Some(what) = what {
             return format!("{} {}: {what}", self.kind.verb(), self.environment);
         }
-        let changed = match self.kind {
-            PlanKind::Adopt => self.after.clone(),
-            _ => self.after.changed_since(&self.before),
+        let is_told_whole = matches!(self.kind, PlanKind::Adopt | PlanKind::MarkBad);
+        let changed = if is_told_whole {
+            self.after.clone()
+        } else {
+            self.after.changed_since(&self.before)
         };
         let changes: Vec<String> = changed
             .services
             .iter()
             .map(|(name, to)| match self.before.services.get(name) {
-                Some(from) if self.kind != PlanKind::Adopt && from.label() != to.label() => {
+                Some(from) if !is_told_whole && from.label() != to.label() => {
                     format!("{name} {} → {}", from.label(), to.label())
                 }
                 _ => format!("{name} {}", to.label()),
@@ -421,6 +436,9 @@ pub enum Intent {
         /// How the schema's heads are asked for, where they are.
         heads: Option<(ServiceName, Vec<String>)>,
     },
+    /// Something that only a newer format knows. No plan of this version's has it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// How a database is saved and brought back.
@@ -629,10 +647,15 @@ pub enum Deed {
     },
     /// Remove what nothing needs any more.
     CleanUp {
-        /// How many healthy releases stay, the one that runs among them.
+        /// How many healthy releases stay beside what runs.
         keep: usize,
         /// Only images that are older than this.
         older_than: Duration,
+    },
+    /// Say of a release that no rollback may return to it by default.
+    MarkBad {
+        /// Which.
+        release: MarkedRelease,
     },
     /// Migrate the schema with the images that run, or with these.
     Migrate {
@@ -657,6 +680,16 @@ pub struct ChosenVersion {
     pub digest: Digest,
     /// The commit it was built from, where it is known.
     pub revision: Option<String>,
+}
+
+/// Which release is marked bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkedRelease {
+    /// What runs.
+    Running,
+    /// The release that this operation was to reach.
+    Operation(OperationId),
 }
 
 /// Which release a rollback returns to.

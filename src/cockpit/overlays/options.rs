@@ -86,7 +86,11 @@ impl Options {
                     items.extend(images(refusal));
                 }
             }
-            Deed::Adopt | Deed::Migrate { .. } | Deed::Restore { .. } | Deed::CleanUp { .. } => {}
+            Deed::Adopt
+            | Deed::MarkBad { .. }
+            | Deed::Migrate { .. }
+            | Deed::Restore { .. }
+            | Deed::CleanUp { .. } => {}
         }
         items.extend(
             plan.into_iter()

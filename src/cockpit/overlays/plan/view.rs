@@ -272,6 +272,10 @@ fn on_failure(plan: &Plan) -> String {
         (OnFailure::Stay, PlanKind::CleanUp) => {
             "on failure: what is removed is removed; what runs is not touched".to_owned()
         }
+        (OnFailure::Stay, PlanKind::Lock | PlanKind::MarkBad) => {
+            "on failure: nothing has changed".to_owned()
+        }
+        (OnFailure::Stay, PlanKind::Unknown) => "on failure: stays where it is".to_owned(),
         (OnFailure::Stay, PlanKind::Promote) => {
             "on failure: stays where it is: no release before is recorded healthy".to_owned()
         }

@@ -15,7 +15,10 @@ use crate::{
         },
         text::clean,
     },
-    target::{RenderedPlan, compose::script::quote},
+    target::{
+        RenderedPlan,
+        compose::{docker, script::quote},
+    },
 };
 
 /// The commands of each step, as a person in a shell on the server could type them.
@@ -154,6 +157,8 @@ impl People<'_> {
                 commands
             }
             Intent::Check { check, .. } => vec![self.check(check)],
+            // No plan of this version's has it; one of a newer version's is shown, and never rendered.
+            Intent::Unknown => Vec::new(),
             Intent::Observe { services, heads } => {
                 let mut words = vec!["images"];
                 words.extend(services.iter().map(ServiceName::as_str));
@@ -390,8 +395,8 @@ impl People<'_> {
     }
 
     fn docker(&self, words: &[&str]) -> String {
-        let docker = library::docker_words(&self.compose.host);
-        let docker = docker.iter().map(String::as_str);
+        let command = docker::words(&self.compose.host);
+        let docker = command.iter().map(String::as_str);
         line(&docker.chain(words.iter().copied()).collect::<Vec<_>>())
     }
 
@@ -404,7 +409,7 @@ impl People<'_> {
 
 /// `docker compose` with all that says which project is meant.
 pub fn compose_words(compose: &Compose) -> Vec<String> {
-    let mut words = library::docker_words(&compose.host);
+    let mut words = docker::words(&compose.host);
     words.extend(["compose", "-p"].map(str::to_owned));
     words.push(compose.project.clone());
     for file in &compose.files {

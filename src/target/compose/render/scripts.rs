@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    RenderError,
-    library::{self, words},
-    names,
-};
+use super::{RenderError, library, names};
 use crate::{
     config::{Compose, Environment},
     release::{
@@ -17,7 +13,10 @@ use crate::{
             RestoreFrom, Step,
         },
     },
-    target::compose::script::{Scripts, Unquotable, quote},
+    target::compose::{
+        docker::quoted as words,
+        script::{Scripts, Unquotable, quote},
+    },
 };
 
 /// Steps and basis begin so; the runner starts them in the operation's folder.
@@ -139,6 +138,8 @@ fn script(
             check(what)?
         ),
         Intent::Observe { services, heads } => observe(services, heads.as_ref())?,
+        // No plan of this version's has it.
+        Intent::Unknown => "fail 'only a newer flightdeck knows this step'\n".to_owned(),
     };
     Ok(begin() + &body)
 }
@@ -152,11 +153,7 @@ fn snapshot(
     // A copy for later is no reason to keep somebody from rolling back now.
     let otherwise = match kind {
         PlanKind::Rollback => "say",
-        PlanKind::Adopt
-        | PlanKind::Promote
-        | PlanKind::Migrate
-        | PlanKind::Restore
-        | PlanKind::CleanUp => "fail",
+        _ => "fail",
     };
     let mut text = String::new();
     for (path, name) in names::copies(files) {

@@ -290,7 +290,7 @@ fn the_library_knows_docker_compose_and_the_directory() {
     insta::assert_snapshot!(plain);
     let whole = library::text(&environment(host()), &services()).unwrap();
     assert!(whole.ends_with(
-        "cd -- \"$HOME\"/'the shop' || fail \"cannot enter the project's directory\"\n"
+        "enter \"$HOME\"/'the shop' || fail \"cannot enter the project's directory\"\n"
     ));
 }
 

@@ -24,7 +24,7 @@ pub(super) fn asks_for_backups(environment: &Environment, request: &Request) -> 
             Deed::Promote { migrate, .. } => *migrate && environment.migration.is_some(),
             Deed::Rollback { schema, .. } => *schema != SchemaChoice::ImageOnly,
             Deed::Migrate { .. } | Deed::Restore { .. } | Deed::CleanUp { .. } => true,
-            Deed::Adopt => false,
+            Deed::Adopt | Deed::MarkBad { .. } => false,
         }
 }
 
