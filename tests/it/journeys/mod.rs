@@ -14,3 +14,5 @@ mod rollback;
 mod schema;
 mod watch;
 mod world;
+
+pub(crate) use world::program;
