@@ -51,7 +51,11 @@ impl Rollback {
         };
         let request = Request {
             environment: environment.name.clone(),
-            deed: Deed::Rollback { to, schema },
+            deed: Deed::Rollback {
+                to,
+                schema,
+                files: false,
+            },
             reason: self.flags.reason.clone(),
             overrides: Vec::new(),
         };

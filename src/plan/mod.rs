@@ -9,12 +9,14 @@ mod downgrade;
 pub mod gates;
 pub mod history;
 mod holder;
+mod layers;
 mod migrate;
 mod promote;
 mod rollback;
 pub mod running;
 pub mod schema;
 pub mod steps;
+mod strategy;
 mod switch;
 
 use std::collections::BTreeMap;
@@ -107,7 +109,7 @@ pub fn make(
     match &request.deed {
         Deed::Adopt => adopt::plan(&made),
         Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
-        Deed::Rollback { to, schema } => rollback::plan(&made, to, *schema),
+        Deed::Rollback { to, schema, .. } => rollback::plan(&made, to, *schema),
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
     }
 }

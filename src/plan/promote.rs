@@ -79,7 +79,7 @@ pub(super) fn plan(
     let switch = switch::judge(making, &pins, |release| {
         ImageName::Reference(release.reference())
     })?;
-    warnings.extend(switch.warnings);
+    warnings.extend(switch.warnings.iter().cloned());
     let checks = checks::steps(making)?;
     let on_failure = on_failure(making, &switch.services, &mut warnings);
 
@@ -103,27 +103,21 @@ pub(super) fn plan(
     forward.extend(steps::converge(steps::Convergence {
         environment: making.environment,
         pins: survey.candidate_pins.clone(),
-        services: switch.services.clone(),
-        expected: switch.expected.clone(),
-        dependencies: switch.dependencies,
+        switch: &switch,
+        expected: &switch.expected,
+        watched: true,
         interruptible: on_failure == OnFailure::GoBack,
         checks: checks.clone(),
     }));
     let mut back = Vec::new();
     if !switch.former.is_empty() {
         back.push(steps::last_words(&switch.expected, depends_on_schema));
-        let former: Vec<ServiceName> = switch
-            .services
-            .iter()
-            .filter(|service| switch.former.contains_key(*service))
-            .cloned()
-            .collect();
         back.extend(steps::converge(steps::Convergence {
             environment: making.environment,
             pins: survey.former_pins.clone(),
-            services: former,
-            expected: switch.former,
-            dependencies: switch.dependencies,
+            switch: &switch,
+            expected: &switch.former,
+            watched: false,
             interruptible: false,
             checks,
         }));

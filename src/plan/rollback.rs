@@ -342,7 +342,7 @@ pub(super) fn plan(
     let switch = switch::judge(making, &pins, |release| {
         running::image_name(release, survey)
     })?;
-    warnings.extend(switch.warnings);
+    warnings.extend(switch.warnings.iter().cloned());
     let checks = checks::steps(making)?;
 
     let downgrade = downgrade::step(
@@ -368,9 +368,9 @@ pub(super) fn plan(
     forward.extend(steps::converge(steps::Convergence {
         environment: making.environment,
         pins: survey.candidate_pins.clone(),
-        services: switch.services.clone(),
-        expected: switch.expected.clone(),
-        dependencies: switch.dependencies,
+        switch: &switch,
+        expected: &switch.expected,
+        watched: false,
         interruptible: false,
         checks: checks.clone(),
     }));
@@ -383,9 +383,9 @@ pub(super) fn plan(
         back.extend(steps::converge(steps::Convergence {
             environment: making.environment,
             pins: survey.former_pins.clone(),
-            services: switch.former.keys().cloned().collect(),
-            expected: switch.former,
-            dependencies: switch.dependencies,
+            switch: &switch,
+            expected: &switch.former,
+            watched: false,
             interruptible: false,
             checks,
         }));

@@ -289,6 +289,20 @@ pub enum Intent {
         /// Whether Compose may look at what they depend on.
         dependencies: bool,
     },
+    /// Replace a service's containers with what is pinned without a moment in which none serves: new ones
+    /// beside the old, and the old are taken away once the new hold.
+    Roll {
+        /// Which.
+        service: ServiceName,
+        /// The image that it must run afterwards: by reference with digest, or by ID.
+        expected: ImageName,
+        /// How many containers it has.
+        replicas: u32,
+        /// For how long nothing may restart before the old ones go.
+        stable_for: Duration,
+        /// Whether Compose may look at what it depends on.
+        dependencies: bool,
+    },
     /// Restart services that only have to notice the change, such as a reverse proxy.
     Restart {
         /// Which.
@@ -456,6 +470,9 @@ pub enum Deed {
         to: RollbackTo,
         /// Whether the schema goes back too.
         schema: SchemaChoice,
+        /// Whether compose and environment files go back too, to the copies kept with that release.
+        #[serde(default)]
+        files: bool,
     },
     /// Migrate the schema with the images that run, or with these.
     Migrate {

@@ -203,10 +203,11 @@ impl Record {
     pub fn proves_bad(&self) -> Option<&Release> {
         (matches!(self.outcome, Outcome::WentBack | Outcome::Stuck)
             && matches!(self.kind, PlanKind::Promote | PlanKind::Rollback)
-            && self
-                .step
-                .as_deref()
-                .is_some_and(|s| s.starts_with("switch") || s.starts_with("verify")))
+            && self.step.as_deref().is_some_and(|step| {
+                ["switch", "roll", "verify"]
+                    .iter()
+                    .any(|tried| step.starts_with(tried))
+            }))
         .then_some(&self.after)
     }
 }

@@ -11,5 +11,6 @@ mod journeys;
 mod matrix;
 mod real_world;
 mod runner;
+mod servers;
 mod steps;
 mod terminal;

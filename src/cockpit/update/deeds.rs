@@ -134,6 +134,7 @@ pub fn roll_back_or_recover(model: &mut Model, name: &EnvironmentName) -> Vec<Ef
     let deed = Deed::Rollback {
         to: RollbackTo::LastHealthy,
         schema: SchemaChoice::ImageOnly,
+        files: false,
     };
     plan::open(model, request(name.clone(), deed))
 }

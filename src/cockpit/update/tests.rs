@@ -166,6 +166,7 @@ fn a_rollback_from_a_cold_start_is_four_keys_and_the_plan_comes_when_the_server_
         Deed::Rollback {
             to: RollbackTo::LastHealthy,
             schema: SchemaChoice::ImageOnly,
+            files: false,
         }
     ));
     assert!(text(&model).contains("connecting…"));

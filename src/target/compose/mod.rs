@@ -5,6 +5,7 @@
 //! only reads: GET for the Engine, and a fixed list of scripts.
 
 pub mod connection;
+mod docker;
 pub mod engine;
 #[cfg(test)]
 mod fake_engine;

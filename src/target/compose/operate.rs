@@ -175,6 +175,32 @@ fn refused(
             format!("operation {operation} was written by a newer flightdeck"),
             "use that one".to_owned(),
         ),
+        Refusal::Superseded => (
+            format!("{what} {operation} of {who} has been since"),
+            "look at its history, and plan anew".to_owned(),
+        ),
+        Refusal::Ask => (
+            format!(
+                "{what} {operation} stopped{step}, and whether that may run again only you can tell"
+            ),
+            "say whether to run it again or to skip it".to_owned(),
+        ),
+        Refusal::Ended => (
+            format!("{what} {operation} ended well: there is nothing to recover"),
+            "plan anew".to_owned(),
+        ),
+        Refusal::Missing => (
+            format!("there is no operation {operation} on the server"),
+            "look at its history".to_owned(),
+        ),
+        Refusal::NoWayBack => (
+            format!("the plan of {what} {operation} has no way back"),
+            "resume it, abandon it, or roll back".to_owned(),
+        ),
+        Refusal::Owner => (
+            format!("files of {what} {operation} can be read by the Unix user of {who} alone"),
+            "let them recover it, or roll back".to_owned(),
+        ),
     };
     Fault::new(FaultKind::Conflict, &place.project, message).remedy(remedy)
 }

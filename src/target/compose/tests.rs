@@ -49,6 +49,7 @@ fn target(targets: &Targets, engine: &FakeEngine) -> ComposeTarget {
         name: "production".parse().unwrap(),
         target: crate::config::Target::Compose(compose.clone()),
         services: vec![backend()],
+        layers: Vec::new(),
         protection: Protection::Open,
         gates: Vec::new(),
         checks: Vec::new(),
@@ -61,6 +62,7 @@ fn target(targets: &Targets, engine: &FakeEngine) -> ComposeTarget {
         name: backend(),
         repository: "acme/shop".parse().unwrap(),
         tags: Default::default(),
+        strategy: Default::default(),
         pin: Pin::Variable {
             file: ".env".into(),
             variable: "TAG".into(),

@@ -65,6 +65,7 @@ fn every_fault_leaves_the_old_release_or_the_new() {
         worker(&Kind::PLAIN[..], false, Compose::V240),
         worker(&Kind::MIGRATING[..], false, Compose::V500),
     ];
+    workers.push(worker(&Kind::PLAIN[..], true, Compose::V240));
     if !wanted.is_empty() {
         workers.push(worker(&Kind::PLAIN[..], false, Compose::V226));
         workers.push(worker(&Kind::MIGRATING[..], false, Compose::V226));
@@ -160,10 +161,7 @@ impl Whole<'_> {
             let found = found.and_then(|(_, value)| value?.to_str());
             found.ok_or("no DOCKER_HOST")?.to_owned()
         };
-        Ok(Engine {
-            docker_host,
-            is_spare: worker.is_spare,
-        })
+        Ok(Engine { docker_host })
     }
 
     /// The next cell of that kind; `None` where there is none left.

@@ -359,7 +359,12 @@ impl Attempt<'_> {
     fn end(&self, cockpit: &mut Running) -> Result<Option<Outcome>, String> {
         let end = self.server.operation(self.operation).join("end.json");
         let is_upload = matches!(self.cell.place.step.as_str(), "upload" | "claim");
+        let mut is_followed = true;
         wait_until("the operation's end", || {
+            if self.cell.fault == Fault::RunnerAndSupervisorKilled && is_followed {
+                cockpit.kill();
+                is_followed = false;
+            }
             if end.exists() {
                 return Ok(true);
             }
@@ -367,6 +372,13 @@ impl Attempt<'_> {
             // Before there is a claim the cockpit is what may still come.
             let may_come = !claimed && (!is_upload || !cockpit.has_ended());
             Ok(!may_come && self.server.processes().is_empty() && !end.exists())
+        })
+        .map_err(|error| {
+            format!(
+                "{error}: {:?} runs; {}",
+                self.server.processes(),
+                self.output()
+            )
         })?;
         // What holds the folder may write its last word.
         wait_until("nobody in the folder", || {

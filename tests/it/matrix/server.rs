@@ -65,8 +65,6 @@ pub struct Server {
 pub struct Engine {
     /// Its socket, as `DOCKER_HOST` names it.
     pub docker_host: String,
-    /// Whether it is the matrix' own, which may be restarted.
-    pub is_spare: bool,
 }
 
 /// A container of the project.

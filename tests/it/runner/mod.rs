@@ -5,6 +5,7 @@ mod claim;
 mod direction;
 mod faults;
 mod follow;
+mod recover;
 mod travel;
 mod world;
 

@@ -54,6 +54,25 @@ fn long_words(intent: &Intent) -> (&'static str, String) {
             let alone = if *dependencies { "" } else { ", nothing else" };
             ("switch", format!("recreate {}{alone}", listed(services)))
         }
+        Intent::Roll {
+            service,
+            replicas,
+            stable_for,
+            ..
+        } => {
+            let several = if *replicas == 1 {
+                String::new()
+            } else {
+                format!(" ({replicas} containers)")
+            };
+            (
+                "roll",
+                format!(
+                    "{service}{several}: new beside old, healthy for {} s, then the old goes",
+                    stable_for.as_secs()
+                ),
+            )
+        }
         Intent::Restart { services } => ("restart", listed(services)),
         Intent::Health {
             services,

@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    RenderError,
-    library::{self, words},
-    names,
-};
+use super::{RenderError, library, names};
 use crate::{
     config::{Compose, Environment},
     release::{
@@ -14,7 +10,10 @@ use crate::{
         operation::Direction,
         plan::{Check, HttpMeans, ImageName, Intent, PinFile, Plan, PlanKind, Step},
     },
-    target::compose::script::{Scripts, Unquotable, quote},
+    target::compose::{
+        docker::quoted as words,
+        script::{Scripts, Unquotable, quote},
+    },
 };
 
 /// Steps and basis begin so; the runner starts them in the operation's folder.
@@ -101,6 +100,18 @@ fn script(
                 .map(|service| pair(service, expected.get(service)))
                 .collect::<Result<_, _>>()?;
             format!("switch {flags}{expected}\n")
+        }
+        Intent::Roll {
+            service,
+            expected,
+            replicas,
+            stable_for,
+            dependencies,
+        } => {
+            let flags = if *dependencies { "''" } else { "--no-deps" };
+            let image = quote(&names::image(expected))?;
+            let seconds = stable_for.as_secs();
+            format!("roll {flags} {seconds} {replicas} {service} {image}\n")
         }
         Intent::Restart { services } => format!("restart{}\n", list_of(services)),
         Intent::Health {
@@ -192,7 +203,7 @@ fn migrate(
     }
     text.push_str(&format!(
         "migrate {} {service} {}\n",
-        names::migration(&quote(&compose.project)?, "\"$FD_OPERATION\"", &step.id),
+        names::migration(&quote(&compose.project)?, "\"$FD_FIRST\"", &step.id),
         words(command)?
     ));
     if !heads.is_empty() {

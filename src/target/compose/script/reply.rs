@@ -25,7 +25,7 @@ pub enum StartReply {
         operation: OperationId,
         /// Its record; `None` if that cannot be read.
         claim: Option<Claim>,
-        /// The step at which an interrupted operation stopped.
+        /// The step at which an interrupted operation stopped, or about which an operator has to be asked.
         at: Option<(Direction, String)>,
     },
     /// It could not even be asked. Nothing was started, except perhaps after
@@ -49,6 +49,18 @@ pub enum Refusal {
     Lock,
     /// Written by a newer flightdeck.
     Format,
+    /// Of a recovery: this newer operation has been since.
+    Superseded,
+    /// Of a recovery: an operator has to say whether the step at which it stopped runs again.
+    Ask,
+    /// Of a recovery: it ended well, and there is nothing to recover.
+    Ended,
+    /// Of a recovery: there is no such operation, or not any more.
+    Missing,
+    /// Of a recovery: its plan has no way back.
+    NoWayBack,
+    /// Of a recovery: some of its files can be read by another Unix user alone.
+    Owner,
 }
 
 /// What kept a script from starting an operation. What the system said is on standard error.

@@ -9,7 +9,15 @@ use super::{
 use crate::release::operation::OperationId;
 
 const CLAIM: &str = include_str!("../../../../assets/claim.sh");
-const RUNNER: &str = include_str!("../../../../assets/runner.sh");
+/// The runner's parts; the last one calls them.
+const RUNNER: [&str; 6] = [
+    include_str!("../../../../assets/runner/hold.sh"),
+    include_str!("../../../../assets/runner/recover.sh"),
+    include_str!("../../../../assets/runner/steps.sh"),
+    include_str!("../../../../assets/runner/lists.sh"),
+    include_str!("../../../../assets/runner/end.sh"),
+    include_str!("../../../../assets/runner.sh"),
+];
 const START: &str = include_str!("../../../../assets/start.sh");
 const FOLLOWER: &str = include_str!("../../../../assets/follower.sh");
 const TAIL: &str = include_str!("../../../../assets/tail.sh");
@@ -103,7 +111,11 @@ fn start(folder: &Folder, nonce: &Nonce, place: &Place, how: &str) -> Result<Vec
             &format!("mkdir -p {} || fail write", quote(parent)?),
         );
     }
-    let runner = bare(CLAIM) + &bare(RUNNER);
+    let runner: String = [CLAIM]
+        .iter()
+        .chain(&RUNNER)
+        .map(|part| bare(part))
+        .collect();
     place_file(&mut body, "runner.sh", Access::Shared, runner.as_bytes())?;
     for file in folder.files() {
         place_file(&mut body, &file.path, file.access, &file.bytes)?;

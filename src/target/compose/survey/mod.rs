@@ -9,6 +9,7 @@ mod pins;
 mod read;
 mod refuse;
 mod scripts;
+mod services;
 
 use std::collections::BTreeMap;
 
@@ -64,8 +65,8 @@ pub async fn take(
     )
     .map_err(|e| bad(environment, e))?;
     let answered = self::parts(environment, shell.run(script).await?)?;
-    survey.candidate_services = read::services(environment, &answered)?;
-    read::distrust_stale_hashes(&mut survey, environment, services, &answered);
+    survey.candidate_services = self::services::read(environment, &answered)?;
+    self::services::distrust_stale_hashes(&mut survey, environment, services, &answered);
     if let Some(path) = answered.get("path").filter(|part| part.status == 0) {
         survey.schema_path = read::revisions(&path.bytes, path_from.as_deref());
     }
