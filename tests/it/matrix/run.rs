@@ -622,10 +622,9 @@ impl Attempt<'_> {
 
     fn nothing_left(&self) -> Result<(), String> {
         let server = self.server;
-        let processes = server.processes();
-        if !processes.is_empty() {
-            return Err(format!("left running: {processes:?}"));
-        }
+        // A watchdog notices within a second that there is nothing left to watch.
+        wait_until("nothing left running", || Ok(server.processes().is_empty()))
+            .map_err(|error| format!("{error}: {:?}", server.processes()))?;
         let mut left = Vec::new();
         let mut directories = vec![server.directory()];
         while let Some(directory) = directories.pop() {

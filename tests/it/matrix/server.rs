@@ -145,7 +145,7 @@ impl Server {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let home = tempfile::Builder::new()
-            .prefix("flightdeck-matrix-")
+            .prefix("matrix-")
             .tempdir()
             .map_err(words)?;
         let name = format!("matrix-{}-{number}", std::process::id());
