@@ -70,6 +70,9 @@ pub(super) fn plan(
         making.running.clone(),
     )?;
     refuse_nothing(making, &pins)?;
+    if let Some(bad) = history::bad(&survey.records, &after) {
+        warnings.push(format!("{} {}", bad.release.label(), bad.words()));
+    }
     gates.extend(gates::judge(
         making.environment,
         versions,

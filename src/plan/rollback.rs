@@ -332,7 +332,9 @@ pub(super) fn plan(
             ),
         ));
     }
-    if !target.healthy {
+    if let Some(bad) = history::bad(&survey.records, &target.release) {
+        warnings.push(format!("{} {}", target.release.label(), bad.words()));
+    } else if !target.healthy {
         warnings.push(format!(
             "{} was never recorded healthy here",
             target.release.label()

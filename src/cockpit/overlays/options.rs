@@ -92,7 +92,7 @@ impl Options {
                     items.extend(images(refusal));
                 }
             }
-            Deed::Adopt | Deed::Migrate { .. } => {}
+            Deed::Adopt | Deed::MarkBad { .. } | Deed::Migrate { .. } => {}
         }
         items.extend(
             plan.into_iter()

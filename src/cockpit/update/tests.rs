@@ -21,8 +21,9 @@ use crate::{
     release::{
         Fault, FaultKind,
         observed::Link,
-        operation::{Liveness, OperationId, Progress, Recovery},
+        operation::{Liveness, OperationId, Progress},
         plan::{Deed, Request, RollbackTo, SchemaChoice, Verdict},
+        recovery::Recovery,
         version::Known,
     },
     target::{Answerer, Question, Reading},
@@ -382,7 +383,11 @@ fn r_during_an_operation_means_cancel_and_go_back_and_the_first_choice_is_to_let
         panic!("{effects:?}");
     };
     assert_eq!(environment.as_str(), "production");
-    assert_eq!(*recovery.get(), (OperationId(42), Recovery::Cancel));
+    let request = recovery.get();
+    assert_eq!(
+        (request.operation, request.recovery),
+        (OperationId(42), Recovery::Cancel)
+    );
 }
 
 #[test]
@@ -390,11 +395,20 @@ fn an_interrupted_operation_is_shown_as_such_and_can_be_taken_back() {
     let mut model = full(160, 45);
     fixtures::told(&mut model, "production", fixtures::held(Liveness::Dead));
     assert!(text(&model).contains("INTERRUPTED"));
-    let effects = press(&mut model, "! down enter");
+    assert!(press(&mut model, "! down enter").is_empty());
+    let screen = text(&model);
+    assert!(
+        screen.contains("recreate backend"),
+        "what will run: {screen}"
+    );
+    for key in "prod".chars() {
+        press(&mut model, &key.to_string());
+    }
+    let effects = press(&mut model, "enter");
     let [Effect::Recover(_, _, recovery)] = &effects[..] else {
         panic!("{effects:?}");
     };
-    assert_eq!(recovery.get().1, Recovery::Back);
+    assert_eq!(recovery.get().recovery, Recovery::Back);
 }
 
 #[test]

@@ -287,6 +287,10 @@ fn on_failure(plan: &Plan) -> String {
             "on failure: the schema stays where the migration stopped; what runs is not touched"
                 .to_owned()
         }
+        (OnFailure::Stay, PlanKind::Lock | PlanKind::MarkBad) => {
+            "on failure: nothing has changed".to_owned()
+        }
+        (OnFailure::Stay, PlanKind::Unknown) => "on failure: stays where it is".to_owned(),
         (OnFailure::Stay, PlanKind::Promote) => {
             "on failure: stays where it is: no release before is recorded healthy".to_owned()
         }
