@@ -6,8 +6,14 @@
 # operation may start, and refused_id.
 standing() {
 	over_first=0
+	passed_lock=
 	refusal=
 	refused_id=$1
+	if newer "$(tail -n 1 "$root/ledger.jsonl" 2>/dev/null)"; then
+		claim=
+		refusal=format
+		return
+	fi
 	while [ -n "$refused_id" ]; do
 		holder_of "$refused_id"
 		standing_over=$over
@@ -21,6 +27,7 @@ standing() {
 			;;
 		lock)
 			[ "$over_first" != 0 ] || over_first=$(number "$refused_id")
+			passed_lock=$(number "$refused_id")
 			passes lock || refusal=lock
 			;;
 		interrupted | orphaned)
@@ -66,7 +73,7 @@ claim() {
 			refuse
 			return 1
 		fi
-		claim_over=$over
+		claim_over=$over${passed_lock:+,\"passed_lock\":$passed_lock}
 		if [ "$recovering" = yes ] && [ -z "$claim_first" ]; then
 			take_up
 			if [ -n "$refusal" ]; then
@@ -115,6 +122,6 @@ refuse() {
 		refuse_more=",\"direction\":\"$list\",\"step\":\"$stopped\""
 	fi
 	printf '{"refused":"%s","operation":%s%s,"claim":%s}\n' \
-		"$refusal" "$(number "$refused_id")" "$refuse_more" "${claim:-null}"
+		"$refusal" "$(number "${refused_id:-0}")" "$refuse_more" "${claim:-null}"
 }
 

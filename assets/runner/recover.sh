@@ -212,6 +212,12 @@ take_journal() {
 	fi
 }
 
+# take_release: the copies of what was before belong to this operation too.
+take_release() {
+	[ -d "$root/releases/$wish_id" ] && [ ! -e "$root/releases/$id" ] || return 0
+	cp -R "$root/releases/$wish_id" "$root/releases/$id" || rm -rf "$root/releases/$id"
+}
+
 # take_held DIRECTION STEPS
 take_held() {
 	for take_id in $2; do
@@ -249,6 +255,8 @@ end_left() {
 
 # recover: runs a recovery, from what its journal begins with, to an outcome.
 recover() {
+	read -r wish_id wish_choice wish_again <recovers
+	take_release
 	read_journal journal.jsonl
 	from_journal
 	case $journal_choice:$journal_list in

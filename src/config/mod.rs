@@ -17,7 +17,9 @@ pub use problem::{ConfigError, Problem};
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use crate::release::{EnvironmentName, Repository, ServiceName, version::TagConvention};
+use crate::release::{
+    EnvironmentName, Repository, ServiceName, plan::ConfirmWords, version::TagConvention,
+};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -172,6 +174,19 @@ pub struct Environment {
     pub health_timeout: Duration,
     /// For how long nothing may restart after it was healthy.
     pub stable_for: Duration,
+}
+
+impl Environment {
+    /// What has to be typed before it is changed; `None` where a dialog is enough.
+    pub fn confirm_words(&self) -> Option<ConfirmWords> {
+        match &self.protection {
+            Protection::Open => None,
+            Protection::Protected { word } => Some(ConfirmWords {
+                name: self.name.to_string(),
+                short: word.clone(),
+            }),
+        }
+    }
 }
 
 /// Whether an environment's name has to be typed.

@@ -98,6 +98,7 @@ pub fn record(number: u64, kind: PlanKind, from: u8, to: u8, outcome: Outcome) -
         reason: String::new(),
         before: release(from),
         after: release(to),
+        recovers: None,
         overridden: Vec::new(),
         started: 100,
         ended: 160,

@@ -1,6 +1,6 @@
 //! Promoting versions: pull, keep, migrate, pin, switch, verify; and the way back to what runs.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::{Environment, Service},
@@ -70,6 +70,9 @@ pub(super) fn plan(
         making.running.clone(),
     )?;
     refuse_nothing(making, &pins)?;
+    if let Some(bad) = history::bad(&survey.records, &after) {
+        warnings.push(format!("{} {}", bad.release.label(), bad.words()));
+    }
     gates.extend(gates::judge(
         making.environment,
         versions,
@@ -105,6 +108,7 @@ pub(super) fn plan(
         pins: survey.candidate_pins.clone(),
         switch: &switch,
         expected: &switch.expected,
+        proven_for: making.environment.stable_for,
         watched: true,
         interruptible: on_failure == OnFailure::GoBack,
         checks: checks.clone(),
@@ -117,6 +121,7 @@ pub(super) fn plan(
             pins: survey.former_pins.clone(),
             switch: &switch,
             expected: &switch.former,
+            proven_for: Duration::ZERO,
             watched: false,
             interruptible: false,
             checks,

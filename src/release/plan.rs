@@ -18,6 +18,9 @@ use super::{
 /// The format that plans, journals and ledgers of this version are written in.
 pub const FORMAT: u32 = 1;
 
+/// The gate that a lock by hand is: closed for a rollback until the environment's name is typed.
+pub const LOCK_GATE: &str = "lock";
+
 /// What kind of deed a plan is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,6 +33,13 @@ pub enum PlanKind {
     Rollback,
     /// Migrate the schema, without a switch.
     Migrate,
+    /// Keep others from changing the environment, by hand and with a message.
+    Lock,
+    /// Say of a release that no rollback may return to it by default.
+    MarkBad,
+    /// A kind of a newer format.
+    #[serde(other)]
+    Unknown,
 }
 
 impl PlanKind {
@@ -40,6 +50,9 @@ impl PlanKind {
             Self::Promote => "promote",
             Self::Rollback => "roll back",
             Self::Migrate => "migrate",
+            Self::Lock => "lock",
+            Self::MarkBad => "mark bad",
+            Self::Unknown => "newer kind",
         }
     }
 }
@@ -169,15 +182,17 @@ impl Plan {
 
     /// One line: `promote production: backend v1 → v2`, with the services that change.
     pub fn title(&self) -> String {
-        let changed = match self.kind {
-            PlanKind::Adopt => self.after.clone(),
-            _ => self.after.changed_since(&self.before),
+        let is_told_whole = matches!(self.kind, PlanKind::Adopt | PlanKind::MarkBad);
+        let changed = if is_told_whole {
+            self.after.clone()
+        } else {
+            self.after.changed_since(&self.before)
         };
         let changes: Vec<String> = changed
             .services
             .iter()
             .map(|(name, to)| match self.before.services.get(name) {
-                Some(from) if self.kind != PlanKind::Adopt && from.label() != to.label() => {
+                Some(from) if !is_told_whole && from.label() != to.label() => {
                     format!("{name} {} → {}", from.label(), to.label())
                 }
                 _ => format!("{name} {}", to.label()),
@@ -340,6 +355,9 @@ pub enum Intent {
         /// How the schema's heads are asked for, where they are.
         heads: Option<(ServiceName, Vec<String>)>,
     },
+    /// Something that only a newer format knows. No plan of this version's has it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// How a step names an image to the Engine.
@@ -474,6 +492,11 @@ pub enum Deed {
         #[serde(default)]
         files: bool,
     },
+    /// Say of a release that no rollback may return to it by default.
+    MarkBad {
+        /// Which.
+        release: MarkedRelease,
+    },
     /// Migrate the schema with the images that run, or with these.
     Migrate {
         /// Instead of what runs.
@@ -492,6 +515,16 @@ pub struct ChosenVersion {
     pub digest: Digest,
     /// The commit it was built from, where it is known.
     pub revision: Option<String>,
+}
+
+/// Which release is marked bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkedRelease {
+    /// What runs.
+    Running,
+    /// The release that this operation was to reach.
+    Operation(OperationId),
 }
 
 /// Which release a rollback returns to.

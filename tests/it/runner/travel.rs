@@ -153,12 +153,16 @@ fn shellcheck_has_nothing_to_say() {
         .iter()
         .map(|part| read(&format!("runner/{part}.sh")))
         .collect();
-    let runner = read("claim.sh") + &parts + &read("runner.sh");
+    let runner = read("claim.sh") + &read("ledger.sh") + &parts + &read("runner.sh");
     let scripts = [
         ("runner.sh", runner),
         ("follower.sh", read("claim.sh") + &read("follower.sh")),
         ("start.sh", place + &read("start.sh")),
         ("tail.sh", read("tail.sh")),
+        (
+            "unlock.sh",
+            read("claim.sh") + &read("ledger.sh") + &read("unlock.sh"),
+        ),
         ("find.sh", read("find.sh")),
         ("cancel.sh", read("cancel.sh")),
     ];

@@ -102,6 +102,7 @@ fn long_words(intent: &Intent) -> (&'static str, String) {
             "snapshot",
             format!("copy {} files, keep {} images", files.len(), keep.len()),
         ),
+        Intent::Unknown => ("newer", "only a newer flightdeck knows".to_owned()),
         Intent::Observe { services, .. } => {
             ("observe", format!("record what {} run", listed(services)))
         }

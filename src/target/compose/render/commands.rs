@@ -139,6 +139,8 @@ impl People<'_> {
                 commands
             }
             Intent::Check { check, .. } => vec![self.check(check)],
+            // No plan of this version's has it; one of a newer version's is shown, and never rendered.
+            Intent::Unknown => Vec::new(),
             Intent::Observe { services, heads } => {
                 let mut words = vec!["images"];
                 words.extend(services.iter().map(ServiceName::as_str));

@@ -130,6 +130,8 @@ fn script(
             check(what)?
         ),
         Intent::Observe { services, heads } => observe(services, heads.as_ref())?,
+        // No plan of this version's has it.
+        Intent::Unknown => "fail 'only a newer flightdeck knows this step'\n".to_owned(),
     };
     Ok(begin() + &body)
 }
@@ -143,7 +145,7 @@ fn snapshot(
     // A copy for later is no reason to keep somebody from rolling back now.
     let otherwise = match kind {
         PlanKind::Rollback => "say",
-        PlanKind::Adopt | PlanKind::Promote | PlanKind::Migrate => "fail",
+        _ => "fail",
     };
     let mut text = String::new();
     for (path, name) in names::copies(files) {

@@ -195,6 +195,48 @@ pub fn cancel_reply(stdout: &[u8]) -> Result<CancelReply, Unreadable> {
     }
 }
 
+/// What became of the wish to unlock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnlockReply {
+    /// The lock has ended.
+    #[serde(skip)]
+    Unlocked,
+    /// There is no such claim.
+    Missing,
+    /// It was unlocked before.
+    Ended,
+    /// It is an operation's claim, not a lock by hand.
+    NotALock,
+    /// An operation that passed the lock still runs: unlock when it has ended.
+    Held,
+    /// Written by a newer flightdeck.
+    Format,
+    /// It could not be written down.
+    Write,
+}
+
+/// Reads what [`unlock`](super::unlock) printed.
+///
+/// # Errors
+/// Anything that is not such an answer.
+pub fn unlock_reply(stdout: &[u8]) -> Result<UnlockReply, Unreadable> {
+    #[derive(Deserialize)]
+    struct Raw {
+        unlocked: Option<OperationId>,
+        failed: Option<UnlockReply>,
+    }
+    match parsed(stdout)? {
+        Raw {
+            unlocked: Some(_), ..
+        } => Ok(UnlockReply::Unlocked),
+        Raw {
+            failed: Some(why), ..
+        } => Ok(why),
+        _ => Err(unreadable(stdout)),
+    }
+}
+
 fn parsed<T: for<'a> Deserialize<'a>>(stdout: &[u8]) -> Result<T, Unreadable> {
     serde_json::from_slice(last_line(stdout)?).map_err(|_| unreadable(stdout))
 }
