@@ -1,6 +1,6 @@
 //! Promoting versions: pull, keep, migrate, pin, switch, verify; and the way back to what runs.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::{Environment, Service},
@@ -112,6 +112,7 @@ pub(super) fn plan(
         pins: survey.candidate_pins.clone(),
         switch: &switch,
         expected: &switch.expected,
+        proven_for: making.environment.stable_for,
         watched: true,
         interruptible: on_failure == OnFailure::GoBack,
         checks: checks.clone(),
@@ -124,6 +125,7 @@ pub(super) fn plan(
             pins: survey.former_pins.clone(),
             switch: &switch,
             expected: &switch.former,
+            proven_for: Duration::ZERO,
             watched: false,
             interruptible: false,
             checks,

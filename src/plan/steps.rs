@@ -138,6 +138,9 @@ pub(super) struct Convergence<'a> {
     /// Whether each layer is watched for the stabilisation window before the next one is touched. Not on
     /// the way back, nor where somebody waits for a rollback: there all are watched together at the end.
     pub watched: bool,
+    /// For how long new containers have to hold before the old ones beside them go. Not on the way back:
+    /// there the new ones have been before, and those beside them may be why somebody waits.
+    pub proven_for: Duration,
     /// Whether somebody may end the switch in the middle: only where a way back follows.
     pub interruptible: bool,
     pub checks: Vec<Step>,
@@ -174,7 +177,9 @@ pub(super) fn converge(to: Convergence<'_>) -> Vec<Step> {
     for (index, layer) in layers.iter().enumerate() {
         let number = (layers.len() > 1).then_some(index + 1);
         steps.extend(switch_layer(&to, layer, number));
-        if to.watched && index + 1 < layers.len() {
+        // What was rolled has been watched before its old containers went.
+        let recreated = |service| to.switch.ways.get(service) == Some(&Way::Recreate);
+        if to.watched && index + 1 < layers.len() && layer.iter().any(recreated) {
             let id = format!("verify-layer-{}", index + 1);
             steps.push(health(id, to.environment, layer.clone()));
         }
@@ -241,7 +246,7 @@ fn switch_layer(to: &Convergence<'_>, layer: &[ServiceName], number: Option<usiz
             continue;
         };
         if let Some(Way::Roll { replicas }) = to.switch.ways.get(service) {
-            let stable_for = to.environment.stable_for;
+            let stable_for = to.proven_for;
             let intent = Intent::Roll {
                 service: service.clone(),
                 expected: expected.clone(),

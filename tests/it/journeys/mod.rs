@@ -15,3 +15,5 @@ mod rollback;
 mod schema;
 mod watch;
 mod world;
+
+pub(crate) use world::program;
