@@ -85,7 +85,7 @@ under_each_shell! {
         assert_eq!(records[0].step.as_deref(), Some("switch"));
         // What the former found out belongs to the release all the same.
         assert_eq!(records[1].results["backup"], "kept");
-        assert_eq!(records[1].other["recovers"], 1);
+        assert_eq!(records[1].recovers, Some(OperationId(1)));
         assert_eq!(refused(world, dead, "resume"), (Refusal::Superseded, 2));
         assert_eq!(refused(world, tail.id, "resume"), (Refusal::Ended, 2));
     }
