@@ -22,6 +22,9 @@ pub struct Rollback {
     /// Take the schema back too, to the revision recorded with that release
     #[arg(long)]
     downgrade: bool,
+    /// Pass a lock by hand: `--override lock`; recorded
+    #[arg(long = "override", value_name = "GATE")]
+    overrides: Vec<String>,
     #[command(flatten)]
     flags: DeedFlags,
 }
@@ -57,7 +60,7 @@ impl Rollback {
                 files: false,
             },
             reason: self.flags.reason.clone(),
-            overrides: Vec::new(),
+            overrides: self.overrides,
         };
         session.carry_out(request, &self.flags, &[], permit).await
     }

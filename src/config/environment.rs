@@ -8,7 +8,7 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    Compose, Environment, Host, Pin, Protection, Reach, Target, checks, hooks, keys,
+    Compose, Environment, Host, Pin, Protection, Reach, Target, backup, checks, hooks, keys,
     problem::Problems,
     reader::{self, Fields, Value},
     rules::{self, Neighbours},
@@ -61,6 +61,7 @@ pub(super) fn read(
     let checks = checks::read(&fields, p);
     let hooks = hooks::read(&fields, p);
     let migration = rules::migration(&fields, &own, p);
+    let backup = backup::read(&fields, p);
     let restart = fields
         .parsed_list::<ServiceName>("restart", p)
         .unwrap_or_default()
@@ -81,6 +82,7 @@ pub(super) fn read(
         checks,
         hooks,
         migration,
+        backup,
         restart,
         health_timeout,
         stable_for,

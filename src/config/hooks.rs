@@ -19,11 +19,13 @@ use crate::release::{
 const TIMEOUT: u64 = 30;
 
 /// The deeds that hooks can be tied to, and whether they are unless configured.
-const DEEDS: [(&str, PlanKind, bool); 4] = [
+const DEEDS: [(&str, PlanKind, bool); 6] = [
     ("promote", PlanKind::Promote, true),
     ("rollback", PlanKind::Rollback, true),
     ("migrate", PlanKind::Migrate, true),
+    ("restore", PlanKind::Restore, true),
     ("adopt", PlanKind::Adopt, false),
+    ("clean_up", PlanKind::CleanUp, false),
 ];
 
 /// The outcomes that a hook can be tied to.

@@ -56,6 +56,7 @@ pub(super) const ENVIRONMENT: Keys = Keys {
         "confirm",
         "gates",
         "migration",
+        "backup",
         "restart",
         "health_timeout",
         "stable_for",
@@ -70,6 +71,12 @@ pub(super) const GATE: Keys = Keys {
 pub(super) const MIGRATION: Keys = Keys {
     table: "environments.NAME.migration",
     keys: &["service", "tool", "command"],
+};
+pub(super) const BACKUP: Keys = Keys {
+    table: "environments.NAME.backup",
+    keys: &[
+        "tool", "service", "database", "user", "command", "restore", "stop", "keep", "timeout",
+    ],
 };
 pub(super) const CHECK: Keys = Keys {
     table: "environments.NAME.checks",
@@ -108,7 +115,7 @@ pub(super) const SECRET: Keys = Keys {
 };
 
 /// All of them.
-pub const TABLES: [Keys; 12] = [
+pub const TABLES: [Keys; 13] = [
     ROOT,
     GITHUB,
     REGISTRY,
@@ -117,6 +124,7 @@ pub const TABLES: [Keys; 12] = [
     ENVIRONMENT,
     GATE,
     MIGRATION,
+    BACKUP,
     CHECK,
     HOOK,
     INTERFACE,

@@ -3,6 +3,7 @@
 //! Everything here is pure: where the file lies and reading it is [`locate`]'s; secrets are held as
 //! references and resolved by whoever needs them. Nothing here knows a target's client or a screen.
 
+mod backup;
 mod checks;
 mod environment;
 mod hooks;
@@ -24,7 +25,7 @@ use crate::release::{
     check::{HttpMethod, JsonField, Statuses},
     hook::{HookWhen, NotificationFormat},
     operation::Outcome,
-    plan::PlanKind,
+    plan::{BackupTool, ConfirmWords, PlanKind},
     version::TagConvention,
 };
 
@@ -177,12 +178,27 @@ pub struct Environment {
     pub hooks: Vec<HookRule>,
     /// The schema's migration, if there is one.
     pub migration: Option<Migration>,
+    /// How its database is saved, if it is.
+    pub backup: Option<Backup>,
     /// Services to restart after a switch, such as a reverse proxy.
     pub restart: Vec<ServiceName>,
     /// How long a service may take to become healthy.
     pub health_timeout: Duration,
     /// For how long nothing may restart after it was healthy.
     pub stable_for: Duration,
+}
+
+impl Environment {
+    /// What has to be typed before it is changed; `None` where a dialog is enough.
+    pub fn confirm_words(&self) -> Option<ConfirmWords> {
+        match &self.protection {
+            Protection::Open => None,
+            Protection::Protected { word } => Some(ConfirmWords {
+                name: self.name.to_string(),
+                short: word.clone(),
+            }),
+        }
+    }
 }
 
 /// Whether an environment's name has to be typed.
@@ -392,6 +408,20 @@ impl std::fmt::Debug for WebhookAddress {
             Self::Secret(reference) => f.debug_tuple("Secret").field(reference).finish(),
         }
     }
+}
+
+/// How an environment's database is saved before a migration, and brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// With what.
+    pub tool: BackupTool,
+    /// How many backups of our own a clean-up leaves.
+    pub keep: usize,
+    /// The services that are stopped while a backup is brought back; `None`: those that depend on the
+    /// database's.
+    pub stop: Option<Vec<ServiceName>>,
+    /// How long saving or bringing back may take.
+    pub timeout: Duration,
 }
 
 /// A schema's migration.

@@ -271,7 +271,7 @@ fn a_hook_is_tied_to_deeds_and_outcomes() {
     };
     assert_eq!((before.name.as_str(), before.blocking), ("./stop", true));
     assert_eq!(before.on, [PlanKind::Adopt]);
-    assert_eq!(after.on.len(), 3);
+    assert_eq!(after.on.len(), 4);
     assert_eq!(after.outcomes, [Outcome::WentBack]);
     assert!(!format!("{config:?}").contains("s3cr3t"));
 }

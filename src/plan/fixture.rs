@@ -98,6 +98,7 @@ pub fn record(number: u64, kind: PlanKind, from: u8, to: u8, outcome: Outcome) -
         reason: String::new(),
         before: release(from),
         after: release(to),
+        recovers: None,
         overridden: Vec::new(),
         started: 100,
         ended: 160,
@@ -195,6 +196,8 @@ impl World {
             schema_heads: None,
             schema_trouble: None,
             schema_path: Vec::new(),
+            backups: None,
+            clean_up: None,
         };
         let gates = GateFacts {
             now: Timestamp::from_second(1_765_100_000).unwrap(),

@@ -61,6 +61,7 @@ fn readings(
         checks: Vec::new(),
         hooks: Vec::new(),
         migration: None,
+        backup: None,
         restart: Vec::new(),
         health_timeout: Duration::from_secs(60),
         stable_for: Duration::ZERO,

@@ -90,6 +90,7 @@ impl Server {
             checks: Vec::new(),
             hooks: Vec::new(),
             migration: None,
+            backup: None,
             restart: vec![name("proxy")],
             health_timeout: Duration::from_secs(60),
             stable_for: Duration::from_secs(5),

@@ -46,6 +46,7 @@ fn environment(host: Host) -> Environment {
         checks: Vec::new(),
         hooks: Vec::new(),
         migration: None,
+        backup: None,
         restart: Vec::new(),
         health_timeout: Duration::from_secs(120),
         stable_for: Duration::from_secs(10),
