@@ -67,7 +67,7 @@ pub(super) const GATE: Keys = Keys {
 };
 pub(super) const MIGRATION: Keys = Keys {
     table: "environments.NAME.migration",
-    keys: &["service", "tool", "command"],
+    keys: &["service", "tool", "command", "heads", "down"],
 };
 pub(super) const CHECK: Keys = Keys {
     table: "environments.NAME.checks",

@@ -190,7 +190,9 @@ impl World {
             records: Vec::new(),
             schema_heads: None,
             schema_trouble: None,
-            schema_path: Vec::new(),
+            schema_history: Vec::new(),
+            candidate_history: None,
+            schema_undone: Vec::new(),
         };
         let gates = GateFacts {
             now: Timestamp::from_second(1_765_100_000).unwrap(),

@@ -27,7 +27,10 @@ use crate::{
     config::{Config, Environment, Protection, Service},
     release::{
         Fault, FaultKind, ServiceName,
-        plan::{Basis, ConfirmWords, Deed, FORMAT, Gate, OnFailure, Plan, PlanKind, Request, Step},
+        plan::{
+            Basis, ConfirmWords, Deed, FORMAT, Gate, OnFailure, Plan, PlanKind, Request,
+            SchemaOffer, Step,
+        },
         record::{Release, ServiceRelease},
         survey::Survey,
     },
@@ -131,6 +134,8 @@ struct Draft {
     forward: Vec<Step>,
     back: Vec<Step>,
     on_failure: OnFailure,
+    /// What could become of the schema, where that is a question.
+    schema_offers: Vec<SchemaOffer>,
     /// Whether a difference of the schema's heads refuses it.
     depends_on_schema: bool,
 }
@@ -186,6 +191,7 @@ impl Making<'_> {
             back: draft.back,
             closing: Vec::new(),
             on_failure: draft.on_failure,
+            schema_offers: draft.schema_offers,
             confirm,
             attachments: self.survey.attachments.clone(),
         };

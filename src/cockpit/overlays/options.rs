@@ -19,7 +19,7 @@ use crate::{
     release::{
         ImageId, ServiceName,
         operation::{OperationId, timestamp},
-        plan::{Deed, Request, RollbackTo, SchemaChoice, Verdict},
+        plan::{Deed, Plan, Request, RollbackTo, SchemaChoice, SchemaOffer, Verdict},
         text::clean,
     },
 };
@@ -44,8 +44,8 @@ enum Item {
     Reason,
     /// A promotion runs the migration.
     Migrate,
-    /// A rollback takes the schema back too.
-    Schema,
+    /// What a rollback does about the schema.
+    Schema(SchemaOffer),
     /// A gate is passed all the same.
     Gate {
         name: String,
@@ -79,7 +79,7 @@ impl Options {
         match &request.deed {
             Deed::Promote { .. } => items.push(Item::Migrate),
             Deed::Rollback { .. } => {
-                items.push(Item::Schema);
+                items.extend(schema(plan).into_iter().map(Item::Schema));
                 items.push(Item::LastHealthy);
                 items.extend(earlier_releases(model, request));
                 if let State::Refused(refusal) = &view.state {
@@ -113,7 +113,13 @@ impl Options {
     fn is_on(&self, item: &Item) -> bool {
         match (item, &self.request.deed) {
             (Item::Migrate, Deed::Promote { migrate, .. }) => *migrate,
-            (Item::Schema, Deed::Rollback { schema, .. }) => *schema == SchemaChoice::Downgrade,
+            (Item::Schema(offer), Deed::Rollback { schema, .. }) => {
+                let chosen = match schema {
+                    SchemaChoice::Undecided => SchemaChoice::ImageOnly,
+                    chosen => *chosen,
+                };
+                offer.choice == chosen
+            }
             (Item::LastHealthy, Deed::Rollback { to, .. }) => *to == RollbackTo::LastHealthy,
             (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
                 *to == RollbackTo::Operation(*id)
@@ -135,11 +141,8 @@ impl Options {
         };
         match (item, &mut self.request.deed) {
             (Item::Migrate, Deed::Promote { migrate, .. }) => *migrate = !*migrate,
-            (Item::Schema, Deed::Rollback { schema, .. }) => {
-                *schema = match schema {
-                    SchemaChoice::ImageOnly => SchemaChoice::Downgrade,
-                    SchemaChoice::Downgrade => SchemaChoice::ImageOnly,
-                };
+            (Item::Schema(offer), Deed::Rollback { schema, .. }) if offer.obstacle.is_none() => {
+                *schema = offer.choice;
             }
             (Item::LastHealthy, Deed::Rollback { to, .. }) => *to = RollbackTo::LastHealthy,
             (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
@@ -163,6 +166,25 @@ impl Options {
             _ => {}
         }
     }
+}
+
+/// What a rollback can do about the schema: as the plan offers it, else what there is in general.
+fn schema(plan: Option<&Plan>) -> Vec<SchemaOffer> {
+    if let Some(plan) = plan.filter(|plan| !plan.schema_offers.is_empty()) {
+        return plan.schema_offers.clone();
+    }
+    let offer = |choice, consequence: &str| SchemaOffer {
+        choice,
+        obstacle: None,
+        consequence: consequence.to_owned(),
+    };
+    vec![
+        offer(SchemaChoice::ImageOnly, "the schema stays where it is"),
+        offer(
+            SchemaChoice::Downgrade,
+            "down to the revision recorded with that release, if it is another",
+        ),
+    ]
 }
 
 /// The releases that the ledger proves to have been healthy, the newest first.
@@ -254,7 +276,17 @@ pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> O
                 continue;
             }
             Item::Migrate => format!("[{on}] run the migration before the switch"),
-            Item::Schema => format!("[{on}] take the schema back to that release's too"),
+            Item::Schema(SchemaOffer {
+                choice,
+                obstacle,
+                consequence,
+            }) => {
+                let word = choice.word().unwrap_or_default();
+                match obstacle {
+                    None => format!("({on}) schema {word}: {}", clean(consequence)),
+                    Some(why) => format!(" -  schema {word} is not possible: {}", clean(why)),
+                }
+            }
             Item::Gate { name, detail } => {
                 format!("[{on}] pass the gate {}: {}", clean(name), clean(detail))
             }

@@ -16,8 +16,8 @@ use flightdeck::{
     release::{
         operation::{OperationId, Outcome},
         plan::{
-            Attachment, Basis, Check, FORMAT, HttpMeans, ImageName, Intent, OnFailure, PinFile,
-            Plan, PlanKind, Step,
+            Attachment, Basis, Check, FORMAT, HeadsFormat, HeadsQuery, HttpMeans, ImageName,
+            Intent, OnFailure, PinFile, Plan, PlanKind, Step,
         },
         record::{Record, Release},
     },
@@ -153,6 +153,7 @@ impl Server {
             back: Vec::new(),
             closing: Vec::new(),
             on_failure: OnFailure::Stay,
+            schema_offers: Vec::new(),
             confirm: None,
             attachments: attachments
                 .iter()
@@ -474,6 +475,10 @@ fn shellcheck_has_nothing_to_say_of_what_travels() {
         ImageName::Reference(reference.parse().unwrap())
     };
     let hostile = || words(&["sh", "-c", "echo '$(reboot)' `reboot` \"$HOME\"; exit"]);
+    let heads = || HeadsQuery {
+        command: hostile(),
+        format: HeadsFormat::Rails,
+    };
     let mut steps = pin(Path::new("/it's $HOME/.env"), Some("A"), Some("candidate"));
     let intents = [
         Intent::Snapshot {
@@ -484,11 +489,17 @@ fn shellcheck_has_nothing_to_say_of_what_travels() {
             service: backend(),
             image: image(),
         },
+        Intent::KnowsSchema {
+            service: backend(),
+            image: image(),
+            heads: heads(),
+            at: Some(hostile()),
+        },
         Intent::Migrate {
             service: backend(),
             image: image(),
             command: hostile(),
-            heads: hostile(),
+            heads: Some(heads()),
             summary: String::new(),
         },
         Intent::Switch {
@@ -510,7 +521,7 @@ fn shellcheck_has_nothing_to_say_of_what_travels() {
         },
         Intent::Observe {
             services: vec![backend()],
-            heads: Some((backend(), hostile())),
+            heads: Some((backend(), heads())),
         },
     ];
     for (number, intent) in intents.into_iter().enumerate() {

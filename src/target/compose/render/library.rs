@@ -5,18 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::script::{Unquotable, quote};
 use crate::{
     config::{Environment, Host, Pin, Service},
-    release::ServiceName,
+    release::{ServiceName, plan::HeadsFormat},
 };
 
 /// Its name in the operation's folder.
 pub const NAME: &str = "steps.sh";
 
-const FRAGMENTS: [&str; 10] = [
+const FRAGMENTS: [&str; 11] = [
     include_str!("sh/common.sh"),
     include_str!("sh/containers.sh"),
     include_str!("sh/images.sh"),
     include_str!("sh/snapshot.sh"),
     include_str!("sh/pin.sh"),
+    include_str!("sh/heads.sh"),
     include_str!("sh/migrate.sh"),
     include_str!("sh/health.sh"),
     include_str!("sh/check.sh"),
@@ -164,6 +165,16 @@ fn endpoint(host: &Host) -> Option<String> {
 pub(super) fn words(words: &[String]) -> Result<String, Unquotable> {
     let quoted: Result<Vec<String>, Unquotable> = words.iter().map(|word| quote(word)).collect();
     Ok(quoted?.join(" "))
+}
+
+/// The name by which `read_heads` knows a format.
+pub fn heads_format(format: HeadsFormat) -> &'static str {
+    match format {
+        HeadsFormat::Lines => "lines",
+        HeadsFormat::Django => "django",
+        HeadsFormat::Rails => "rails",
+        HeadsFormat::Flyway => "flyway",
+    }
 }
 
 /// A directory as a shell word; `~/` is the server's home.

@@ -6,8 +6,8 @@ use crate::{
     release::{
         operation::{Direction, OperationId},
         plan::{
-            Again, Basis, Check, FORMAT, Gate, HttpMeans, ImageName, Intent, OnFailure,
-            OnStepFailure, PinFile, Step, Verdict,
+            Again, Basis, Check, FORMAT, Gate, HeadsFormat, HeadsQuery, HttpMeans, ImageName,
+            Intent, OnFailure, OnStepFailure, PinFile, Step, Verdict,
         },
         record::Release,
     },
@@ -134,7 +134,10 @@ fn steps(intents: impl IntoIterator<Item = (&'static str, Intent)>) -> Vec<Step>
 fn plan() -> Plan {
     let backend = || name("backend");
     let images = |image: ImageName| BTreeMap::from([(backend(), image)]);
-    let heads = words(&["alembic", "current"]);
+    let heads = HeadsQuery {
+        command: words(&["alembic", "current"]),
+        format: HeadsFormat::Lines,
+    };
     let switch = |image, dependencies| Intent::Switch {
         services: vec![backend(), name("worker")],
         expected: images(image),
@@ -163,12 +166,21 @@ fn plan() -> Plan {
             },
         ),
         (
+            "schema",
+            Intent::KnowsSchema {
+                service: backend(),
+                image: candidate(),
+                heads: heads.clone(),
+                at: Some(words(&["a1f3", "b2c4"])),
+            },
+        ),
+        (
             "migrate",
             Intent::Migrate {
                 service: backend(),
                 image: candidate(),
                 command: words(&["sh", "-c", "alembic upgrade heads; echo $?"]),
-                heads: heads.clone(),
+                heads: Some(heads.clone()),
                 summary: "a1f3 → head".to_owned(),
             },
         ),
@@ -245,6 +257,7 @@ fn plan() -> Plan {
         back,
         closing: Vec::new(),
         on_failure: OnFailure::GoBack,
+        schema_offers: Vec::new(),
         confirm: None,
         attachments: Vec::new(),
     }
