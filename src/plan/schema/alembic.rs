@@ -17,10 +17,6 @@ pub struct Alembic<'a> {
 }
 
 impl Tool for Alembic<'_> {
-    fn name(&self) -> &'static str {
-        "Alembic"
-    }
-
     fn heads(&self) -> Option<HeadsQuery> {
         Some(HeadsQuery {
             command: with(self.command, &["current"]),

@@ -14,10 +14,6 @@ pub struct Command<'a> {
 }
 
 impl Tool for Command<'_> {
-    fn name(&self) -> &'static str {
-        "the configured migration command"
-    }
-
     fn heads(&self) -> Option<HeadsQuery> {
         self.heads.map(|command| HeadsQuery {
             command: command.to_vec(),

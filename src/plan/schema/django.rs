@@ -19,10 +19,6 @@ pub struct Django<'a> {
 }
 
 impl Tool for Django<'_> {
-    fn name(&self) -> &'static str {
-        "Django"
-    }
-
     fn heads(&self) -> Option<HeadsQuery> {
         Some(HeadsQuery {
             command: with(self.command, &["showmigrations", "--plan"]),

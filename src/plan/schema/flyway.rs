@@ -19,10 +19,6 @@ pub struct Flyway<'a> {
 }
 
 impl Tool for Flyway<'_> {
-    fn name(&self) -> &'static str {
-        "Flyway"
-    }
-
     fn heads(&self) -> Option<HeadsQuery> {
         Some(HeadsQuery {
             command: with(self.command, &["info", "-outputType=json"]),

@@ -31,9 +31,6 @@ const MOST_ASKED: usize = 100;
 
 /// What flightdeck has to know of a migration tool. What a tool cannot do is an error in words.
 pub trait Tool {
-    /// What people call it.
-    fn name(&self) -> &'static str;
-
     /// How it is asked where the database is; `None` if it cannot tell.
     fn heads(&self) -> Option<HeadsQuery>;
 

@@ -10,10 +10,6 @@ pub struct Prisma<'a> {
 }
 
 impl Tool for Prisma<'_> {
-    fn name(&self) -> &'static str {
-        "Prisma"
-    }
-
     fn heads(&self) -> Option<HeadsQuery> {
         None
     }

@@ -16,10 +16,6 @@ pub struct Rails<'a> {
 }
 
 impl Tool for Rails<'_> {
-    fn name(&self) -> &'static str {
-        "Rails"
-    }
-
     fn heads(&self) -> Option<HeadsQuery> {
         Some(HeadsQuery {
             command: with(self.command, &["db:migrate:status"]),

@@ -380,5 +380,5 @@ fn a_candidate_migrates_with_its_own_variables_and_what_runs_with_those_in_place
         }
     }
     assert!(!script(&plan).contains("environment_1="));
-    assert_eq!(plan.steps(Direction::Forward)[3].id, "migrate");
+    assert_eq!(plan.steps(Direction::Forward)[4].id, "migrate");
 }
