@@ -105,74 +105,163 @@ newest_claim() {
 }
 
 # read_journal FILE: sets what a journal says, from its whole lines only:
+#   journal_newer         yes if a newer format wrote some of it
 #   journal_open          yes while a step has begun and not ended
 #   journal_direction, journal_step, journal_group, journal_group_start
 #                         of the last step that began
-#   journal_forward, journal_back
-#                         the steps of each direction that held, a space round each
+#   journal_broken        yes if that step, in this operation or the one that this
+#                         recovers, began and its end was never seen
+#   journal_forward, journal_back, journal_closing
+#                         the steps of each direction that held, a space round each;
+#                         of closing those that began
 #   journal_began         the forward steps that began, likewise
 #   journal_failed, journal_failed_exit, journal_failed_why
 #                         the forward step that failed
+#   journal_back_failed   the step back that failed
 #   journal_back_begun, journal_cancel   yes or empty
+#   journal_outcome       the outcome, once the closing list has begun
+#   journal_told          the outcome that the steps of journal_closing were told
 #   journal_started       when it began, in seconds; journal_times as in the ledger
+#   journal_choice, journal_list, journal_changed, journal_basis
+#                         of a recovery, as runner.sh tells of its event
 # shellcheck disable=SC2034 # some are for the runner alone
 read_journal() {
+	journal_newer=
 	journal_open=
+	journal_broken=
 	journal_direction=
 	journal_step=
 	journal_group=0
 	journal_group_start=0
 	journal_forward=' '
 	journal_back=' '
+	journal_closing=' '
 	journal_began=' '
 	journal_failed=
 	journal_failed_exit=
 	journal_failed_why=
+	journal_back_failed=
 	journal_back_begun=
 	journal_cancel=
+	journal_outcome=
+	journal_told=
 	journal_started=
 	journal_times=
 	journal_step_at=0
+	journal_choice=
+	journal_list=
+	journal_changed=
+	journal_basis=
 	[ -r "$1" ] || return 0
 	# A last line without its end is torn: what it would tell did not happen yet.
 	while IFS= read -r journal_line; do
-		case $journal_line in '{"v":1,"at":'*'}') ;; *) continue ;; esac
+		case $journal_line in
+		'{"v":1,"at":'*'}') ;;
+		*)
+			! newer "$journal_line" || journal_newer=yes
+			continue
+			;;
+		esac
 		number_of at "$journal_line" && journal_at=$value
 		case $journal_line in
 		*'"event":"begin"'*)
 			word_of direction "$journal_line"
-			[ "$value" = back ] && journal_back_begun=yes
+			[ "$value" != back ] || journal_back_begun=yes
 			[ -n "$journal_started" ] || journal_started=$journal_at
+			if [ "$value" = closing ]; then
+				word_of outcome "$journal_line" && journal_outcome=$value
+				[ "$journal_told" = "$value" ] || journal_closing=' '
+				journal_told=$value
+			fi
 			;;
-		*'"event":"step_start"'*)
-			journal_open=yes
-			journal_step_at=$journal_at
-			word_of direction "$journal_line" && journal_direction=$value
-			word_of step "$journal_line" && journal_step=$value
-			number_of group "$journal_line" && journal_group=$value
-			number_of group_start "$journal_line" && journal_group_start=$value
-			[ "$journal_direction" = back ] || journal_began="$journal_began$journal_step "
+		*'"event":"step_start"'*) journal_starts ;;
+		*'"event":"step_end"'*) journal_ends ;;
+		*'"event":"held"'*)
+			word_of direction "$journal_line" && journal_held=$value
+			word_of step "$journal_line"
+			journal_holds "$journal_held" "$value"
 			;;
-		*'"event":"step_end"'*)
-			journal_open=
-			journal_key=$journal_step
-			[ "$journal_direction" = forward ] || journal_key=back/$journal_step
-			journal_times="$journal_times,\"$journal_key\":$((journal_at - journal_step_at))"
-			word_of exit "$journal_line"
-			case $journal_direction:$value in
-			back:0) journal_back="$journal_back$journal_step " ;;
-			back:*) ;;
-			*:0) journal_forward="$journal_forward$journal_step " ;;
-			*)
-				journal_failed=$journal_step
-				journal_failed_exit=$value
-				word_of why "$journal_line" && journal_failed_why=$value
-				;;
-			esac
-			;;
+		*'"event":"recovers"'*) journal_recovers ;;
 		*'"event":"cancel"'*) journal_cancel=yes ;;
 		esac
 	done 2>/dev/null <"$1"
+}
+
+# journal_holds DIRECTION STEP
+journal_holds() {
+	case $1 in
+	back)
+		journal_back="$journal_back$2 "
+		[ "$journal_back_failed" != "$2" ] || journal_back_failed=
+		;;
+	closing) journal_closing="$journal_closing$2 " ;;
+	*)
+		journal_forward="$journal_forward$2 "
+		journal_began="$journal_began$2 "
+		if [ "$journal_failed" = "$2" ]; then
+			journal_failed=
+			journal_failed_exit=
+			journal_failed_why=
+		fi
+		;;
+	esac
+}
+
+journal_starts() {
+	journal_open=yes
+	journal_step_at=$journal_at
+	number_of group "$journal_line" && journal_group=$value
+	number_of group_start "$journal_line" && journal_group_start=$value
+	# What an abandoning one runs only looks: where its plan stopped stays.
+	[ "$journal_choice" != abandon ] || return 0
+	journal_broken=yes
+	word_of direction "$journal_line" && journal_direction=$value
+	word_of step "$journal_line" && journal_step=$value
+	case $journal_direction in
+	forward) journal_began="$journal_began$journal_step " ;;
+	closing) journal_closing="$journal_closing$journal_step " ;;
+	esac
+}
+
+journal_ends() {
+	journal_open=
+	word_of direction "$journal_line" && journal_key=$value/
+	[ "$journal_key" != forward/ ] || journal_key=
+	word_of step "$journal_line"
+	journal_times="$journal_times,\"$journal_key$value\":$((journal_at - journal_step_at))"
+	[ "$journal_choice" != abandon ] || return 0
+	journal_broken=
+	word_of exit "$journal_line"
+	case $journal_line in *'"reported":true'*) value=0 ;; esac
+	case $journal_direction:$value in
+	closing:*) ;;
+	*:0) journal_holds "$journal_direction" "$journal_step" ;;
+	back:*) journal_back_failed=$journal_step ;;
+	*)
+		journal_failed=$journal_step
+		journal_failed_exit=$value
+		word_of why "$journal_line" && journal_failed_why=$value
+		;;
+	esac
+}
+
+# shellcheck disable=SC2034 # as above
+journal_recovers() {
+	word_of choice "$journal_line" && journal_choice=$value
+	word_of list "$journal_line" && journal_list=$value && journal_direction=$value
+	word_of step "$journal_line" && journal_step=$value
+	word_of broken "$journal_line"
+	[ "$value" != true ] || journal_broken=yes
+	word_of changed "$journal_line"
+	[ "$value" != true ] || journal_changed=yes
+	word_of basis "$journal_line" && journal_basis=$value
+	word_of told "$journal_line" && journal_told=$value
+	word_of cancelled "$journal_line"
+	[ "$value" != true ] || journal_cancel=yes
+	[ "$journal_list" != back ] || journal_back_begun=yes
+	word_of failed "$journal_line" && journal_failed=$value
+	word_of failed_exit "$journal_line" && journal_failed_exit=$value
+	word_of failed_why "$journal_line" && journal_failed_why=$value
 }
 
 # holder_of ID: sets claim (the record), over (the claim that it passed, or 0)
@@ -185,6 +274,7 @@ read_journal() {
 #   interrupted  all of it is gone, and it had not ended
 #   unknown      another pid namespace, or nothing to be seen: that is not dead
 #   format       written by a newer format than this one
+# shellcheck disable=SC2034 # over is not for everybody
 holder_of() {
 	claim=
 	over=0
@@ -200,6 +290,8 @@ holder_of() {
 	if [ "$value" != 0 ] && [ "$value" -lt "$(number "$1")" ]; then over=$value; fi
 	if [ -e "$root/operations/$1/end.json" ]; then
 		holder=ended
+		read -r holder_end <"$root/operations/$1/end.json"
+		! newer "$holder_end" || holder=format
 		return 0
 	fi
 	case $claim in *'"kind":"lock"'*) holder=lock && return 0 ;; esac
@@ -231,7 +323,19 @@ holder_of() {
 	# operation that died between the two has ended.
 	case $(tail -n 1 "$root/ledger.jsonl" 2>/dev/null) in
 	*"\"operation\":$(number "$1"),\"started\":"*'}') holder=ended ;;
-	*) holder=interrupted ;;
+	*)
+		holder=interrupted
+		read_journal "$root/operations/$1/journal.jsonl"
+		[ -z "$journal_newer" ] || holder=format
+		;;
+	esac
+}
+
+# newer LINE: whether a newer format than this one has written it.
+newer() {
+	case $1 in
+	'{"v":'[2-9]* | '{"v":1'[0-9]*) ;;
+	*) return 1 ;;
 	esac
 }
 

@@ -10,7 +10,9 @@ pub mod config;
 mod deed;
 mod exit;
 mod history;
+mod lock;
 mod logs;
+mod mark_bad;
 mod migrate;
 mod output;
 mod plan_text;
@@ -78,8 +80,12 @@ pub enum Command {
     Migrate(migrate::Migrate),
     /// Record what runs in an environment that flightdeck has not seen before
     Adopt(adopt::Adopt),
-    /// Cancel the operation that runs, or deal with one that did not end by itself
+    /// Cancel the operation that runs, or deal with one that did not end well
     Recover(recover::Recover),
+    /// Lock an environment by hand: promotions are refused with your message until it is unlocked
+    Lock(lock::Lock),
+    /// Say of a release that no rollback may return to it by default
+    MarkBad(mark_bad::MarkBad),
     /// Follow a service's logs, or an operation from its first line
     Logs(logs::Logs),
     /// Show what was done to an environment
@@ -150,7 +156,9 @@ impl Session {
             Command::Rollback(rollback) => return rollback.run(self, permit).await,
             Command::Migrate(migrate) => return migrate.run(self, permit).await,
             Command::Adopt(adopt) => return adopt.run(self, permit).await,
+            Command::MarkBad(mark) => return mark.run(self, permit).await,
             Command::Recover(recover) => recover.run(self, permit).await?,
+            Command::Lock(lock) => lock.run(self, permit).await?,
             Command::Logs(logs) => logs.run(self).await?,
             Command::History(history) => history.run(self).await?,
             Command::Runs(runs) => runs.run(self).await?,

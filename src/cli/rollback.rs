@@ -23,6 +23,9 @@ pub struct Rollback {
     /// revision recorded with it
     #[arg(long, value_enum)]
     schema: Option<Schema>,
+    /// Pass a lock by hand: `--override lock`; recorded
+    #[arg(long = "override", value_name = "GATE")]
+    overrides: Vec<String>,
     #[command(flatten)]
     flags: DeedFlags,
 }
@@ -62,9 +65,13 @@ impl Rollback {
         };
         let request = Request {
             environment: environment.name.clone(),
-            deed: Deed::Rollback { to, schema },
+            deed: Deed::Rollback {
+                to,
+                schema,
+                files: false,
+            },
             reason: self.flags.reason.clone(),
-            overrides: Vec::new(),
+            overrides: self.overrides,
         };
         session.carry_out(request, &self.flags, &[], permit).await
     }

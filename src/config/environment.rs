@@ -51,6 +51,7 @@ pub(super) fn read(
         p,
     )?;
     let own = released_here(&fields, services, p);
+    let layers = layers(&fields, &own, p);
     let target = compose(&fields, base, p);
     if let Some(Target::Compose(compose)) = &target {
         pins_reach_compose(&fields, &own, services, compose, p);
@@ -73,6 +74,7 @@ pub(super) fn read(
         name,
         target,
         services: own,
+        layers,
         protection,
         gates,
         checks,
@@ -114,6 +116,39 @@ fn released_here(fields: &Fields<'_>, services: &Services, p: &mut Problems) -> 
         }
     }
     named.into_iter().map(Spanned::into_inner).collect()
+}
+
+/// The services that are switched one after the other.
+fn layers(fields: &Fields<'_>, own: &[ServiceName], p: &mut Problems) -> Vec<Vec<ServiceName>> {
+    let mut layers: Vec<Vec<ServiceName>> = Vec::new();
+    let mut seen: Vec<ServiceName> = Vec::new();
+    for names in fields.parsed_lists::<ServiceName>("layers", p) {
+        let mut layer = Vec::new();
+        for name in names {
+            let span = name.span();
+            let name = name.into_inner();
+            if !own.contains(&name) {
+                p.disagree(
+                    span,
+                    format!("{name} is not released to {}", fields.name()),
+                    keys::did_you_mean(name.as_str(), own.iter().map(ServiceName::as_str)),
+                );
+            } else if seen.contains(&name) {
+                p.add(
+                    span,
+                    format!("{name} is in two layers"),
+                    "name it where it is switched",
+                );
+            } else {
+                seen.push(name.clone());
+                layer.push(name);
+            }
+        }
+        if !layer.is_empty() {
+            layers.push(layer);
+        }
+    }
+    layers
 }
 
 fn compose(fields: &Fields<'_>, base: &Path, p: &mut Problems) -> Option<Target> {

@@ -32,7 +32,7 @@ pub(super) const REGISTRY: Keys = Keys {
 };
 pub(super) const SERVICE: Keys = Keys {
     table: "services.NAME",
-    keys: &["image", "tags", "pin"],
+    keys: &["image", "tags", "pin", "strategy"],
 };
 pub(super) const PIN: Keys = Keys {
     table: "services.NAME.pin",
@@ -48,6 +48,7 @@ pub(super) const ENVIRONMENT: Keys = Keys {
         "environment_files",
         "project",
         "services",
+        "layers",
         "ssh_config",
         "docker",
         "socket",

@@ -17,7 +17,9 @@ pub use problem::{ConfigError, Problem};
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use crate::release::{EnvironmentName, Repository, ServiceName, version::TagConvention};
+use crate::release::{
+    EnvironmentName, Repository, ServiceName, plan::ConfirmWords, version::TagConvention,
+};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,6 +105,19 @@ pub struct Service {
     pub tags: TagConvention,
     /// What pins its version on a Compose server.
     pub pin: Pin,
+    /// How its containers are replaced.
+    pub strategy: Strategy,
+}
+
+/// How a service's containers are replaced by those of another version.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// The old ones are stopped, then the new ones are started.
+    #[default]
+    Recreate,
+    /// The new ones are started beside the old, which go when the new ones hold; where the compose file
+    /// allows it. For services of which two versions may run at once.
+    Rolling,
 }
 
 /// What pins a service's version on a Compose server.
@@ -142,6 +157,9 @@ pub struct Environment {
     pub target: Target,
     /// The services that flightdeck releases here, in order.
     pub services: Vec<ServiceName>,
+    /// Which services are switched one after the other, beyond what the compose files' `depends_on` says:
+    /// each layer once the one before it holds. May be empty.
+    pub layers: Vec<Vec<ServiceName>>,
     /// Whether its name has to be typed before it is changed; the short word that serves too.
     pub protection: Protection,
     /// What has to hold before a promotion.
@@ -156,6 +174,19 @@ pub struct Environment {
     pub health_timeout: Duration,
     /// For how long nothing may restart after it was healthy.
     pub stable_for: Duration,
+}
+
+impl Environment {
+    /// What has to be typed before it is changed; `None` where a dialog is enough.
+    pub fn confirm_words(&self) -> Option<ConfirmWords> {
+        match &self.protection {
+            Protection::Open => None,
+            Protection::Protected { word } => Some(ConfirmWords {
+                name: self.name.to_string(),
+                short: word.clone(),
+            }),
+        }
+    }
 }
 
 /// Whether an environment's name has to be typed.

@@ -205,6 +205,37 @@ impl<'t> Fields<'t> {
         parse(&text, p).map(|value| Spanned::new(text.span(), value))
     }
 
+    /// A list of lists of texts that are parsed; empty where there is none.
+    pub(super) fn parsed_lists<T>(&self, key: &str, p: &mut Problems) -> Vec<Vec<Spanned<T>>>
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        let Some(value) = self.get(key) else {
+            return Vec::new();
+        };
+        let meant = format!("{key:?} is a list of lists such as [[\"one\"], [\"two\", \"three\"]]");
+        let Some(array) = value.get_ref().as_array() else {
+            wrong_type(value, &meant, p);
+            return Vec::new();
+        };
+        let mut lists = Vec::new();
+        for item in array {
+            if !item.get_ref().is_array() {
+                wrong_type(item, &meant, p);
+                continue;
+            }
+            let texts = list(item, key, p).unwrap_or_default();
+            lists.push(
+                texts
+                    .iter()
+                    .filter_map(|text| Some(Spanned::new(text.span(), parse(text, p)?)))
+                    .collect(),
+            );
+        }
+        lists
+    }
+
     /// An `http` or `https` address without a login in it.
     pub(super) fn url(&self, key: &str, p: &mut Problems) -> Option<url::Url> {
         let text = self.text(key, p)?;

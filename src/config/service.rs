@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Range};
 use toml::Spanned;
 
 use super::{
-    Pin, PinForm, Service, keys,
+    Pin, PinForm, Service, Strategy, keys,
     problem::Problems,
     reader::{self, Fields, Value},
 };
@@ -75,6 +75,7 @@ fn service(
         .parsed::<TagConvention>("tags", p)
         .map(Spanned::into_inner)
         .unwrap_or_default();
+    let strategy = strategy(&fields, p);
     let pin_value = fields.required(
         "pin",
         "pin = \"VARIABLE\", the variable of .env that the compose file interpolates",
@@ -87,10 +88,29 @@ fn service(
             repository: repository?,
             tags,
             pin: pin?,
+            strategy,
         },
         span,
         pin_span: pin_value?.span(),
     })
+}
+
+fn strategy(fields: &Fields<'_>, p: &mut Problems) -> Strategy {
+    let Some(text) = fields.text("strategy", p) else {
+        return Strategy::default();
+    };
+    match *text.get_ref() {
+        "recreate" => Strategy::Recreate,
+        "rolling" => Strategy::Rolling,
+        other => {
+            p.add(
+                text.span(),
+                format!("{other:?} is not a strategy"),
+                keys::did_you_mean(other, ["recreate", "rolling"]),
+            );
+            Strategy::default()
+        }
+    }
 }
 
 fn repository(image: &Spanned<&str>, p: &mut Problems) -> Option<Repository> {

@@ -1,7 +1,10 @@
 //! An environment in three services, as tests see it: a backend with a migration, a database below it,
 //! a proxy that is restarted after it.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use jiff::Timestamp;
 use secrecy::SecretSlice;
@@ -95,6 +98,7 @@ pub fn record(number: u64, kind: PlanKind, from: u8, to: u8, outcome: Outcome) -
         reason: String::new(),
         before: release(from),
         after: release(to),
+        recovers: None,
         overridden: Vec::new(),
         started: 100,
         ended: 160,
@@ -168,6 +172,7 @@ impl World {
         let survey = Survey {
             taken: Timestamp::UNIX_EPOCH,
             containers,
+            anonymous_volumes: BTreeSet::new(),
             services: [
                 compose("backend", &format!("{REPOSITORY}:v1"), &["database"]),
                 compose("database", "postgres:16", &[]),

@@ -9,26 +9,28 @@ mod downgrade;
 pub mod gates;
 pub mod history;
 mod holder;
+mod layers;
+mod mark_bad;
 mod migrate;
 mod promote;
 mod rollback;
 pub mod running;
 pub mod schema;
 pub mod steps;
+mod strategy;
 mod switch;
 
 use std::collections::BTreeMap;
 
 pub use gates::GateFacts;
-pub use holder::LOCK as LOCK_GATE;
 pub use rollback::{candidates, local_images, recorded_heads};
 
 use crate::{
-    config::{Config, Environment, Protection, Service},
+    config::{Config, Environment, Service},
     release::{
         Fault, FaultKind, ServiceName,
         plan::{
-            Basis, ConfirmWords, Deed, FORMAT, Gate, OnFailure, Plan, PlanKind, Request,
+            Basis, ConfirmWords, Deed, FORMAT, Gate, LOCK_GATE, OnFailure, Plan, PlanKind, Request,
             SchemaOffer, Step,
         },
         record::{Release, ServiceRelease},
@@ -69,7 +71,7 @@ pub fn wanted(
 ) -> Result<Wanted, Fault> {
     let running = running::release(environment, services, survey);
     match &request.deed {
-        Deed::Adopt | Deed::Migrate { .. } => Ok(Wanted {
+        Deed::Adopt | Deed::MarkBad { .. } | Deed::Migrate { .. } => Ok(Wanted {
             after: running,
             pins: BTreeMap::new(),
         }),
@@ -110,7 +112,8 @@ pub fn make(
     match &request.deed {
         Deed::Adopt => adopt::plan(&made),
         Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
-        Deed::Rollback { to, schema } => rollback::plan(&made, to, *schema),
+        Deed::Rollback { to, schema, .. } => rollback::plan(&made, to, *schema),
+        Deed::MarkBad { release } => mark_bad::plan(&made, *release),
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
     }
 }
@@ -160,12 +163,16 @@ impl Making<'_> {
                 )
             })
             .collect();
-        let confirm = match &self.environment.protection {
-            Protection::Protected { word } if draft.kind != PlanKind::Adopt => Some(ConfirmWords {
+        let confirm = if draft.gates.iter().any(|gate| gate.name == LOCK_GATE) {
+            // A lock is passed by nothing shorter than the name, protected or not.
+            Some(ConfirmWords {
                 name: self.environment.name.to_string(),
-                short: word.clone(),
-            }),
-            _ => None,
+                short: None,
+            })
+        } else if matches!(draft.kind, PlanKind::Adopt | PlanKind::MarkBad) {
+            None
+        } else {
+            self.environment.confirm_words()
         };
         let mut plan = Plan {
             v: FORMAT,

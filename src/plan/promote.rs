@@ -1,6 +1,6 @@
 //! Promoting versions: pull, keep, migrate, pin, switch, verify; and the way back to what runs.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::{Environment, Service},
@@ -70,6 +70,9 @@ pub(super) fn plan(
         making.running.clone(),
     )?;
     refuse_nothing(making, &pins)?;
+    if let Some(bad) = history::bad(&survey.records, &after) {
+        warnings.push(format!("{} {}", bad.release.label(), bad.words()));
+    }
     gates.extend(gates::judge(
         making.environment,
         versions,
@@ -79,7 +82,7 @@ pub(super) fn plan(
     let switch = switch::judge(making, &pins, |release| {
         ImageName::Reference(release.reference())
     })?;
-    warnings.extend(switch.warnings);
+    warnings.extend(switch.warnings.iter().cloned());
     let checks = checks::steps(making)?;
     let on_failure = on_failure(making, &switch.services, &mut warnings);
 
@@ -106,27 +109,23 @@ pub(super) fn plan(
     forward.extend(steps::converge(steps::Convergence {
         environment: making.environment,
         pins: survey.candidate_pins.clone(),
-        services: switch.services.clone(),
-        expected: switch.expected.clone(),
-        dependencies: switch.dependencies,
+        switch: &switch,
+        expected: &switch.expected,
+        proven_for: making.environment.stable_for,
+        watched: true,
         interruptible: on_failure == OnFailure::GoBack,
         checks: checks.clone(),
     }));
     let mut back = Vec::new();
     if !switch.former.is_empty() {
         back.push(steps::last_words(&switch.expected, depends_on_schema));
-        let former: Vec<ServiceName> = switch
-            .services
-            .iter()
-            .filter(|service| switch.former.contains_key(*service))
-            .cloned()
-            .collect();
         back.extend(steps::converge(steps::Convergence {
             environment: making.environment,
             pins: survey.former_pins.clone(),
-            services: former,
-            expected: switch.former,
-            dependencies: switch.dependencies,
+            switch: &switch,
+            expected: &switch.former,
+            proven_for: Duration::ZERO,
+            watched: false,
             interruptible: false,
             checks,
         }));

@@ -1,7 +1,7 @@
 //! Rolling back: to a release that was healthy here, with the images that lie on the server. Needs no
 //! registry, no pipeline and no gate; where it fails it stays and says so.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::{Environment, Service},
@@ -332,7 +332,9 @@ pub(super) fn plan(
             ),
         ));
     }
-    if !target.healthy {
+    if let Some(bad) = history::bad(&survey.records, &target.release) {
+        warnings.push(format!("{} {}", target.release.label(), bad.words()));
+    } else if !target.healthy {
         warnings.push(format!(
             "{} was never recorded healthy here",
             target.release.label()
@@ -342,7 +344,7 @@ pub(super) fn plan(
     let switch = switch::judge(making, &pins, |release| {
         running::image_name(release, survey)
     })?;
-    warnings.extend(switch.warnings);
+    warnings.extend(switch.warnings.iter().cloned());
     let checks = checks::steps(making)?;
 
     let downgrade = downgrade::part(making, &target.release, choice)?;
@@ -365,9 +367,10 @@ pub(super) fn plan(
     forward.extend(steps::converge(steps::Convergence {
         environment: making.environment,
         pins: survey.candidate_pins.clone(),
-        services: switch.services.clone(),
-        expected: switch.expected.clone(),
-        dependencies: switch.dependencies,
+        switch: &switch,
+        expected: &switch.expected,
+        proven_for: making.environment.stable_for,
+        watched: false,
         interruptible: false,
         checks: checks.clone(),
     }));
@@ -380,9 +383,10 @@ pub(super) fn plan(
         back.extend(steps::converge(steps::Convergence {
             environment: making.environment,
             pins: survey.former_pins.clone(),
-            services: switch.former.keys().cloned().collect(),
-            expected: switch.former,
-            dependencies: switch.dependencies,
+            switch: &switch,
+            expected: &switch.former,
+            proven_for: Duration::ZERO,
+            watched: false,
             interruptible: false,
             checks,
         }));

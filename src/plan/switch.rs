@@ -1,18 +1,24 @@
 //! What a switch touches: exactly the chosen services, or the plan names the others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::release::{
     Fault, FaultKind, ImageReference, ServiceName, plan::ImageName, record::ServiceRelease,
-    survey::ComposeService,
 };
 
-use super::{Making, running};
+use super::{
+    Making, layers, running,
+    strategy::{self, Way},
+};
 
 /// What a switch recreates.
 pub(super) struct Switch {
     /// The chosen services, and those that the same pins move with them.
     pub services: Vec<ServiceName>,
+    /// The same in the order in which they are switched, a layer when the one before it holds.
+    pub layers: Vec<Vec<ServiceName>>,
+    /// How each of them is switched.
+    pub ways: BTreeMap<ServiceName, Way>,
     /// The image that each must run afterwards.
     pub expected: BTreeMap<ServiceName, ImageName>,
     /// The image that each runs now, for the way back; those that run none are left out.
@@ -36,6 +42,8 @@ pub(super) fn judge(
     let survey = making.survey;
     let mut switch = Switch {
         services: Vec::new(),
+        layers: Vec::new(),
+        ways: BTreeMap::new(),
         expected: BTreeMap::new(),
         former: BTreeMap::new(),
         dependencies: true,
@@ -47,6 +55,8 @@ pub(super) fn judge(
             continue;
         };
         is_used(making, service, release)?;
+        let way = strategy::way(making, service, service, &mut switch.warnings);
+        switch.ways.insert(service.clone(), way);
         switch.services.push(service.clone());
         switch.expected.insert(service.clone(), name(release));
     }
@@ -58,7 +68,9 @@ pub(super) fn judge(
                 .insert(service.clone(), ImageName::Id(container.image_id.clone()));
         }
     }
+    switch.layers = layers::of(making, &switch.services)?;
     judge_dependencies(making, &mut switch);
+    judge_restarts(making, &mut switch);
     Ok(switch)
 }
 
@@ -137,6 +149,8 @@ fn followers(
         switch.warnings.push(format!(
             "{service} is recreated too: it runs from the same pin as {leader}"
         ));
+        let way = strategy::way(making, service, leader, &mut switch.warnings);
+        switch.ways.insert(service.clone(), way);
         if let Some(expected) = switch.expected.get(leader).cloned() {
             switch.expected.insert(service.clone(), expected);
             switch.services.push(service.clone());
@@ -148,7 +162,7 @@ fn followers(
 /// What Compose would do to the services that the switched ones depend on.
 fn judge_dependencies(making: &Making<'_>, switch: &mut Switch) {
     let survey = making.survey;
-    let below = dependencies(&switch.services, &survey.candidate_services);
+    let below = layers::dependencies(&switch.services, &survey.candidate_services);
     let disturbed: Vec<(&ServiceName, String)> = below
         .iter()
         .filter_map(|service| Some((service, disturbance(making, service)?)))
@@ -177,22 +191,22 @@ fn judge_dependencies(making: &Making<'_>, switch: &mut Switch) {
     }
 }
 
-/// All that `services` depend on, themselves left out.
-fn dependencies(
-    services: &[ServiceName],
-    compose: &BTreeMap<ServiceName, ComposeService>,
-) -> BTreeSet<ServiceName> {
-    let mut found = BTreeSet::new();
-    let mut open: Vec<&ServiceName> = services.iter().collect();
-    while let Some(service) = open.pop() {
-        for below in compose.get(service).iter().flat_map(|s| &s.depends_on) {
-            if found.insert(below.clone()) {
-                open.push(below);
-            }
-        }
+/// A rolled service is never gone, but what is restarted after it is, for a moment.
+fn judge_restarts(making: &Making<'_>, switch: &mut Switch) {
+    let rolls = switch.ways.values().any(|way| *way != Way::Recreate);
+    let restarted: Vec<&str> = making
+        .environment
+        .restart
+        .iter()
+        .filter(|service| !switch.services.contains(service))
+        .map(ServiceName::as_str)
+        .collect();
+    if rolls && !restarted.is_empty() {
+        switch.warnings.push(format!(
+            "{} is restarted after the switch, and gone for that moment",
+            restarted.join(", ")
+        ));
     }
-    found.retain(|service| !services.contains(service));
-    found
 }
 
 /// What `up` would do to a service that was not chosen; `None` if nothing.

@@ -18,6 +18,9 @@ use super::{
 /// The format that plans, journals and ledgers of this version are written in.
 pub const FORMAT: u32 = 1;
 
+/// The gate that a lock by hand is: closed for a rollback until the environment's name is typed.
+pub const LOCK_GATE: &str = "lock";
+
 /// What kind of deed a plan is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,6 +33,13 @@ pub enum PlanKind {
     Rollback,
     /// Migrate the schema, without a switch.
     Migrate,
+    /// Keep others from changing the environment, by hand and with a message.
+    Lock,
+    /// Say of a release that no rollback may return to it by default.
+    MarkBad,
+    /// A kind of a newer format.
+    #[serde(other)]
+    Unknown,
 }
 
 impl PlanKind {
@@ -40,6 +50,9 @@ impl PlanKind {
             Self::Promote => "promote",
             Self::Rollback => "roll back",
             Self::Migrate => "migrate",
+            Self::Lock => "lock",
+            Self::MarkBad => "mark bad",
+            Self::Unknown => "newer kind",
         }
     }
 }
@@ -172,15 +185,17 @@ impl Plan {
 
     /// One line: `promote production: backend v1 → v2`, with the services that change.
     pub fn title(&self) -> String {
-        let changed = match self.kind {
-            PlanKind::Adopt => self.after.clone(),
-            _ => self.after.changed_since(&self.before),
+        let is_told_whole = matches!(self.kind, PlanKind::Adopt | PlanKind::MarkBad);
+        let changed = if is_told_whole {
+            self.after.clone()
+        } else {
+            self.after.changed_since(&self.before)
         };
         let changes: Vec<String> = changed
             .services
             .iter()
             .map(|(name, to)| match self.before.services.get(name) {
-                Some(from) if self.kind != PlanKind::Adopt && from.label() != to.label() => {
+                Some(from) if !is_told_whole && from.label() != to.label() => {
                     format!("{name} {} → {}", from.label(), to.label())
                 }
                 _ => format!("{name} {}", to.label()),
@@ -303,6 +318,20 @@ pub enum Intent {
         /// Whether Compose may look at what they depend on.
         dependencies: bool,
     },
+    /// Replace a service's containers with what is pinned without a moment in which none serves: new ones
+    /// beside the old, and the old are taken away once the new hold.
+    Roll {
+        /// Which.
+        service: ServiceName,
+        /// The image that it must run afterwards: by reference with digest, or by ID.
+        expected: ImageName,
+        /// How many containers it has.
+        replicas: u32,
+        /// For how long nothing may restart before the old ones go.
+        stable_for: Duration,
+        /// Whether Compose may look at what it depends on.
+        dependencies: bool,
+    },
     /// Restart services that only have to notice the change, such as a reverse proxy.
     Restart {
         /// Which.
@@ -340,6 +369,9 @@ pub enum Intent {
         /// How the schema's heads are asked for, where they are.
         heads: Option<(ServiceName, HeadsQuery)>,
     },
+    /// Something that only a newer format knows. No plan of this version's has it.
+    #[serde(other)]
+    Unknown,
 }
 
 /// How a migration tool is asked, in a service's container, where the schema is.
@@ -507,6 +539,14 @@ pub enum Deed {
         to: RollbackTo,
         /// Whether the schema goes back too.
         schema: SchemaChoice,
+        /// Whether compose and environment files go back too, to the copies kept with that release.
+        #[serde(default)]
+        files: bool,
+    },
+    /// Say of a release that no rollback may return to it by default.
+    MarkBad {
+        /// Which.
+        release: MarkedRelease,
     },
     /// Migrate the schema with the images that run, or with these.
     Migrate {
@@ -526,6 +566,16 @@ pub struct ChosenVersion {
     pub digest: Digest,
     /// The commit it was built from, where it is known.
     pub revision: Option<String>,
+}
+
+/// Which release is marked bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkedRelease {
+    /// What runs.
+    Running,
+    /// The release that this operation was to reach.
+    Operation(OperationId),
 }
 
 /// Which release a rollback returns to.

@@ -20,6 +20,9 @@ pub struct Survey {
     pub taken: Timestamp,
     /// The environment's containers and their images.
     pub containers: Containers,
+    /// The services of which a container keeps something in a volume that nobody named: only Compose's own
+    /// recreation hands it on.
+    pub anonymous_volumes: BTreeSet<ServiceName>,
     /// The project's services as Compose resolves them with the pins that are in place.
     pub services: BTreeMap<ServiceName, ComposeService>,
     /// The same with the candidate pins; empty if the request changes no pin.
@@ -74,6 +77,27 @@ pub struct ComposeService {
     pub pull_policy: Option<String>,
     /// Whether it has a health check of its own in the compose file.
     pub has_health_check: bool,
+    /// How many containers it has, where the file says.
+    pub replicas: Option<u32>,
+    /// What only one container of it can have at a time.
+    pub exclusive: Vec<Exclusive>,
+}
+
+/// Something that only one container of a service can have at a time: a second one cannot run beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exclusive {
+    /// A fixed container name.
+    Name(String),
+    /// A fixed port of the host.
+    HostPort(String),
+    /// The host's network.
+    HostNetwork,
+    /// A fixed address in a network.
+    Address(String),
+    /// Its namespaces or volumes are used by another service, which would have to be recreated with it.
+    Lent(ServiceName),
+    /// One container on every host, by its deployment mode.
+    Global,
 }
 
 /// What there is to ask an HTTP server with.

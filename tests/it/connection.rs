@@ -55,6 +55,7 @@ fn readings(
         name: "production".parse().expect("a name"),
         target: Target::Compose(compose.clone()),
         services: vec![backend()],
+        layers: Vec::new(),
         protection: Protection::Open,
         gates: Vec::new(),
         checks: Vec::new(),
@@ -69,6 +70,7 @@ fn readings(
             .parse()
             .expect("a repository"),
         tags: Default::default(),
+        strategy: Default::default(),
         pin: Pin::Variable {
             file: ".env".to_owned(),
             variable: "BACKEND_IMAGE_TAG".to_owned(),

@@ -10,5 +10,6 @@ mod house;
 mod journeys;
 mod real_world;
 mod runner;
+mod servers;
 mod steps;
 mod terminal;

@@ -1,6 +1,8 @@
 //! The plan made otherwise: the operator's reason, gates that are passed all the same, the migration,
 //! where a rollback returns to and what becomes of the schema.
 
+use std::collections::BTreeMap;
+
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{
     buffer::Buffer,
@@ -14,12 +16,14 @@ use crate::{
         cells,
         input::LineInput,
         model::{Effect, Model, Refusal},
-        panes::nothing,
+        panes::{nothing, versions},
     },
     release::{
         ImageId, ServiceName,
         operation::{OperationId, timestamp},
-        plan::{Deed, Plan, Request, RollbackTo, SchemaChoice, SchemaOffer, Verdict},
+        plan::{
+            ChosenVersion, Deed, Plan, Request, RollbackTo, SchemaChoice, SchemaOffer, Verdict,
+        },
         text::clean,
     },
 };
@@ -46,6 +50,10 @@ enum Item {
     Migrate,
     /// What a rollback does about the schema.
     Schema(SchemaOffer),
+    /// A promotion brings the other services' versions of the same tag in with it.
+    Together {
+        others: BTreeMap<ServiceName, ChosenVersion>,
+    },
     /// A gate is passed all the same.
     Gate {
         name: String,
@@ -86,7 +94,7 @@ impl Options {
                     items.extend(images(refusal));
                 }
             }
-            Deed::Adopt | Deed::Migrate { .. } => {}
+            Deed::Adopt | Deed::MarkBad { .. } | Deed::Migrate { .. } => {}
         }
         items.extend(
             plan.into_iter()
@@ -97,6 +105,9 @@ impl Options {
                     detail: gate.detail.clone(),
                 }),
         );
+        if let Deed::Promote { versions, .. } = &request.deed {
+            items.extend(together(model, request, versions));
+        }
         Self {
             reason: LineInput::of(&request.reason),
             request: request.clone(),
@@ -120,6 +131,9 @@ impl Options {
                 };
                 offer.choice == chosen
             }
+            (Item::Together { others }, Deed::Promote { versions, .. }) => {
+                others.keys().all(|name| versions.contains_key(name))
+            }
             (Item::LastHealthy, Deed::Rollback { to, .. }) => *to == RollbackTo::LastHealthy,
             (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
                 *to == RollbackTo::Operation(*id)
@@ -141,6 +155,13 @@ impl Options {
         };
         match (item, &mut self.request.deed) {
             (Item::Migrate, Deed::Promote { migrate, .. }) => *migrate = !*migrate,
+            (Item::Together { others }, Deed::Promote { versions, .. }) => {
+                if others.keys().all(|name| versions.contains_key(name)) {
+                    versions.retain(|name, _| !others.contains_key(name));
+                } else {
+                    versions.extend(others.clone());
+                }
+            }
             (Item::Schema(offer), Deed::Rollback { schema, .. }) if offer.obstacle.is_none() => {
                 *schema = offer.choice;
             }
@@ -187,6 +208,17 @@ fn schema(plan: Option<&Plan>) -> Vec<SchemaOffer> {
     ]
 }
 
+/// The other services of the environment, where all of them have the tag that is promoted.
+fn together(
+    model: &Model,
+    request: &Request,
+    versions: &BTreeMap<ServiceName, ChosenVersion>,
+) -> Option<Item> {
+    let environment = model.fleet.config.environment(&request.environment)?;
+    let others = versions::same_tag_elsewhere(model, environment, versions);
+    (!others.is_empty()).then_some(Item::Together { others })
+}
+
 /// The releases that the ledger proves to have been healthy, the newest first.
 fn earlier_releases(model: &Model, request: &Request) -> Vec<Item> {
     let Some(facts) = model.fleet.environment(&request.environment) else {
@@ -226,6 +258,11 @@ fn images(refusal: &Refusal) -> impl Iterator<Item = Item> {
             })
         })
         .take(MOST_RELEASES)
+}
+
+fn names(versions: &BTreeMap<ServiceName, ChosenVersion>) -> String {
+    let names: Vec<&str> = versions.keys().map(ServiceName::as_str).collect();
+    names.join(", ")
 }
 
 /// Takes a key: arrows move, space switches, Enter makes the plan anew.
@@ -287,6 +324,10 @@ pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> O
                     Some(why) => format!(" -  schema {word} is not possible: {}", clean(why)),
                 }
             }
+            Item::Together { others } => format!(
+                "[{on}] with {}, as one release: the same tag",
+                names(others)
+            ),
             Item::Gate { name, detail } => {
                 format!("[{on}] pass the gate {}: {}", clean(name), clean(detail))
             }

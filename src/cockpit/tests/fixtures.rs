@@ -319,6 +319,7 @@ pub fn record(id: u64, name: &str, outcome: Outcome, before: u8, after: u8, age:
         reason: String::new(),
         before: running(before),
         after: running(after),
+        recovers: None,
         overridden: Vec::new(),
         started: ago(age).as_second(),
         ended: ago(age).as_second() + 41,

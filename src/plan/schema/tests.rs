@@ -36,6 +36,7 @@ fn rollback(schema: SchemaChoice) -> Deed {
     Deed::Rollback {
         to: RollbackTo::LastHealthy,
         schema,
+        files: false,
     }
 }
 

@@ -147,6 +147,7 @@ mod tests {
             name: name.parse().unwrap(),
             repository: "ghcr.io/acme/shop".parse().unwrap(),
             tags: Default::default(),
+            strategy: Default::default(),
             pin,
         }
     }

@@ -5,6 +5,7 @@
 //! only reads: GET for the Engine, and a fixed list of scripts.
 
 pub mod connection;
+mod docker;
 pub mod engine;
 #[cfg(test)]
 mod fake_engine;
@@ -12,10 +13,12 @@ mod files;
 mod follow;
 mod follower;
 mod history;
+mod lock;
 mod logs;
 mod operate;
 pub mod pin;
 mod readings;
+mod recover;
 pub mod render;
 pub mod script;
 pub mod shell;
@@ -40,10 +43,11 @@ use crate::{
     clock::Clock,
     config::{Compose, Config, Environment, Host, Pin, Service},
     release::{
-        Confirmed, Fault, FaultKind, ServiceName,
-        operation::{OperationId, Progress, Recovery},
+        Confirmed, Fault, ServiceName,
+        operation::{OperationId, Operator, Progress},
         plan::{Plan, Request},
         record::Record,
+        recovery::{LockRequest, Recovery, RecoveryRequest},
         survey::Survey,
     },
     target::{BoxStream, Chunk, LogQuery, Observe, Operate, Reading, RenderedPlan},
@@ -208,24 +212,33 @@ impl Operate for ComposeTarget {
 
     fn recover(
         &self,
-        recovery: Confirmed<(OperationId, Recovery)>,
-    ) -> BoxFuture<'_, Result<(), Fault>> {
+        recovery: Confirmed<RecoveryRequest>,
+        by: &Operator,
+    ) -> BoxFuture<'_, Result<Option<OperationId>, Fault>> {
+        let by = by.clone();
         Box::pin(async move {
-            let (operation, recovery) = *recovery.get();
-            let wish = match recovery {
-                Recovery::Cancel => {
-                    return operate::cancel(&self.host.server, &self.place(), operation).await;
+            let (server, place, request) = (&self.host.server, self.place(), recovery.get());
+            match request.recovery {
+                Recovery::Cancel => operate::cancel(server, &place, request.operation, &by)
+                    .await
+                    .map(|()| None),
+                Recovery::Resume | Recovery::Back | Recovery::Abandon => {
+                    let started = recover::recover(server, &place, request, &by).await;
+                    started.map(Some)
                 }
-                Recovery::Resume => "resumed",
-                Recovery::Back => "taken back",
-                Recovery::Abandon => "abandoned",
-            };
-            Err(Fault::new(
-                FaultKind::Unsupported,
-                self.environment.name.as_str(),
-                format!("operation {operation} cannot be {wish} by this version"),
-            )
-            .remedy("roll back: that passes an interrupted operation and writes its end"))
+            }
+        })
+    }
+
+    fn lock(
+        &self,
+        lock: Confirmed<LockRequest>,
+        by: &Operator,
+    ) -> BoxFuture<'_, Result<OperationId, Fault>> {
+        let by = by.clone();
+        Box::pin(async move {
+            let name = &self.environment.name;
+            lock::lock(&self.host.server, &self.place(), name, lock.get(), &by).await
         })
     }
 }

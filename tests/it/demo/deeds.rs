@@ -206,6 +206,7 @@ async fn four_deeds_are_led_through_and_leave_their_marks() {
         deed: Deed::Rollback {
             to: RollbackTo::LastHealthy,
             schema: SchemaChoice::ImageOnly,
+            files: false,
         },
         reason: String::new(),
         overrides: Vec::new(),

@@ -5,6 +5,10 @@ mod claim;
 mod direction;
 mod faults;
 mod follow;
+mod ledger;
+mod lock;
+mod race;
+mod recover;
 mod travel;
 mod world;
 

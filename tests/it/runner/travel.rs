@@ -148,11 +148,21 @@ fn shellcheck_has_nothing_to_say() {
     let assets = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
     let read = |name: &str| fs::read_to_string(assets.join(name)).unwrap();
     let place = "directory=/srv project=shop nonce=n\n".to_owned();
+    let parts = ["hold", "recover", "steps", "lists", "end"];
+    let parts: String = parts
+        .iter()
+        .map(|part| read(&format!("runner/{part}.sh")))
+        .collect();
+    let runner = read("claim.sh") + &read("ledger.sh") + &parts + &read("runner.sh");
     let scripts = [
-        ("runner.sh", read("claim.sh") + &read("runner.sh")),
+        ("runner.sh", runner),
         ("follower.sh", read("claim.sh") + &read("follower.sh")),
         ("start.sh", place + &read("start.sh")),
         ("tail.sh", read("tail.sh")),
+        (
+            "unlock.sh",
+            read("claim.sh") + &read("ledger.sh") + &read("unlock.sh"),
+        ),
         ("find.sh", read("find.sh")),
         ("cancel.sh", read("cancel.sh")),
     ];

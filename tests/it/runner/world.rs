@@ -327,10 +327,12 @@ impl Tail {
                     let why = why.as_deref().map(|w| format!(" {w}")).unwrap_or_default();
                     format!("{step}={exit}{why}")
                 }
+                Event::Recovers { operation, .. } => format!("recovers {operation}"),
+                Event::Held { step, .. } => format!("{step} held"),
                 Event::Cancel => "cancel".to_owned(),
                 Event::RunnerLost => "lost".to_owned(),
                 Event::End { outcome, .. } => format!("{outcome:?}"),
-                Event::Unknown => panic!("unknown event"),
+                Event::Unknown => "unknown".to_owned(),
             })
             .collect()
     }
@@ -368,6 +370,7 @@ pub struct Operation {
     kind: &'static str,
     forward: Vec<(String, String)>,
     back: Vec<(String, String)>,
+    closing: Vec<(String, String)>,
     more: Vec<(&'static str, String)>,
 }
 
@@ -378,6 +381,7 @@ impl Operation {
             kind: "promote",
             forward: Vec::new(),
             back: Vec::new(),
+            closing: Vec::new(),
             more: vec![
                 ("on_failure", "back\n".to_owned()),
                 ("grace", "1\n".to_owned()),
@@ -422,24 +426,38 @@ impl Operation {
         self
     }
 
-    pub fn folder(&self) -> Folder {
-        let kind = self.kind;
+    /// One step of the closing list.
+    pub fn closing(mut self, id: &str, script: &str) -> Self {
+        self.closing
+            .push((format!("{id} 60 no ask reported"), script.to_owned()));
+        self
+    }
+
+    /// What the runner has to recover `operation`.
+    pub fn recovery(operation: OperationId, choice: &str) -> Folder {
+        let wish = match choice.split_once(' ') {
+            Some(_) => format!("{operation} {choice}\n"),
+            None => format!("{operation} {choice} ask\n"),
+        };
         let mut folder = Folder::new();
-        let who =
-            r#""operator":"Łukasz \"nonce\":\"x\"","origin":"laptop","reason":"it's $HOME `id`""#;
-        folder.add(
-            "who.json",
-            Access::Shared,
-            format!(r#"{{"v":1,"kind":"{kind}",{who}"#),
-        );
-        folder.add(
-            "record.json",
-            Access::Shared,
-            format!(
-                r#"{{"v":1,"environment":"production","kind":"{kind}",{who},"before":{{"services":{{}}}},"after":{{"services":{{}}}}"#
-            ),
-        );
-        for (list, steps) in [("forward", &self.forward), ("back", &self.back)] {
+        for (name, text) in heads("promote") {
+            let text = format!("{text},\"recovers\":{}", operation.0);
+            folder.add(name, Access::Shared, text);
+        }
+        folder.add("recovers", Access::Shared, wish);
+        folder
+    }
+
+    pub fn folder(&self) -> Folder {
+        let mut folder = Folder::new();
+        for (name, text) in heads(self.kind) {
+            folder.add(name, Access::Shared, text);
+        }
+        for (list, steps) in [
+            ("forward", &self.forward),
+            ("back", &self.back),
+            ("closing", &self.closing),
+        ] {
             let mut lines = String::new();
             for (line, script) in steps {
                 let id = line.split(' ').next().unwrap();
@@ -454,4 +472,18 @@ impl Operation {
         }
         folder
     }
+}
+
+/// The first parts of claim and ledger line.
+fn heads(kind: &str) -> [(&'static str, String); 2] {
+    let who = r#""operator":"Łukasz \"nonce\":\"x\"","origin":"laptop","reason":"it's $HOME `id`""#;
+    [
+        ("who.json", format!(r#"{{"v":1,"kind":"{kind}",{who}"#)),
+        (
+            "record.json",
+            format!(
+                r#"{{"v":1,"environment":"production","kind":"{kind}",{who},"before":{{"services":{{}}}},"after":{{"services":{{}}}}"#
+            ),
+        ),
+    ]
 }

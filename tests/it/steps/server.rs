@@ -91,6 +91,7 @@ impl Server {
                 project: self.project.name().to_owned(),
             }),
             services: vec![name("backend")],
+            layers: Vec::new(),
             protection: Protection::Open,
             gates: Vec::new(),
             checks: Vec::new(),
@@ -106,6 +107,7 @@ impl Server {
             name: name("backend"),
             repository: self.repository().parse().unwrap(),
             tags: Default::default(),
+            strategy: Default::default(),
             pin: config::Pin::Variable {
                 file: ".env".to_owned(),
                 variable: "BACKEND_IMAGE_TAG".to_owned(),

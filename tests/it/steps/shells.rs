@@ -120,6 +120,7 @@ impl Server {
                 project: "shop".to_owned(),
             }),
             services: vec![name("backend")],
+            layers: Vec::new(),
             protection: Protection::Open,
             gates: Vec::new(),
             checks: Vec::new(),

@@ -112,6 +112,16 @@ impl RealWorld {
         Path::new(self.variable("SSH_CONFIG"))
     }
 
+    /// The ssh configuration file that knows the servers of `tests/real/lib/servers.sh`.
+    pub fn servers_ssh_config(&self) -> &Path {
+        Path::new(self.variable("SERVERS_SSH_CONFIG"))
+    }
+
+    /// Where those servers keep what only they have.
+    pub fn servers(&self) -> &Path {
+        Path::new(self.variable("SERVERS"))
+    }
+
     /// The host of that configuration whose login finds this version of Compose.
     pub fn host(&self, compose: Compose) -> &str {
         self.variable(&format!("HOST_COMPOSE_{}", compose.digits()))

@@ -107,6 +107,7 @@ forget() {
   for user in "$DEPLOY_USER" "$GUEST_USER"; do
     if id "$user" >/dev/null 2>&1; then userdel "$user"; fi
   done
+  forget_servers
   if getent group "$DOCKER_GROUP" >/dev/null; then groupdel "$DOCKER_GROUP"; fi
   rm -rf "$STATE"
 }
@@ -124,6 +125,8 @@ FLIGHTDECK_REAL_SPARE_REGISTRY_PORTS='$SPARE_REGISTRY_PORTS'
 FLIGHTDECK_REAL_CLOSED_PORT='$CLOSED_PORT'
 FLIGHTDECK_REAL_SSH_CONFIG='$PUBLIC/ssh/config'
 FLIGHTDECK_REAL_SSH_PASSPHRASE='$SSH_PASSPHRASE'
+FLIGHTDECK_REAL_SERVERS_SSH_CONFIG='$PUBLIC/ssh/servers'
+FLIGHTDECK_REAL_SERVERS='$SERVERS'
 FLIGHTDECK_REAL_HOST='flightdeck-real'
 FLIGHTDECK_REAL_HOST_COMPOSE_226='flightdeck-real'
 FLIGHTDECK_REAL_HOST_COMPOSE_240='flightdeck-real-240'

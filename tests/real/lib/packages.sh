@@ -4,7 +4,8 @@
 install_packages() {
   local missing=() package
   for package in apache2-utils busybox-static ca-certificates curl debootstrap docker-registry \
-    docker.io git iproute2 iptables openssh-client openssh-server tmux util-linux xz-utils; do
+    docker.io fish git iproute2 iptables openssh-client openssh-server podman rootlesskit slirp4netns sudo \
+    tcsh tmux uidmap util-linux xz-utils; do
     dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0

@@ -69,6 +69,25 @@ fn long_words(intent: &Intent) -> (&'static str, String) {
             let alone = if *dependencies { "" } else { ", nothing else" };
             ("switch", format!("recreate {}{alone}", listed(services)))
         }
+        Intent::Roll {
+            service,
+            replicas,
+            stable_for,
+            ..
+        } => {
+            let several = if *replicas == 1 {
+                String::new()
+            } else {
+                format!(" ({replicas} containers)")
+            };
+            (
+                "roll",
+                format!(
+                    "{service}{several}: new beside old, healthy for {} s, then the old goes",
+                    stable_for.as_secs()
+                ),
+            )
+        }
         Intent::Restart { services } => ("restart", listed(services)),
         Intent::Health {
             services,
@@ -98,6 +117,7 @@ fn long_words(intent: &Intent) -> (&'static str, String) {
             "snapshot",
             format!("copy {} files, keep {} images", files.len(), keep.len()),
         ),
+        Intent::Unknown => ("newer", "only a newer flightdeck knows".to_owned()),
         Intent::Observe { services, .. } => {
             ("observe", format!("record what {} run", listed(services)))
         }

@@ -9,11 +9,11 @@ use crate::{
         keymap::Scope,
         model::{Model, Refusal},
         overlays::popup,
-        panes::environments::is_protected,
+        panes::{environments::is_protected, versions},
     },
     release::{
-        EnvironmentName,
-        plan::{Intent, OnFailure, Plan, PlanKind, SchemaChoice, Step, Verdict},
+        EnvironmentName, ServiceName,
+        plan::{Deed, Intent, OnFailure, Plan, PlanKind, Request, SchemaChoice, Step, Verdict},
         text::clean,
     },
 };
@@ -42,7 +42,11 @@ pub fn view(model: &Model, view: &PlanView, ages: &Ages, area: Rect, buf: &mut B
                 said(&words, width, theme.warning),
             )
         }
-        State::Ready { plan, .. } => (title(plan), plan_lines(model, plan, width)),
+        State::Ready { plan, .. } => {
+            let mut lines = plan_lines(model, plan, width);
+            lines.extend(together(model, &view.request, width));
+            (title(plan), lines)
+        }
         State::Refused(Refusal { fault, images }) => {
             let mut lines = said(&fault.message, width, theme.bad);
             lines.insert(0, Line::styled(format!(" {}", fault.subject), theme.title));
@@ -219,6 +223,27 @@ fn schema_offers<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> 
         .collect()
 }
 
+/// That the other services have the same tag too, and how they are released with it.
+fn together<'a>(model: &Model, request: &Request, width: usize) -> Vec<Line<'a>> {
+    let Deed::Promote { versions, .. } = &request.deed else {
+        return Vec::new();
+    };
+    let environment = model.fleet.config.environment(&request.environment);
+    let others = environment
+        .map(|environment| versions::same_tag_elsewhere(model, environment, versions))
+        .unwrap_or_default();
+    let names: Vec<&str> = others.keys().map(ServiceName::as_str).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let key = model.keymap.key_of("options");
+    let words = format!(
+        "{key} to release {} with it: the same tag",
+        names.join(", ")
+    );
+    said(&words, width, model.theme.text)
+}
+
 fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     let theme = &model.theme;
     let mut lines = Vec::new();
@@ -297,6 +322,10 @@ fn on_failure(plan: &Plan) -> String {
             "on failure: the schema stays where the migration stopped; what runs is not touched"
                 .to_owned()
         }
+        (OnFailure::Stay, PlanKind::Lock | PlanKind::MarkBad) => {
+            "on failure: nothing has changed".to_owned()
+        }
+        (OnFailure::Stay, PlanKind::Unknown) => "on failure: stays where it is".to_owned(),
         (OnFailure::Stay, PlanKind::Promote) => {
             "on failure: stays where it is: no release before is recorded healthy".to_owned()
         }

@@ -4,7 +4,10 @@
 use crate::{
     config::Host,
     release::{Fault, FaultKind, text},
-    target::compose::shell::{Shell, ShellOutput},
+    target::compose::{
+        docker,
+        shell::{Shell, ShellOutput},
+    },
 };
 
 const SCRIPT: &str = include_str!("facts.sh");
@@ -59,7 +62,7 @@ pub enum SocketState {
 /// # Errors
 /// The link's faults; [`Unsupported`](FaultKind::Unsupported) if it runs no `sh`.
 pub async fn ask(shell: &dyn Shell, host: &Host) -> Result<Facts, Fault> {
-    let mut script = SCRIPT.as_bytes().to_vec();
+    let mut script = [docker::ENDPOINT, SCRIPT].concat().into_bytes();
     let socket = host.socket.as_deref().unwrap_or_default();
     let words = std::iter::once(socket).chain(host.docker.iter().map(String::as_str));
     script.extend_from_slice(format!("facts {} </dev/null\n", shell_words::join(words)).as_bytes());

@@ -1,15 +1,8 @@
 # shellcheck shell=sh
 # What a cockpit has to know of a server before it can observe it, in one round
-# trip. The program appends the call: facts SOCKET DOCKER..., each quoted, with
-# SOCKET empty where the configuration names none. Changes nothing.
-
-# has_context COMMAND: whether the docker command may have another endpoint than
-# the usual one. What stands before it, such as sudo, has a configuration of its
-# own, which cannot be looked at.
-has_context() {
-	[ "$1" != docker ] || [ -n "${DOCKER_CONTEXT:-}" ] ||
-		grep -q '"currentContext"' "${DOCKER_CONFIG:-$HOME/.docker}/config.json" 2>/dev/null
-}
+# trip. The program lays endpoint.sh before it and appends the call:
+# facts SOCKET DOCKER..., each quoted, with SOCKET empty where the configuration
+# names none. Changes nothing.
 
 facts() {
 	socket=$1
@@ -19,6 +12,7 @@ facts() {
 	if command -v setsid >/dev/null 2>&1; then echo 'setsid yes'; fi
 	if command -v "$1" >/dev/null 2>&1; then echo 'docker yes'; fi
 	if [ -z "$socket" ]; then
+		[ "$1" != docker ] || name_engine
 		endpoint=${DOCKER_HOST:-}
 		# Starting the docker command takes a while, and most people have no context of
 		# their own.
@@ -34,9 +28,6 @@ facts() {
 			return
 			;;
 		esac
-		# Rootless Docker without a context of its own.
-		rootless=${XDG_RUNTIME_DIR:-/run/user/$(id -u)}/docker.sock
-		if [ ! -e "$socket" ] && [ -S "$rootless" ]; then socket=$rootless; fi
 	fi
 	printf 'socket %s\n' "$socket"
 	if [ ! -e "$socket" ]; then

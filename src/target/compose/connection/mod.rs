@@ -31,9 +31,11 @@ use self::{
     master::Master,
     transport::{Dial, Engine},
 };
+use super::docker;
 use crate::{
     config::{Host, Reach},
     release::{Fault, FaultKind},
+    target::compose::shell::Shell as _,
 };
 
 /// A live connection to a server.
@@ -143,12 +145,6 @@ impl Connected {
 
     async fn find_engine(&self) -> Result<(Engine, EngineVersion), Fault> {
         let facts = self.facts().await;
-        let by_command = || {
-            Engine::new(Dial::Command {
-                channels: self.channels.clone(),
-                docker: self.host.docker.clone(),
-            })
-        };
         match &facts.endpoint {
             Endpoint::Socket {
                 path,
@@ -160,34 +156,58 @@ impl Connected {
                     Err(fault) => fault,
                 };
                 // The socket is there and ours: forwarding may be forbidden. The command needs none.
-                if matches!(self.channels, Channels::Ssh { .. }) && facts.has_docker {
-                    let engine = by_command();
-                    if let Ok(version) = self.greet(&engine).await {
-                        tracing::info!(
-                            host = self.label(),
-                            "forwarding fails: docker system dial-stdio"
-                        );
-                        return Ok((engine, version));
-                    }
+                if matches!(self.channels, Channels::Ssh { .. })
+                    && facts.has_docker
+                    && let Ok(found) = self.by_command().await
+                {
+                    tracing::info!(
+                        host = self.label(),
+                        "forwarding fails: docker system dial-stdio"
+                    );
+                    return Ok(found);
                 }
                 Err(fault)
             }
-            // `sudo -n docker` reaches what we may not; TCP and ssh endpoints are the command's secret.
-            Endpoint::Socket {
-                state: SocketState::Denied,
-                ..
-            } if facts.has_docker && self.host.docker.len() > 1 => {
-                let engine = by_command();
-                let version = self.greet(&engine).await?;
-                Ok((engine, version))
+            // `sudo -n docker` reaches what we may not even see; TCP and ssh endpoints are the command's
+            // secret.
+            Endpoint::Socket { .. } if facts.has_docker && self.host.docker.len() > 1 => {
+                self.by_command().await
             }
-            Endpoint::Other(_) if facts.has_docker => {
-                let engine = by_command();
-                let version = self.greet(&engine).await?;
-                Ok((engine, version))
-            }
+            Endpoint::Other(_) if facts.has_docker => self.by_command().await,
             endpoint => Err(self.no_way(endpoint, &facts)),
         }
+    }
+
+    /// The Engine by the docker command, which knows ways that a socket does not.
+    async fn by_command(&self) -> Result<(Engine, EngineVersion), Fault> {
+        let unquotable = |error| {
+            Fault::new(
+                FaultKind::Invalid,
+                self.label(),
+                "its docker or socket holds something that no command can be given",
+            )
+            .because(error)
+        };
+        let engine = Engine::new(Dial::Command {
+            channels: self.channels.clone(),
+            script: docker::dial(&self.host).map_err(unquotable)?.into(),
+        });
+        let fault = match self.greet(&engine).await {
+            Ok(version) => return Ok((engine, version)),
+            Err(fault) => fault,
+        };
+        // A connection that ends tells nothing of why: the same command as a question does.
+        let probe = docker::probe(&self.host).map_err(unquotable)?;
+        let answer = self.channels.run(probe.into_bytes()).await?;
+        if answer.status == 0 {
+            return Err(fault);
+        }
+        let complaint = String::from_utf8_lossy(&answer.stderr);
+        Err(docker::trouble(
+            &self.host,
+            self.label(),
+            &words::tail(&complaint),
+        ))
     }
 
     /// The socket here that leads to the Engine's socket `path` there.

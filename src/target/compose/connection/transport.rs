@@ -20,12 +20,15 @@ use hyper_util::{
     },
     rt::{TokioExecutor, TokioIo, TokioTimer},
 };
-use tokio::{net::UnixStream, sync::Notify};
+use tokio::{io::AsyncReadExt as _, net::UnixStream, sync::Notify};
 
 use super::channel::{Channels, Running};
+use crate::target::compose::docker;
 
 /// How long the Engine may take until the head of its answer.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How much a login's start-up files may print.
+const LONGEST_GREETING: usize = 64 << 10;
 const IDLE: Duration = Duration::from_secs(90);
 const IDLE_CONNECTIONS: usize = 4;
 
@@ -38,8 +41,8 @@ pub enum Dial {
     Command {
         /// Where it runs.
         channels: Channels,
-        /// The docker command.
-        docker: Vec<String>,
+        /// The script that becomes it, by [`docker::dial`].
+        script: Arc<str>,
     },
 }
 
@@ -125,15 +128,41 @@ impl tower_service::Service<Uri> for Dialer {
                 Dial::Socket(path) => {
                     Ok(Line::Socket(TokioIo::new(UnixStream::connect(path).await?)))
                 }
-                Dial::Command { channels, docker } => {
-                    let mut words: Vec<&str> = docker.iter().map(String::as_str).collect();
-                    words.extend(["system", "dial-stdio"]);
-                    let running = channels.start(&words).await.map_err(io::Error::other)?;
+                Dial::Command { channels, script } => {
+                    let mut running = channels
+                        .open(script.as_bytes())
+                        .await
+                        .map_err(io::Error::other)?;
+                    dialled(&mut running).await?;
                     Ok(Line::Command(TokioIo::new(Box::new(running))))
                 }
             }
         })
     }
+}
+
+/// Reads on to where the script hands over: what a login's start-up files print comes before it.
+async fn dialled(running: &mut Running) -> io::Result<()> {
+    let mut seen = Vec::new();
+    while !seen.ends_with(docker::DIALLED) {
+        if seen.len() > LONGEST_GREETING {
+            return Err(io::Error::other(
+                "the login prints without end before its first command",
+            ));
+        }
+        match running.read_u8().await {
+            Ok(byte) => seen.push(byte),
+            Err(error) => {
+                let said = running.complaint();
+                return Err(if said.is_empty() {
+                    error
+                } else {
+                    io::Error::other(said)
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// One connection to the Engine.

@@ -1,6 +1,8 @@
 //! What a person could type instead. To be read, copied and tried: no secrets, and nothing that only
 //! the program itself could do.
 
+use std::collections::BTreeSet;
+
 use super::{library, names, scripts};
 use crate::{
     config::{Compose, Environment, Target},
@@ -10,13 +12,17 @@ use crate::{
         plan::{Check, HeadsQuery, HttpMeans, ImageName, Intent, PinFile, Plan, Step},
         text::clean,
     },
-    target::{RenderedPlan, compose::script::quote},
+    target::{
+        RenderedPlan,
+        compose::{docker, script::quote},
+    },
 };
 
 /// The commands of each step, as a person in a shell on the server could type them.
 pub fn commands(plan: &Plan, environment: &Environment) -> RenderedPlan {
     let Target::Compose(compose) = &environment.target;
     let people = People {
+        plan,
         compose,
         health_timeout: environment.health_timeout.as_secs(),
         operation: names::operation(plan),
@@ -35,6 +41,7 @@ pub fn commands(plan: &Plan, environment: &Environment) -> RenderedPlan {
 }
 
 struct People<'a> {
+    plan: &'a Plan,
     compose: &'a Compose,
     health_timeout: u64,
     operation: u64,
@@ -116,6 +123,12 @@ impl People<'_> {
                 words.extend(services.iter().map(ServiceName::as_str));
                 vec![self.docker_compose(&words)]
             }
+            Intent::Roll {
+                service,
+                replicas,
+                dependencies,
+                ..
+            } => self.roll(direction, service, *replicas, *dependencies),
             Intent::Restart { services } => {
                 let mut words = vec!["restart"];
                 words.extend(services.iter().map(ServiceName::as_str));
@@ -135,6 +148,8 @@ impl People<'_> {
                 commands
             }
             Intent::Check { check, .. } => vec![self.check(check)],
+            // No plan of this version's has it; one of a newer version's is shown, and never rendered.
+            Intent::Unknown => Vec::new(),
             Intent::Observe { services, heads } => {
                 let mut words = vec!["images"];
                 words.extend(services.iter().map(ServiceName::as_str));
@@ -144,6 +159,62 @@ impl People<'_> {
                 }
                 commands
             }
+        }
+    }
+
+    fn roll(
+        &self,
+        direction: Direction,
+        service: &ServiceName,
+        replicas: u32,
+        dependencies: bool,
+    ) -> Vec<String> {
+        let scale = format!("{service}={}", replicas.saturating_mul(2));
+        let mut words = vec!["up", "-d", "--no-recreate", "--scale", &scale];
+        words.extend(["--pull", "never", "--no-build"]);
+        if !dependencies {
+            words.push("--no-deps");
+        }
+        words.push(service.as_str());
+        let mut commands = vec![
+            self.docker_compose(&words),
+            self.docker_compose(&["ps", service.as_str()]),
+        ];
+        for image in self.rolled_from(direction, service) {
+            let filters = [
+                format!("label=com.docker.compose.project={}", self.compose.project),
+                format!("label=com.docker.compose.service={service}"),
+                format!("ancestor={image}"),
+            ];
+            let mut list = vec!["ps", "-aq"];
+            list.extend(filters.iter().flat_map(|filter| ["--filter", filter]));
+            let list = self.docker(&list);
+            for then in ["stop", "rm"] {
+                commands.push(format!("{list} | xargs {}", self.docker(&[then])));
+            }
+        }
+        commands
+    }
+
+    /// The images of the containers that a roll takes away.
+    fn rolled_from(&self, direction: Direction, service: &ServiceName) -> BTreeSet<String> {
+        let former = self.plan.basis.images.get(service).into_iter().flatten();
+        let candidate = self
+            .plan
+            .steps(Direction::Forward)
+            .iter()
+            .filter_map(|step| match &step.intent {
+                Intent::Roll {
+                    service: rolled,
+                    expected,
+                    ..
+                } if rolled == service => Some(names::image(expected)),
+                _ => None,
+            });
+        if direction == Direction::Back {
+            candidate.collect()
+        } else {
+            former.map(ToString::to_string).collect()
         }
     }
 
@@ -235,8 +306,8 @@ impl People<'_> {
     }
 
     fn docker(&self, words: &[&str]) -> String {
-        let docker = library::docker_words(&self.compose.host);
-        let docker = docker.iter().map(String::as_str);
+        let command = docker::words(&self.compose.host);
+        let docker = command.iter().map(String::as_str);
         line(&docker.chain(words.iter().copied()).collect::<Vec<_>>())
     }
 
@@ -249,7 +320,7 @@ impl People<'_> {
 
 /// `docker compose` with all that says which project is meant.
 pub fn compose_words(compose: &Compose) -> Vec<String> {
-    let mut words = library::docker_words(&compose.host);
+    let mut words = docker::words(&compose.host);
     words.extend(["compose", "-p"].map(str::to_owned));
     words.push(compose.project.clone());
     for file in &compose.files {

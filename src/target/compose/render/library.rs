@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::script::{Unquotable, quote};
+use super::super::{
+    docker,
+    script::{Unquotable, quote},
+};
 use crate::{
-    config::{Environment, Host, Pin, Service},
+    config::{Environment, Pin, Service},
     release::{ServiceName, plan::HeadsFormat},
 };
 
 /// Its name in the operation's folder.
 pub const NAME: &str = "steps.sh";
 
-const FRAGMENTS: [&str; 11] = [
+const FRAGMENTS: [&str; 12] = [
     include_str!("sh/common.sh"),
     include_str!("sh/containers.sh"),
     include_str!("sh/images.sh"),
@@ -22,6 +25,7 @@ const FRAGMENTS: [&str; 11] = [
     include_str!("sh/health.sh"),
     include_str!("sh/check.sh"),
     include_str!("sh/switch.sh"),
+    include_str!("sh/roll.sh"),
     include_str!("sh/observe.sh"),
 ];
 
@@ -36,7 +40,7 @@ const MISLEADING: [&str; 5] = [
 ];
 
 /// The whole of it. Its last act before the step's own is to enter the project's directory, by the path
-/// that is configured: containers are labelled with it.
+/// that is configured or that the containers were made in: they are labelled with it.
 pub(super) fn text(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
@@ -47,11 +51,11 @@ pub(super) fn text(
         environment.health_timeout.as_secs()
     ));
     for fragment in FRAGMENTS {
-        text.push_str(&bare(fragment));
+        text.push_str(&docker::bare(fragment));
     }
     let directory = directory(&super::compose(environment).directory)?;
     text.push_str(&format!(
-        "cd -- {directory} || fail \"cannot enter the project's directory\"\n"
+        "enter {directory} || fail \"cannot enter the project's directory\"\n"
     ));
     Ok(text)
 }
@@ -69,10 +73,10 @@ pub fn head(
 ) -> Result<String, Unquotable> {
     let compose = super::compose(environment);
     let mut text = format!(
-        "set -u\nunset CDPATH\nLC_ALL=C\nexport LC_ALL\nlimit=\noverride=\nproject={}\n",
+        "set -u\nunset CDPATH\nLC_ALL=C\nexport LC_ALL\nlimit=\nonly=\noverride=\nproject={}\n",
         quote(&compose.project)?
     );
-    text.push_str(&docker(&compose.host)?);
+    text.push_str(&docker::function(&compose.host)?);
     // What is exported for one login must not win over the files.
     let mut unset: BTreeSet<&str> = MISLEADING.into();
     for service in services.values() {
@@ -130,43 +134,6 @@ pub(super) fn reads_environment_by_itself(files: &[String], environment_files: &
     environment_files == [".env"] && files.first().is_some_and(|file| !file.contains('/'))
 }
 
-fn docker(host: &Host) -> Result<String, Unquotable> {
-    let mut text = String::new();
-    if let (Some(endpoint), 1) = (endpoint(host), host.docker.len()) {
-        text.push_str(&format!(
-            "DOCKER_HOST={}\nexport DOCKER_HOST\n",
-            quote(&endpoint)?
-        ));
-    }
-    let command = words(&docker_words(host))?;
-    text.push_str(&format!(
-        "docker() {{\ncommand ${{limit:+timeout \"$limit\"}} {command} \"$@\"\n}}\n"
-    ));
-    Ok(text)
-}
-
-/// The command that runs Docker. What stands before `docker`, such as sudo, drops what is exported, so
-/// that the endpoint has to be an argument there.
-pub(super) fn docker_words(host: &Host) -> Vec<String> {
-    let mut words = host.docker.clone();
-    if let Some(endpoint) = endpoint(host).filter(|_| host.docker.len() > 1) {
-        words.extend(["-H".to_owned(), endpoint]);
-    }
-    words
-}
-
-fn endpoint(host: &Host) -> Option<String> {
-    host.socket
-        .as_ref()
-        .map(|socket| format!("unix://{socket}"))
-}
-
-/// Words of a shell.
-pub(super) fn words(words: &[String]) -> Result<String, Unquotable> {
-    let quoted: Result<Vec<String>, Unquotable> = words.iter().map(|word| quote(word)).collect();
-    Ok(quoted?.join(" "))
-}
-
 /// The name by which `read_heads` knows a format.
 pub fn heads_format(format: HeadsFormat) -> &'static str {
     match format {
@@ -183,14 +150,4 @@ fn directory(path: &str) -> Result<String, Unquotable> {
         Some(rest) => Ok(format!("\"$HOME\"/{}", quote(rest)?)),
         None => quote(path),
     }
-}
-
-/// A script without its comments and its indentation, neither of which has to travel.
-pub fn bare(script: &str) -> String {
-    script
-        .lines()
-        .map(|line| line.trim_start_matches('\t'))
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .flat_map(|line| [line, "\n"])
-        .collect()
 }

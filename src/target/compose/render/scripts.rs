@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    RenderError,
-    library::{self, words},
-    names,
-};
+use super::{RenderError, library, names};
 use crate::{
     config::{Compose, Environment},
     release::{
@@ -14,7 +10,10 @@ use crate::{
         operation::Direction,
         plan::{Check, HeadsQuery, HttpMeans, ImageName, Intent, PinFile, Plan, PlanKind, Step},
     },
-    target::compose::script::{Scripts, Unquotable, quote},
+    target::compose::{
+        docker::quoted as words,
+        script::{Scripts, Unquotable, quote},
+    },
 };
 
 /// Steps and basis begin so; the runner starts them in the operation's folder.
@@ -128,6 +127,18 @@ fn script(
                 .collect::<Result<_, _>>()?;
             format!("switch {flags}{expected}\n")
         }
+        Intent::Roll {
+            service,
+            expected,
+            replicas,
+            stable_for,
+            dependencies,
+        } => {
+            let flags = if *dependencies { "''" } else { "--no-deps" };
+            let image = quote(&names::image(expected))?;
+            let seconds = stable_for.as_secs();
+            format!("roll {flags} {seconds} {replicas} {service} {image}\n")
+        }
         Intent::Restart { services } => format!("restart{}\n", list_of(services)),
         Intent::Health {
             services,
@@ -145,6 +156,8 @@ fn script(
             check(what)?
         ),
         Intent::Observe { services, heads } => observe(services, heads.as_ref())?,
+        // No plan of this version's has it.
+        Intent::Unknown => "fail 'only a newer flightdeck knows this step'\n".to_owned(),
     };
     Ok(begin() + &body)
 }
@@ -158,7 +171,7 @@ fn snapshot(
     // A copy for later is no reason to keep somebody from rolling back now.
     let otherwise = match kind {
         PlanKind::Rollback => "say",
-        PlanKind::Adopt | PlanKind::Promote | PlanKind::Migrate => "fail",
+        _ => "fail",
     };
     let mut text = String::new();
     for (path, name) in names::copies(files) {
@@ -233,7 +246,7 @@ fn migrate(
     }
     text.push_str(&format!(
         "migrate {} {service} {}\n",
-        names::migration(&quote(&compose.project)?, "\"$FD_OPERATION\"", &step.id),
+        names::migration(&quote(&compose.project)?, "\"$FD_FIRST\"", &step.id),
         words(command)?
     ));
     text.push_str(&ask("schema_heads")?);

@@ -40,6 +40,7 @@ fn environment(host: Host) -> Environment {
             project: "shop".to_owned(),
         }),
         services: vec![name("backend")],
+        layers: Vec::new(),
         protection: Protection::Open,
         gates: Vec::new(),
         checks: Vec::new(),
@@ -74,6 +75,7 @@ fn services() -> BTreeMap<ServiceName, Service> {
                 name: name(service),
                 repository: "ghcr.io/acme/shop-backend".parse().unwrap(),
                 tags: Default::default(),
+                strategy: Default::default(),
                 pin,
             };
             (service.name.clone(), service)
@@ -300,7 +302,7 @@ fn the_library_knows_docker_compose_and_the_directory() {
     insta::assert_snapshot!(plain);
     let whole = library::text(&environment(host()), &services()).unwrap();
     assert!(whole.ends_with(
-        "cd -- \"$HOME\"/'the shop' || fail \"cannot enter the project's directory\"\n"
+        "enter \"$HOME\"/'the shop' || fail \"cannot enter the project's directory\"\n"
     ));
 }
 

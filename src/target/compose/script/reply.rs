@@ -25,7 +25,7 @@ pub enum StartReply {
         operation: OperationId,
         /// Its record; `None` if that cannot be read.
         claim: Option<Claim>,
-        /// The step at which an interrupted operation stopped.
+        /// The step at which an interrupted operation stopped, or about which an operator has to be asked.
         at: Option<(Direction, String)>,
     },
     /// It could not even be asked. Nothing was started, except perhaps after
@@ -49,6 +49,18 @@ pub enum Refusal {
     Lock,
     /// Written by a newer flightdeck.
     Format,
+    /// Of a recovery: this newer operation has been since.
+    Superseded,
+    /// Of a recovery: an operator has to say whether the step at which it stopped runs again.
+    Ask,
+    /// Of a recovery: it ended well, and there is nothing to recover.
+    Ended,
+    /// Of a recovery: there is no such operation, or not any more.
+    Missing,
+    /// Of a recovery: its plan has no way back.
+    NoWayBack,
+    /// Of a recovery: some of its files can be read by another Unix user alone.
+    Owner,
 }
 
 /// What kept a script from starting an operation. What the system said is on standard error.
@@ -179,6 +191,48 @@ pub fn cancel_reply(stdout: &[u8]) -> Result<CancelReply, Unreadable> {
             Why::Ended => CancelReply::Ended,
             Why::Write => CancelReply::Write,
         }),
+        _ => Err(unreadable(stdout)),
+    }
+}
+
+/// What became of the wish to unlock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnlockReply {
+    /// The lock has ended.
+    #[serde(skip)]
+    Unlocked,
+    /// There is no such claim.
+    Missing,
+    /// It was unlocked before.
+    Ended,
+    /// It is an operation's claim, not a lock by hand.
+    NotALock,
+    /// An operation that passed the lock still runs: unlock when it has ended.
+    Held,
+    /// Written by a newer flightdeck.
+    Format,
+    /// It could not be written down.
+    Write,
+}
+
+/// Reads what [`unlock`](super::unlock) printed.
+///
+/// # Errors
+/// Anything that is not such an answer.
+pub fn unlock_reply(stdout: &[u8]) -> Result<UnlockReply, Unreadable> {
+    #[derive(Deserialize)]
+    struct Raw {
+        unlocked: Option<OperationId>,
+        failed: Option<UnlockReply>,
+    }
+    match parsed(stdout)? {
+        Raw {
+            unlocked: Some(_), ..
+        } => Ok(UnlockReply::Unlocked),
+        Raw {
+            failed: Some(why), ..
+        } => Ok(why),
         _ => Err(unreadable(stdout)),
     }
 }

@@ -9,6 +9,7 @@ mod pins;
 mod read;
 mod refuse;
 mod scripts;
+mod services;
 
 use std::collections::BTreeMap;
 
@@ -67,8 +68,8 @@ pub async fn take(
         .map_err(|e| bad(environment, e))?;
     let answered = self::parts(environment, shell.run(script).await?)?;
     if let Some(pins) = pins {
-        survey.candidate_services = read::services(environment, &answered)?;
-        read::distrust_stale_hashes(&mut survey, environment, services, &answered);
+        survey.candidate_services = self::services::read(environment, &answered)?;
+        self::services::distrust_stale_hashes(&mut survey, environment, services, &answered);
         pins.into_survey(&mut survey);
     }
     survey.schema_undone = undo.judged(environment, &answered);

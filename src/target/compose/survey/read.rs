@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bollard::models::{ContainerInspectResponse, ImageInspect};
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::{
     super::{engine::containers as engine, script::read_ledger},
     frames::Part,
+    services,
 };
 use crate::{
-    config::{Environment, Pin, Service},
+    config::{Environment, Service},
     plan::schema,
     release::{
         Fault, FaultKind, ServiceName,
         observation::{Containers, Image},
         operation::{Claim, Liveness, OperationId, OperationState},
-        survey::{ComposeService, Means, SchemaRevision, Survey},
+        survey::{Means, SchemaRevision, Survey},
         text,
     },
 };
@@ -59,7 +59,11 @@ pub(super) fn part<'a>(
         .ok_or_else(|| malformed(environment, name, "it is missing"))
 }
 
-fn malformed(environment: &Environment, what: &str, why: impl std::fmt::Display) -> Fault {
+pub(super) fn malformed(
+    environment: &Environment,
+    what: &str,
+    why: impl std::fmt::Display,
+) -> Fault {
     Fault::new(
         FaultKind::Malformed,
         environment.name.as_str(),
@@ -68,7 +72,7 @@ fn malformed(environment: &Environment, what: &str, why: impl std::fmt::Display)
     .because(why)
 }
 
-fn lines(part: &Part) -> impl Iterator<Item = &str> {
+pub(super) fn lines(part: &Part) -> impl Iterator<Item = &str> {
     std::str::from_utf8(&part.bytes).unwrap_or_default().lines()
 }
 
@@ -133,7 +137,7 @@ pub(super) fn survey(
     files: &[ServerFile],
     taken: Timestamp,
 ) -> Result<Survey, Fault> {
-    let mut containers = containers(environment, parts)?;
+    let (mut containers, anonymous_volumes) = containers(environment, parts)?;
     let images = images(environment, parts)?;
     containers.images = images
         .iter()
@@ -150,7 +154,8 @@ pub(super) fn survey(
     Ok(Survey {
         taken,
         containers,
-        services: services(environment, parts)?,
+        anonymous_volumes,
+        services: services::read(environment, parts)?,
         candidate_services: BTreeMap::new(),
         compose_version: first_line(parts, "compose-version"),
         directory: place(parts, "directory").unwrap_or_default().to_owned(),
@@ -182,24 +187,43 @@ pub(super) fn first_line(parts: &BTreeMap<String, Part>, name: &str) -> String {
 fn containers(
     environment: &Environment,
     parts: &BTreeMap<String, Part>,
-) -> Result<Containers, Fault> {
+) -> Result<(Containers, BTreeSet<ServiceName>), Fault> {
     let part = part(environment, parts, "containers")?;
     let inspected: Vec<ContainerInspectResponse> = serde_json::from_slice(&part.bytes)
         .map_err(|error| malformed(environment, "containers", error))?;
+    let mut anonymous_volumes = BTreeSet::new();
     let mut containers: Vec<_> = inspected
         .into_iter()
-        .filter_map(engine::container)
+        .filter_map(|inspected| {
+            let anonymous = has_anonymous_volume(&inspected);
+            let (number, container) = engine::container(inspected)?;
+            if anonymous {
+                anonymous_volumes.insert(container.service.clone());
+            }
+            Some((number, container))
+        })
         .collect();
     containers.sort_by(|(a_number, a), (b_number, b)| {
         (&a.service, a_number).cmp(&(&b.service, b_number))
     });
-    Ok(Containers {
+    let containers = Containers {
         containers: containers
             .into_iter()
             .map(|(_, container)| container)
             .collect(),
         images: BTreeMap::new(),
         engine_version: first_line(parts, "engine-version"),
+    };
+    Ok((containers, anonymous_volumes))
+}
+
+/// Whether it has a volume that nobody named: the Engine gives such a volume 64 hexadecimal digits.
+fn has_anonymous_volume(inspected: &ContainerInspectResponse) -> bool {
+    inspected.mounts.iter().flatten().any(|mount| {
+        mount
+            .name
+            .as_deref()
+            .is_some_and(|name| name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit()))
     })
 }
 
@@ -213,112 +237,6 @@ fn images(environment: &Environment, parts: &BTreeMap<String, Part>) -> Result<V
         .filter_map(engine::image)
         .filter(|image| seen.insert(image.id.clone()))
         .collect())
-}
-
-/// The services as Compose resolves them, with their hashes.
-///
-/// # Errors
-/// What Compose itself says of files that it cannot read.
-pub(super) fn services(
-    environment: &Environment,
-    parts: &BTreeMap<String, Part>,
-) -> Result<BTreeMap<ServiceName, ComposeService>, Fault> {
-    let config = part(environment, parts, "config")?;
-    if config.status != 0 {
-        return Err(Fault::new(
-            FaultKind::Invalid,
-            environment.name.as_str(),
-            "Compose cannot read its files",
-        )
-        .because(&config.complaint)
-        .remedy("see what `docker compose config` says on the server"));
-    }
-    let resolved: Value = serde_json::from_slice(&config.bytes).map_err(|error| {
-        malformed(
-            environment,
-            "compose files",
-            format!("not JSON at line {}", error.line()),
-        )
-    })?;
-    let hashes: BTreeMap<&str, &str> = parts
-        .get("hashes")
-        .into_iter()
-        .flat_map(lines)
-        .filter_map(|line| line.split_once(' '))
-        .collect();
-    let services = resolved.get("services").and_then(Value::as_object);
-    Ok(services
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, service)| {
-            let word = |key: &str| service.get(key).and_then(Value::as_str).map(text::clean);
-            Some((
-                name.parse().ok()?,
-                ComposeService {
-                    image: word("image").unwrap_or_default(),
-                    config_hash: hashes
-                        .get(name.as_str())
-                        .map_or_else(String::new, |hash| text::clean(hash.trim())),
-                    depends_on: depends_on(service),
-                    container_name: word("container_name"),
-                    pull_policy: word("pull_policy"),
-                    has_health_check: service
-                        .get("healthcheck")
-                        .is_some_and(|check| check.get("disable") != Some(&Value::Bool(true))),
-                },
-            ))
-        })
-        .collect())
-}
-
-fn depends_on(service: &Value) -> BTreeSet<ServiceName> {
-    match service.get("depends_on") {
-        Some(Value::Object(below)) => below.keys().filter_map(|name| name.parse().ok()).collect(),
-        Some(Value::Array(below)) => below
-            .iter()
-            .filter_map(|name| name.as_str()?.parse().ok())
-            .collect(),
-        _ => BTreeSet::new(),
-    }
-}
-
-/// A service that reads a pin file as its own `env_file` changes with it, and the candidate, which lies
-/// elsewhere, does not show that: its hash is emptied, so that nothing is taken to be unchanged.
-pub(super) fn distrust_stale_hashes(
-    survey: &mut Survey,
-    environment: &Environment,
-    services: &BTreeMap<ServiceName, Service>,
-    candidate: &BTreeMap<String, Part>,
-) {
-    let Some(resolved) = candidate
-        .get("config")
-        .and_then(|part| serde_json::from_slice::<Value>(&part.bytes).ok())
-    else {
-        return;
-    };
-    let variables: Vec<&str> = environment
-        .services
-        .iter()
-        .filter_map(|name| match &services.get(name)?.pin {
-            Pin::Variable { variable, .. } => Some(variable.as_str()),
-            Pin::Override { .. } => None,
-        })
-        .collect();
-    for (name, service) in &mut survey.candidate_services {
-        let environment = resolved
-            .get("services")
-            .and_then(|services| services.get(name.as_str())?.get("environment"));
-        let holds = |variable: &&str| environment.is_some_and(|e| e.get(variable).is_some());
-        if variables.iter().any(holds) {
-            let same = survey
-                .services
-                .get(name)
-                .is_some_and(|now| now.config_hash == service.config_hash);
-            if same {
-                service.config_hash.clear();
-            }
-        }
-    }
 }
 
 fn means(environment: &Environment, parts: &BTreeMap<String, Part>) -> Means {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::docker;
 use super::{
     frames::Part,
     pins::Pins,
@@ -22,21 +23,25 @@ pub(super) fn first(
     parts: &BTreeMap<String, Part>,
 ) -> Result<(), Fault> {
     let Target::Compose(compose) = &environment.target;
-    let docker = place(parts, "docker").unwrap_or_default();
+    let version_line = place(parts, "docker").unwrap_or_default();
     let version = first_line(parts, "compose-version");
     let part = |name: &str| parts.get(name).cloned().unwrap_or_default();
-    if docker.to_ascii_lowercase().contains("podman") {
+    if version_line.to_ascii_lowercase().contains("podman") {
         return Err(fault(
             environment,
             FaultKind::Unsupported,
             "docker on this server is podman's stand-in, whose Compose behaves otherwise",
         )
-        .because(docker)
+        .because(version_line)
         .remedy("install Docker Engine, or name its command as the host's docker"));
     }
     let containers = part("containers");
     if containers.status != 0 {
-        return Err(engine(environment, &containers.complaint));
+        return Err(docker::trouble(
+            &compose.host,
+            environment.name.as_str(),
+            &containers.complaint,
+        ));
     }
     if version.is_empty() {
         return Err(fault(
@@ -75,39 +80,6 @@ pub(super) fn first(
         .remedy("give the deploying user's group write permission on it"));
     }
     Ok(())
-}
-
-/// Why the Engine did not tell of its containers.
-fn engine(environment: &Environment, complaint: &str) -> Fault {
-    let lower = complaint.to_ascii_lowercase();
-    let (kind, message, remedy) = if lower.contains("permission denied") {
-        (
-            FaultKind::Permission,
-            "this user may not speak to the Docker Engine",
-            "add the user to the docker group, or set docker = [\"sudo\", \"-n\", \"docker\"] for the host",
-        )
-    } else if lower.contains("not found") {
-        (
-            FaultKind::Unsupported,
-            "there is no docker command on this server",
-            "install Docker, or name its command as the host's docker",
-        )
-    } else if lower.contains("sudo") {
-        (
-            FaultKind::Permission,
-            "sudo does not let this user run docker without a password",
-            "allow it in sudoers with NOPASSWD",
-        )
-    } else {
-        (
-            FaultKind::Unreachable,
-            "the Docker Engine does not answer",
-            "see whether it runs: systemctl status docker",
-        )
-    };
-    fault(environment, kind, message)
-        .because(complaint)
-        .remedy(remedy)
 }
 
 /// Refuses a project whose containers were made from another directory or other files than the

@@ -13,6 +13,7 @@ use crate::{
 
 use super::{
     super::{
+        docker,
         pin::{Rendered, keep},
         render::library,
         script::{Unquotable, printf, quote},
@@ -41,14 +42,14 @@ impl Script {
         let mut text = library::head(environment, services)?;
         // Not steps of an operation, and yet they share its functions.
         text.push_str("FD_FOLDER=/nowhere\nFD_OPERATION=0\n");
-        text.push_str(&library::bare(COMMON));
-        text.push_str(&library::bare(HEADS));
-        text.push_str(&library::bare(SURVEY));
+        text.push_str(&docker::bare(COMMON));
+        text.push_str(&docker::bare(HEADS));
+        text.push_str(&docker::bare(SURVEY));
         text.push_str(&format!(
             "open_survey\ndirectory={}\n",
             directory(&compose.directory)?
         ));
-        text.push_str("cd -- \"$directory\" || exit 3\nlogical=$PWD\ndirectory=$(pwd -P)\n");
+        text.push_str("enter \"$directory\" || exit 3\nlogical=$PWD\ndirectory=$(pwd -P)\n");
         Ok(Self(text))
     }
 
@@ -86,7 +87,7 @@ pub(super) fn first(
 ) -> Result<Vec<u8>, Unquotable> {
     let Target::Compose(compose) = &environment.target;
     let mut script = Script::new(environment, services)?;
-    script.0.push_str(&library::bare(CLAIM));
+    script.0.push_str(&docker::bare(CLAIM));
     script.0.push_str(&format!(
         "root=.flightdeck/{}\nif command -v sha256sum >/dev/null; then algorithm=sha256; else algorithm='cksum'; fi\nhere\n",
         quote(&compose.project)?

@@ -8,7 +8,7 @@
 # which takes no longer than $limit seconds where that is set, and compose. The
 # project's directory is the working directory.
 #
-# The runner gives FD_OPERATION, FD_FOLDER and FD_DIRECTION. What is printed goes
+# The runner gives FD_OPERATION, FD_FIRST, FD_FOLDER and FD_DIRECTION. What is printed goes
 # to the operation's output; results/ holds what goes into the ledger's line.
 #
 # Of docker this uses: image inspect, pull, tag, ps, inspect, exec, logs, wait, stop,
@@ -31,6 +31,25 @@ now() {
 	read -r now now_rest </proc/uptime
 	: "$now_rest"
 	now=${now%.*}
+}
+
+# enter DIRECTORY: by its own path where a link leads to it and the project was made
+# there, as somebody else has entered it: Compose compares what is mounted by its
+# absolute path, and would recreate everything for another name of the same place.
+enter() {
+	cd -- "$1" || return 1
+	enter_whole=$(pwd -P)
+	[ "$enter_whole" != "$PWD" ] || return 0
+	enter_ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project" 2>/dev/null)
+	[ -n "$enter_ids" ] || return 0
+	# shellcheck disable=SC2086 # the IDs are to be split
+	enter_made=$(docker inspect --type container \
+		--format '{{index .Config.Labels "com.docker.compose.project.working_dir"}}' $enter_ids 2>/dev/null)
+	while read -r enter_made_in; do
+		case $enter_made_in in "$enter_whole" | "$enter_whole"/*) cd -P . && return 0 ;; esac
+	done <<END
+$enter_made
+END
 }
 
 # within SECONDS COMMAND...: ended after so long, where this server can.

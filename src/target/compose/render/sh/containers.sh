@@ -8,7 +8,8 @@ health_format='{{if .State.Health}}{{range .State.Health.Log}}{{.ExitCode}} {{.O
 
 # look SERVICE...: sets seen to a line a container of these services, by service
 # and number: service number id name image status health restarts started code.
-# One-off containers are left out. False where the Engine does not answer.
+# One-off containers are left out, and those that are not in $only, a list of IDs,
+# where that is set. False where the Engine does not answer.
 look() {
 	seen=
 	look_ids=$(docker ps -aq --no-trunc \
@@ -20,10 +21,10 @@ look() {
 	look_lines=$(docker inspect --type container --format "$container_format" $look_ids 2>/dev/null)
 	[ -n "$look_lines" ] || return 1
 	look_lines=$(printf '%s\n' "$look_lines" | sort -k 1,1 -k 2,2n)
-	while read -r look_service look_rest; do
-		case " $* " in
-		*" $look_service "*) seen="$seen$look_service $look_rest$newline" ;;
-		esac
+	while read -r look_service look_number look_id look_rest; do
+		case " $* " in *" $look_service "*) ;; *) continue ;; esac
+		case " ${only:-$look_id} " in *" $look_id "*) ;; *) continue ;; esac
+		seen="$seen$look_service $look_number $look_id $look_rest$newline"
 	done <<END
 $look_lines
 END
@@ -94,8 +95,24 @@ tell_health() {
 	[ -z "$tell_answers" ] || say "health check: $tell_answers"
 }
 
-# baseline: from seen, notes each container as it is when it is well, so that a
-# later restart can be told. By direction: the way back begins anew.
+# note: the baseline of the services in seen, in the notes of this direction.
+note() {
+	note_lines=
+	[ ! -r "$FD_FOLDER/containers.$FD_DIRECTION" ] || note_lines=$(cat "$FD_FOLDER/containers.$FD_DIRECTION")
+	note_new=$(baseline)
+	while read -r note_service note_rest; do
+		case "$newline$note_new" in
+		*"$newline$note_service "*) ;;
+		*) [ -z "$note_service" ] || note_new="$note_new$newline$note_service $note_rest" ;;
+		esac
+	done <<END
+$note_lines
+END
+	printf '%s\n' "$note_new" >"$FD_FOLDER/containers.$FD_DIRECTION"
+}
+
+# baseline: from seen, each container as it is when it is well, so that a later
+# restart can be told. By direction: the way back begins anew.
 baseline() {
 	while read -r service number id name image status health restarts started rest; do
 		[ -z "$service" ] || say "$service $id $restarts $started"

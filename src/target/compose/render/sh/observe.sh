@@ -26,32 +26,39 @@ END
 # last_words SERVICE=IMAGE...: of the containers that run IMAGE, or are not well: to
 # the output, and to kept/SERVICE.log.
 last_words() {
-	mkdir -p "$FD_FOLDER/kept"
 	for words_word; do
-		words_service=${words_word%%=*}
 		image_id "${words_word#*=}" || image_id=
-		look "$words_service" || continue
-		: >"$FD_FOLDER/kept/$words_service.log"
-		while read -r service number id name image status health restarts started code; do
-			[ -n "$service" ] || continue
-			case $image:$status:$health in
-			"$image_id":*) ;;
-			*:running:healthy | *:running:none) continue ;;
-			esac
-			{
-				say "--- ${name#/}: $status, exit code $code, health $health, restarts $restarts, started $started"
-				tell_health "$id"
-				docker logs --timestamps --tail 200 "$id" 2>&1 | head -c 262144
-			} >>"$FD_FOLDER/kept/$words_service.log"
-		done <<END
-$seen
-END
-		cat "$FD_FOLDER/kept/$words_service.log"
-		: "$number"
+		look "${words_word%%=*}" || continue
+		keep_words "${words_word%%=*}" "$image_id"
 	done
 	migrations
 	[ -z "$migrations" ] || say "a migration still runs, in the container $migrations, and goes on by itself"
 	return 0
+}
+
+# keep_words SERVICE ID: of the containers in seen. What was kept before stays where
+# there are none: they may have been taken away since.
+keep_words() {
+	mkdir -p "$FD_FOLDER/kept"
+	words_kept=
+	while read -r service number id name image status health restarts started code; do
+		[ -n "$service" ] || continue
+		case $image:$status:$health in
+		"$2":*) ;;
+		*:running:healthy | *:running:none) continue ;;
+		esac
+		[ -n "$words_kept" ] || : >"$FD_FOLDER/kept/$1.log"
+		words_kept=yes
+		{
+			say "--- ${name#/}: $status, exit code $code, health $health, restarts $restarts, started $started"
+			tell_health "$id"
+			docker logs --timestamps --tail 200 "$id" 2>&1 | head -c 262144
+		} >>"$FD_FOLDER/kept/$1.log"
+	done <<END
+$seen
+END
+	: "$number"
+	[ -z "$words_kept" ] || cat "$FD_FOLDER/kept/$1.log"
 }
 
 basis_differs=no
@@ -62,10 +69,10 @@ differs() {
 	printf '%s\t%s\t%s\n' "$1" "$2" "$3"
 }
 
-# basis_operation NUMBER: the newest one when the plan was made. Our own claim is
-# the one after it.
+# basis_operation NUMBER: the newest one when the plan was made. The claim of its
+# first operation is the one after it.
 basis_operation() {
-	[ "$1" = "$((FD_OPERATION - 1))" ] || differs 'last operation' "$1" "$((FD_OPERATION - 1))"
+	[ "$1" = "$((FD_FIRST - 1))" ] || differs 'last operation' "$1" "$((FD_FIRST - 1))"
 }
 
 # basis_look SERVICE...: for basis_images.

@@ -50,8 +50,10 @@ pin() {
 		return
 	fi
 	pin_new=$FD_FOLDER/attachments/$3
-	pin_temporary=${target%/*}/.${target##*/}.flightdeck-$FD_OPERATION
-	rm -f -- "$pin_temporary"
+	pin_temporary=${target%/*}/.${target##*/}.flightdeck-$project-
+	# Who died in the middle of this has left his behind.
+	rm -f -- "$pin_temporary"[0-9]*
+	pin_temporary=$pin_temporary$FD_OPERATION
 	pin_owner=
 	if [ -e "$target" ]; then
 		owner "$target" || fail "cannot look at $1"

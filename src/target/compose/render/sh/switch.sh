@@ -15,6 +15,8 @@ left_over() {
 	return 1
 }
 
+killed='left over from a recreation that was killed'
+
 # put_right WHEN: of the containers in seen, those that a recreation which was killed
 # half-way has left, under names like 0ebea5f1c2d3_shop-backend. Compose 2.26 stumbles
 # over one that was never started: its next up stops the service and fails. Later
@@ -36,37 +38,38 @@ END_OTHER
 				[ "$1" = after ] || continue
 				expected_of "$service"
 				if [ "$other_image" != "$expected" ] && [ "$image" = "$expected" ]; then
-					put_away "$other" "$canonical"
+					put_away "$other" "$canonical" "$killed"
 				else
-					put_away "$id" "${name#/}"
+					put_away "$id" "${name#/}" "$killed"
 					continue
 				fi
 			elif [ "$status" = running ]; then
-				put_away "$other" "$canonical"
+				put_away "$other" "$canonical" "$killed"
 			else
-				put_away "$id" "${name#/}"
+				put_away "$id" "${name#/}" "$killed"
 				continue
 			fi
 		fi
 		docker rename "$id" "$canonical" || fail "cannot rename ${name#/}: see above"
-		say "${name#/} renamed to $canonical: left so by a recreation that was killed"
+		say "${name#/} renamed to $canonical: $killed"
 	done <<END
 $seen
 END
 	: "$number" "${rest:-}"
 }
 
-# put_away ID NAME: it may be being removed already.
+# put_away ID NAME WHY: it has the time to stop that it was made with; it may be being
+# removed already.
 put_away() {
 	docker stop "$1" >/dev/null 2>&1
 	put_away_tries=0
 	until docker rm "$1" >/dev/null 2>&1; do
 		docker inspect --type container "$1" >/dev/null 2>&1 || break
 		put_away_tries=$((put_away_tries + 1))
-		[ "$put_away_tries" -lt 10 ] || fail "cannot remove $2, left over from a recreation that was killed: remove it by hand"
+		[ "$put_away_tries" -lt 10 ] || fail "cannot remove $2 ($3): remove it by hand"
 		sleep 1
 	done
-	say "$2 removed: left over from a recreation that was killed"
+	say "$2 removed: $3"
 }
 
 # expected_of SERVICE: sets expected to the image that it shall run; empty: any.
@@ -119,7 +122,7 @@ switch() {
 	done <<END
 $switch_expected
 END
-	baseline >"$FD_FOLDER/containers.$FD_DIRECTION"
+	note
 }
 
 # runs SERVICE ID: fails where one of its containers, from seen, runs another image.
@@ -143,5 +146,5 @@ END
 restart() {
 	compose restart "$@" </dev/null || fail 'docker compose restart failed: see above'
 	wait_well "$@"
-	baseline >>"$FD_FOLDER/containers.$FD_DIRECTION"
+	note
 }

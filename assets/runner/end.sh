@@ -1,0 +1,97 @@
+# shellcheck shell=sh
+# How an operation ends: its results, the ledger's line, end.json. A part of
+# runner.sh.
+
+# results: sets results to the JSON of what the steps left in results/.
+results() {
+	results=
+	for results_file in results/*; do
+		[ -f "$results_file" ] || continue
+		results_name=${results_file#results/}
+		case $results_name in *[!a-z_]*) continue ;; esac
+		results_text=
+		results_more=
+		{
+			IFS= read -r results_text
+			IFS= read -r results_more
+		} <"$results_file"
+		[ -z "$results_more" ] || continue
+		case $results_text in '' | *[!A-Za-z0-9\ ._:/@+,-]*) continue ;; esac
+		results="$results,\"$results_name\":\"$results_text\""
+	done
+}
+
+# finish OUTCOME: the journal's last line, the ledger's line, then end.json. The
+# ledger comes first, and end.json lies complete beside its place: whoever finds
+# the line of an operation that died between the two knows that it has ended.
+finish() {
+	now
+	# The step's own exit code is not known where the runner was lost.
+	end_more="\"outcome\":\"$1\",\"changed\":$changed"
+	end_more="$end_more${failed:+,\"step\":\"$failed\"}${failed_exit:+,\"exit\":$failed_exit}${failed_why:+,\"why\":\"$failed_why\"}"
+	end_more="$end_more${back_failed:+,\"back_step\":\"$back_failed\"}${back_exit:+,\"back_exit\":$back_exit}${back_why:+,\"back_why\":\"$back_why\"}"
+	end_when="\"operation\":$operation,\"started\":$started,\"ended\":$now"
+	results
+	record='{"v":1'
+	IFS= read -r record <record.json || [ -n "$record" ] || record='{"v":1'
+	ledger_line="$record,$end_when,$end_more,${passed_lock:+\"passed_lock\":$passed_lock,}\"times\":{${times#,}},\"results\":{${results#,}}}"
+	[ "$unwritten" = no ] || rm -f reserve
+	journal "\"event\":\"end\",$end_more"
+	if ! write_end; then
+		rm -f reserve
+		write_end
+	fi
+	if ! append_ledger "$ledger_line"; then
+		rm -f reserve
+		append_ledger "$ledger_line"
+	fi
+	sync "$root/ledger.jsonl" end.new
+	# Half a file is not put in its place: without end.json the operation counts
+	# as interrupted, and somebody looks.
+	read -r end_back <end.new
+	[ "$end_back" = "{\"v\":1,$end_when,$end_more}" ] && mv end.new end.json
+	rm -f reserve gate
+	rm -rf secrets
+}
+
+# settle: writes the ends of the interrupted operations that this one passed, each at
+# the step where it stopped.
+settle() {
+	holder_of "$id"
+	while [ "$over" != 0 ]; do
+		settled=$(printf '%06d' "$over")
+		holder_of "$settled"
+		[ "$holder" = interrupted ] || continue
+		(settle_one "$settled")
+	done
+}
+
+# settle_one ID: in a shell of its own: all that is said here is said of that one.
+settle_one() {
+	cd "../$1" || return 1
+	read_journal journal.jsonl
+	set_changes_from .
+	has_changed
+	operation=$(number "$1")
+	now
+	started=${journal_started:-$now}
+	failed=$journal_failed
+	failed_exit=$journal_failed_exit
+	failed_why=$journal_failed_why
+	back_failed=
+	back_exit=
+	back_why=
+	IFS= read -r settle_claim <claim
+	number_of passed_lock "$settle_claim" && passed_lock=${value#0}
+	if [ "$journal_direction" = forward ] && [ -n "$journal_broken" ]; then
+		failed=$journal_step
+	fi
+	times=$journal_times
+	torn=no
+	ends_whole journal.jsonl || torn=yes
+	finish interrupted
+}
+
+write_end() {
+	printf '%s\n' "{\"v\":1,$end_when,$end_more}" >end.new
+}

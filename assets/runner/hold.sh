@@ -1,0 +1,127 @@
+# shellcheck shell=sh
+# The claim: who may have it, and how it is made. A part of runner.sh.
+
+# standing ID: walks from the newest claim over what it passed, and sets over to
+# the first claim that is not settled (0: none), and refusal, empty if this
+# operation may start, and refused_id.
+standing() {
+	over_first=0
+	passed_lock=
+	refusal=
+	refused_id=$1
+	if newer "$(tail -n 1 "$root/ledger.jsonl" 2>/dev/null)"; then
+		claim=
+		refusal=format
+		return
+	fi
+	while [ -n "$refused_id" ]; do
+		holder_of "$refused_id"
+		standing_over=$over
+		case $holder in
+		never_began) ;;
+		ended)
+			# It died while putting this in its place.
+			if [ ! -e "$root/operations/$refused_id/end.json" ]; then
+				mv "$root/operations/$refused_id/end.new" "$root/operations/$refused_id/end.json"
+			fi
+			;;
+		lock)
+			[ "$over_first" != 0 ] || over_first=$(number "$refused_id")
+			passed_lock=$(number "$refused_id")
+			passes lock || refusal=lock
+			;;
+		interrupted | orphaned)
+			if [ "$holder" = orphaned ]; then
+				if [ "$recovering" = yes ] || passes orphaned; then end_group "$journal_group" "$journal_group_start"; fi
+				if group_lives "$journal_group" "$journal_group_start"; then refusal=orphaned; fi
+			fi
+			[ "$over_first" != 0 ] || over_first=$(number "$refused_id")
+			[ -n "$refusal" ] || [ "$recovering" = yes ] || passes interrupted || refusal=interrupted
+			;;
+		alive) refusal=held ;;
+		*) refusal=$holder ;;
+		esac
+		[ -z "$refusal" ] || break
+		[ "$standing_over" != 0 ] || break
+		refused_id=$(printf '%06d' "$standing_over")
+	done
+	over=$over_first
+}
+
+# passes WORD: whether the plan may be started over such a claim.
+passes() {
+	[ -r passes ] || return 1
+	while read -r passes_word; do
+		[ "$passes_word" = "$1" ] && return 0
+	done <passes
+	return 1
+}
+
+# claim NONCE PID START SUPERVISOR START: sets id (six digits) and operation, or
+# prints why not and returns 1.
+claim() {
+	IFS= read -r claim_who <who.json || [ -n "$claim_who" ] || return 1
+	recovering=no
+	[ ! -e recovers ] || recovering=yes
+	claim_first=
+	while :; do
+		refusal=
+		[ "$recovering" = no ] || recoverable
+		newest_claim
+		[ -n "$refusal" ] || standing "$newest"
+		if [ -n "$refusal" ]; then
+			refuse
+			return 1
+		fi
+		claim_over=$over${passed_lock:+,\"passed_lock\":$passed_lock}
+		if [ "$recovering" = yes ] && [ -z "$claim_first" ]; then
+			take_up
+			if [ -n "$refusal" ]; then
+				refuse
+				return 1
+			fi
+			if [ "$unwritten" = yes ]; then
+				printf '{"failed":"write"}\n'
+				return 1
+			fi
+			claim_first=",\"first\":$first"
+		fi
+		operation=$(($(number "${newest:-0}") + 1))
+		id=$(printf '%06d' "$operation")
+		now
+		claim_record="$claim_who,\"nonce\":\"$1\",\"pid\":$2,\"pid_start\":$3,\"supervisor\":$4,\"supervisor_start\":$5,\"boot\":\"$boot\",\"namespace\":\"$namespace\",\"over\":$claim_over$claim_first,\"at\":$now}"
+		printf '%s\n' "$claim_record" >claim
+		read -r claim_back <claim
+		if [ "$claim_back" != "$claim_record" ]; then
+			printf '{"failed":"write"}\n'
+			return 1
+		fi
+		ln claim "$root/claims/$id" 2>/dev/null && break
+		if ! read -r claim_other <"$root/claims/$id"; then
+			printf '{"failed":"link"}\n'
+			return 1
+		fi
+		# A link over a network may be made and yet be said to have failed.
+		[ "$claim_other" != "$claim_record" ] || break
+	done
+	if [ -e "../$id" ] || ! mv "../.new-$1" "../$id"; then
+		printf '{"failed":"rename"}\n'
+		return 1
+	fi
+	# Some shells remember what the folder was called.
+	cd -P "../$id" || return 1
+	printf '{"started":%s}\n' "$operation"
+	return 0
+}
+
+refuse() {
+	refuse_more=
+	if [ "$refusal" = interrupted ] && [ -n "$journal_step" ]; then
+		refuse_more=",\"direction\":\"$journal_direction\",\"step\":\"$journal_step\""
+	elif [ "$refusal" = ask ]; then
+		refuse_more=",\"direction\":\"$list\",\"step\":\"$stopped\""
+	fi
+	printf '{"refused":"%s","operation":%s%s,"claim":%s}\n' \
+		"$refusal" "$(number "${refused_id:-0}")" "$refuse_more" "${claim:-null}"
+}
+
