@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-use super::{Draft, Making, holder, promote, running, schema, steps};
+use super::{Draft, Making, backup, holder, promote, running, schema, steps};
 
 pub(super) fn plan(
     making: &Making<'_>,
@@ -61,6 +61,7 @@ pub(super) fn plan(
     warnings.push("nothing brings the schema back by itself if this fails".to_owned());
     let at = survey.schema_heads.clone();
     forward.extend(steps::knows_schema(migration, image.clone(), at));
+    forward.extend(backup::step(making, &mut warnings)?);
     match to {
         None => forward.push(steps::migrate(
             migration,

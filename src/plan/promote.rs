@@ -12,7 +12,8 @@ use crate::{
 };
 
 use super::{
-    Draft, Making, Wanted, checks, gates, history, holder, running, schema, service, steps, switch,
+    Draft, Making, Wanted, backup, checks, gates, history, holder, running, schema, service, steps,
+    switch,
 };
 
 /// What a chosen version is as a release's part.
@@ -104,6 +105,7 @@ pub(super) fn plan(
     let depends_on_schema = migration.is_some();
     if let Some((knows, migration)) = migration {
         forward.extend(knows);
+        forward.extend(backup::step(making, &mut warnings)?);
         forward.push(migration);
     }
     forward.extend(steps::converge(steps::Convergence {

@@ -14,7 +14,7 @@ use crate::{
 /// Its name in the operation's folder.
 pub const NAME: &str = "steps.sh";
 
-const FRAGMENTS: [&str; 12] = [
+const FRAGMENTS: &[&str] = &[
     include_str!("sh/common.sh"),
     include_str!("sh/containers.sh"),
     include_str!("sh/images.sh"),
@@ -22,6 +22,10 @@ const FRAGMENTS: [&str; 12] = [
     include_str!("sh/pin.sh"),
     include_str!("sh/heads.sh"),
     include_str!("sh/migrate.sh"),
+    include_str!("sh/postgres.sh"),
+    include_str!("sh/backup.sh"),
+    include_str!("sh/restore.sh"),
+    include_str!("sh/clean_up.sh"),
     include_str!("sh/health.sh"),
     include_str!("sh/check.sh"),
     include_str!("sh/switch.sh"),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{
     super::{engine::containers as engine, script::read_ledger},
     frames::Part,
-    services,
+    services, storage,
 };
 use crate::{
     config::{Environment, Service},
@@ -176,6 +176,8 @@ pub(super) fn survey(
         schema_history: history(environment, parts, "history").unwrap_or_default(),
         candidate_history: history(environment, parts, "candidate"),
         schema_undone: Vec::new(),
+        backups: storage::backups(parts),
+        clean_up: None,
     })
 }
 

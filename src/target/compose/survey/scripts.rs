@@ -7,7 +7,7 @@ use crate::{
     plan::schema,
     release::{
         ServiceName,
-        plan::{Deed, Request},
+        plan::{BackupTool, Deed, Request},
     },
 };
 
@@ -18,12 +18,13 @@ use super::{
         render::library,
         script::{Unquotable, printf, quote},
     },
-    files,
+    files, storage,
 };
 
 const CLAIM: &str = include_str!("../../../../assets/claim.sh");
 const COMMON: &str = include_str!("../render/sh/common.sh");
 const HEADS: &str = include_str!("../render/sh/heads.sh");
+const POSTGRES: &str = include_str!("../render/sh/postgres.sh");
 const SURVEY: &str = include_str!("survey.sh");
 
 /// No answer of Compose's or the Engine's is longer.
@@ -83,6 +84,7 @@ impl Script {
 pub(super) fn first(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
+    neighbours: &[Environment],
     request: &Request,
 ) -> Result<Vec<u8>, Unquotable> {
     let Target::Compose(compose) = &environment.target;
@@ -132,6 +134,22 @@ pub(super) fn first(
     if let Some(migration) = &environment.migration {
         ask_schema(&mut script, migration, services, request)?;
     }
+    if storage::asks_for_backups(environment, request) {
+        backups(&mut script, environment)?;
+    }
+    if let Deed::CleanUp { .. } = request.deed {
+        script.collect("users", LONG, ["users"])?;
+        script.collect("unique-sizes", LONG, ["unique_sizes"])?;
+        for (number, neighbour) in neighbours.iter().enumerate() {
+            let Target::Compose(compose) = &neighbour.target;
+            script.0.push_str(&format!(
+                "collect {} {LONG} ledger_of {} {}\n",
+                storage::neighbour_part(number),
+                directory(&compose.directory)?,
+                quote(&compose.project)?
+            ));
+        }
+    }
     Ok(script.finish())
 }
 
@@ -168,6 +186,22 @@ fn ask_schema(
         let words = ["image_says", &image];
         let command = history.iter().map(String::as_str);
         script.collect("candidate", LONG, words.into_iter().chain(command))?;
+    }
+    Ok(())
+}
+
+/// What there is for backups.
+fn backups(script: &mut Script, environment: &Environment) -> Result<(), Unquotable> {
+    script.collect("backups", LONG, ["backups"])?;
+    if let Some(BackupTool::PgDump {
+        service,
+        database,
+        user,
+    }) = environment.backup.as_ref().map(|backup| &backup.tool)
+    {
+        script.0.push_str(&docker::bare(POSTGRES));
+        let words = ["database_size", service.as_str(), database, user];
+        script.collect("database", SHORT, words)?;
     }
     Ok(())
 }
