@@ -56,6 +56,7 @@ pub(super) fn plan(making: &Making<'_>, operation: Option<OperationId>) -> Resul
         forward,
         back,
         on_failure,
+        schema_offers: Vec::new(),
         depends_on_schema: false,
     }))
 }
