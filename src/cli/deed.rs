@@ -141,13 +141,14 @@ impl Session {
         detach: bool,
     ) -> Result<Exit, Failure> {
         let environment = plan.get().environment.clone();
+        let permit = plan.permit();
         let title = plan.get().title();
         let operation = operation::start(&self.world, plan).await?;
         tracing::info!(%operation, %environment, "started: {title}");
         if detach {
             return self.print_started(operation, &environment);
         }
-        let stream = operation::follow(&self.world, &environment, operation)?;
+        let stream = operation::attend(&self.world, &environment, operation, permit)?;
         match progress::follow(operation, stream, &mut self.output).await? {
             Followed::Ended(end) => self.print_end(operation, &environment, &end),
             Followed::Left => {

@@ -149,7 +149,7 @@ impl Recover {
                 .value(&json!({ "environment": name, "operation": followed, "recovers": found }))?;
             return Ok(Exit::Ok);
         }
-        let stream = operation::follow(&session.world, &name, followed)?;
+        let stream = operation::attend(&session.world, &name, followed, permit)?;
         match progress::follow(followed, stream, &mut session.output).await? {
             Followed::Ended(end) => session.print_end(followed, &name, &end),
             Followed::Left => Ok(Exit::Interrupted),

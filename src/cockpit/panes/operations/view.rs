@@ -188,6 +188,12 @@ fn ended<'a>(
         Span::styled(format!(" {took}"), theme.dim),
         Span::styled(format!("  {}", clean(&record.operator)), theme.dim),
     ];
+    if let Some(checks) = record.not_verified() {
+        second.push(Span::styled(
+            format!("  not verified: {}", clean(checks)),
+            theme.warning,
+        ));
+    }
     if let Some(steps) = record.reported() {
         second.push(Span::styled(
             format!("  reported: {} failed", clean(steps)),
