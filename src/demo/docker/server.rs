@@ -102,7 +102,13 @@ fn changes(arguments: &[String]) -> bool {
         | None => false,
         Some("image") => !has(&["inspect", "ls", "list"]),
         Some("container") => !has(&["inspect", "ls", "list", "logs", "wait"]),
-        Some("exec") => has(&["upgrade", "downgrade"]),
+        Some("exec") => {
+            has(&["upgrade", "downgrade"])
+                || arguments
+                    .iter()
+                    .any(|word| word.contains("pg_restore --clean"))
+        }
+        Some("system") => !has(&["df"]),
         Some("compose") if has(&["exec"]) => has(&["upgrade", "downgrade"]),
         Some("compose") => !has(&["version", "config", "ps", "images", "logs", "ls"]),
         Some(_) => true,
@@ -150,6 +156,8 @@ async fn docker(shared: &Arc<Shared>, console: &Console, request: &Request, sock
             None => Err(Complaint::new("Usage:  docker container COMMAND")),
         },
         "inspect" => container::inspect(shared, console, words, false).await,
+        "system" => image::disk_usage(shared, console, words).await,
+        "exec" => container::exec(shared, console, words, request.input.as_deref()).await,
         command => containers(shared, console, command, words).await,
     }
 }
@@ -163,7 +171,7 @@ async fn containers(
 ) -> Ended {
     match command {
         "ps" | "ls" => container::list(shared, console, words).await,
-        "exec" => container::exec(shared, console, words).await,
+        "exec" => container::exec(shared, console, words, None).await,
         "logs" => container::logs(shared, console, words).await,
         "wait" => container::wait(shared, console, words).await,
         "rm" => container::remove(shared, console, words).await,
@@ -241,6 +249,8 @@ mod tests {
             "compose version --short",
             "image inspect x",
             "exec shop-backend-1 alembic current",
+            "exec -i shop-db-1 sh -c x postgres pg_dump",
+            "system df -v",
             "compose exec -T backend alembic history -r a:b",
             "ps -a",
             "context inspect",
@@ -254,6 +264,7 @@ mod tests {
             "pull nginx",
             "tag a b",
             "image prune -f",
+            "exec -i shop-db-1 sh -c {pg_restore --clean} shop",
             "rm -f x",
             "anything",
         ] {
