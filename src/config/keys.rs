@@ -69,7 +69,7 @@ pub(super) const GATE: Keys = Keys {
 };
 pub(super) const MIGRATION: Keys = Keys {
     table: "environments.NAME.migration",
-    keys: &["service", "tool", "command"],
+    keys: &["service", "tool", "command", "heads", "down"],
 };
 pub(super) const BACKUP: Keys = Keys {
     table: "environments.NAME.backup",

@@ -349,10 +349,36 @@ pub enum MigrationTool {
         /// Such as `["alembic", "-c", "db/alembic.ini"]`.
         command: Vec<String>,
     },
-    /// Any command; heads cannot be read, and it cannot go down.
+    /// Django's own.
+    Django {
+        /// Such as `["python", "manage.py"]`.
+        command: Vec<String>,
+    },
+    /// Rails' own.
+    Rails {
+        /// Such as `["bin/rails"]`.
+        command: Vec<String>,
+    },
+    /// Prisma; where the schema is cannot be read, and it cannot go down.
+    Prisma {
+        /// Such as `["npx", "prisma"]`.
+        command: Vec<String>,
+    },
+    /// Flyway; it goes down only where `down` says how.
+    Flyway {
+        /// Such as `["flyway"]`.
+        command: Vec<String>,
+        /// Goes down to `{revision}`.
+        down: Option<Vec<String>>,
+    },
+    /// Any command.
     Command {
         /// What migrates to the newest.
         up: Vec<String>,
+        /// What prints the heads, one a line.
+        heads: Option<Vec<String>>,
+        /// Goes down to `{revision}`.
+        down: Option<Vec<String>>,
     },
 }
 

@@ -195,7 +195,9 @@ impl World {
             records: Vec::new(),
             schema_heads: None,
             schema_trouble: None,
-            schema_path: Vec::new(),
+            schema_history: Vec::new(),
+            candidate_history: None,
+            schema_undone: Vec::new(),
             backups: None,
             clean_up: None,
         };

@@ -34,7 +34,7 @@ use crate::{
         Fault, FaultKind, ServiceName,
         plan::{
             Basis, ConfirmWords, Deed, FORMAT, Gate, LOCK_GATE, OnFailure, Plan, PlanKind, Request,
-            Step,
+            SchemaOffer, Step,
         },
         record::{Release, ServiceRelease},
         survey::Survey,
@@ -146,6 +146,8 @@ struct Draft {
     forward: Vec<Step>,
     back: Vec<Step>,
     on_failure: OnFailure,
+    /// What could become of the schema, where that is a question.
+    schema_offers: Vec<SchemaOffer>,
     /// Whether a difference of the schema's heads refuses it.
     depends_on_schema: bool,
 }
@@ -211,6 +213,7 @@ impl Making<'_> {
             back: draft.back,
             closing: Vec::new(),
             on_failure: draft.on_failure,
+            schema_offers: draft.schema_offers,
             confirm,
             attachments: self.survey.attachments.clone(),
         };

@@ -113,7 +113,7 @@ pub(super) fn migrate(
         service: migration.service.clone(),
         image,
         command,
-        heads: schema::heads_command(migration),
+        heads: schema::tool(migration).heads(),
         summary,
     };
     step(
@@ -126,6 +126,22 @@ pub(super) fn migrate(
             changes: true,
         },
     )
+}
+
+/// Sees that an image knows the revision that the database is at; `None` where the tool cannot tell.
+pub(super) fn knows_schema(
+    migration: &Migration,
+    image: ImageName,
+    at: Option<Vec<String>>,
+) -> Option<Step> {
+    let intent = Intent::KnowsSchema {
+        service: migration.service.clone(),
+        image,
+        heads: schema::tool(migration).heads()?,
+        at,
+    };
+    let limit = SHORT * 2;
+    Some(step("schema", intent, Manners { limit, ..LOOKS }))
 }
 
 /// What happens from the pin on: the same forward and back.
@@ -313,8 +329,8 @@ pub(super) fn check(
 /// Writes down what runs, whether it is healthy, and where the schema is.
 pub(super) fn observe(environment: &Environment) -> Step {
     let heads = environment.migration.as_ref().and_then(|migration| {
-        let command = schema::heads_command(migration);
-        (!command.is_empty()).then(|| (migration.service.clone(), command))
+        let heads = schema::tool(migration).heads()?;
+        Some((migration.service.clone(), heads))
     });
     let intent = Intent::Observe {
         services: environment.services.clone(),

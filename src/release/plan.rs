@@ -98,6 +98,9 @@ pub struct Plan {
     pub closing: Vec<Step>,
     /// What happens when forward fails.
     pub on_failure: OnFailure,
+    /// What a rollback could do about the schema; empty where the schema is no question.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema_offers: Vec<SchemaOffer>,
     /// What must be typed to confirm it; `None` where a dialog is enough.
     pub confirm: Option<ConfirmWords>,
     /// Secret bytes that travel with it, by the name that steps use.
@@ -339,10 +342,21 @@ pub enum Intent {
         image: ImageName,
         /// The command and its arguments inside the container.
         command: Vec<String>,
-        /// Prints the heads, one a line, beginning with the revision; empty where nobody can tell.
-        heads: Vec<String>,
+        /// How the schema's heads are asked for; `None` where nobody can tell.
+        heads: Option<HeadsQuery>,
         /// For people: `a1f3 → c9e2`.
         summary: String,
+    },
+    /// See that an image knows the revision that the database is at, before anything changes.
+    KnowsSchema {
+        /// With which service's configuration.
+        service: ServiceName,
+        /// Which image.
+        image: ImageName,
+        /// How it is asked.
+        heads: HeadsQuery,
+        /// The heads that the image which runs told when the plan was made, where it did.
+        at: Option<Vec<String>>,
     },
     /// Save the database, before something changes it.
     Backup {
@@ -434,11 +448,34 @@ pub enum Intent {
         /// Of which services.
         services: Vec<ServiceName>,
         /// How the schema's heads are asked for, where they are.
-        heads: Option<(ServiceName, Vec<String>)>,
+        heads: Option<(ServiceName, HeadsQuery)>,
     },
     /// Something that only a newer format knows. No plan of this version's has it.
     #[serde(other)]
     Unknown,
+}
+
+/// How a migration tool is asked, in a service's container, where the schema is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadsQuery {
+    /// The command and its arguments inside the container.
+    pub command: Vec<String>,
+    /// How its answer is read.
+    pub format: HeadsFormat,
+}
+
+/// How a tool's answer names the schema's heads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadsFormat {
+    /// One head a line, alone or before a bracket: Alembic's `current`, and most commands.
+    Lines,
+    /// Django's `showmigrations --plan`: the last `[X]` of each app.
+    Django,
+    /// Rails' `db:migrate:status`: the newest version that is `up`.
+    Rails,
+    /// Flyway's `info -outputType=json`: its `schemaVersion`.
+    Flyway,
 }
 
 /// How a database is saved and brought back.
@@ -516,6 +553,20 @@ pub enum ImageName {
     Reference(ImageReference),
     /// By ID, for images that no registry has seen.
     Id(ImageId),
+}
+
+impl ImageName {
+    /// What people call it: the tag, else the short digest or ID.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Reference(reference) => match (&reference.tag, &reference.digest) {
+                (Some(tag), _) => tag.to_string(),
+                (None, Some(digest)) => digest.short().to_owned(),
+                (None, None) => reference.to_string(),
+            },
+            Self::Id(id) => id.short().to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for ImageName {
@@ -713,8 +764,36 @@ pub enum RollbackTo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaChoice {
+    /// Nobody said: the images alone where that release ran at the same revision or nobody knows, and
+    /// where the environment is not protected; else a refusal that says what there is to choose from.
+    Undecided,
     /// The images alone.
     ImageOnly,
     /// Downgrade to the revision recorded with that release, with the image that runs now, then switch.
     Downgrade,
+    /// Bring back the newest backup that holds the schema as that release had it, then switch.
+    Restore,
+}
+
+impl SchemaChoice {
+    /// The word for it, as the command line takes it; `None` for no choice.
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Undecided => None,
+            Self::ImageOnly => Some("image-only"),
+            Self::Downgrade => Some("downgrade"),
+            Self::Restore => Some("restore"),
+        }
+    }
+}
+
+/// One of the things that a rollback can do about a schema that is elsewhere than with that release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaOffer {
+    /// What is chosen.
+    pub choice: SchemaChoice,
+    /// Why it cannot be done, in words; `None` if it can.
+    pub obstacle: Option<String>,
+    /// What follows from it, in words.
+    pub consequence: String,
 }

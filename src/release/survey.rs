@@ -53,8 +53,13 @@ pub struct Survey {
     pub schema_heads: Option<Vec<String>>,
     /// Why they could not be told although they were asked for, in the tool's words, cleaned.
     pub schema_trouble: Option<String>,
-    /// Revisions between two heads and whether each can be undone, newest first, where they were asked for.
-    pub schema_path: Vec<SchemaRevision>,
+    /// The revisions that the image which runs knows, newest first, where it was asked and could tell.
+    pub schema_history: Vec<SchemaRevision>,
+    /// The revisions that a chosen image knows, newest first, where it lies on the server, was asked and
+    /// could tell without a database.
+    pub candidate_history: Option<Vec<SchemaRevision>>,
+    /// The revisions that the request would undo, newest first, each with what is known of that.
+    pub schema_undone: Vec<SchemaRevision>,
     /// What there is for backups, where the request makes one or brings one back.
     pub backups: Option<Backups>,
     /// What a clean-up has to know, where the request is one.
@@ -184,8 +189,43 @@ pub struct Means {
 pub struct SchemaRevision {
     /// Its name.
     pub revision: String,
+    /// The revisions that it follows: none at a root, several where it merges.
+    pub parents: Vec<String>,
+    /// Other revisions that have to be there before it.
+    pub depends_on: Vec<String>,
     /// What it says of itself, cleaned.
     pub message: String,
+    /// Its script's path in the image, where the tool tells.
+    pub script: Option<String>,
+    /// Whether it can be undone.
+    pub undo: Undo,
+}
+
+impl SchemaRevision {
+    /// A revision of which no more is known than its name and what it says of itself.
+    pub fn new(revision: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            revision: revision.into(),
+            parents: Vec::new(),
+            depends_on: Vec::new(),
+            message: message.into(),
+            script: None,
+            undo: Undo::Unknown,
+        }
+    }
+}
+
+/// Whether a revision can be undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undo {
+    /// Its own script says how.
+    Possible,
+    /// It says nothing of it: going below it leaves the schema as this revision made it. In words.
+    Nothing(String),
+    /// It refuses to be undone. In words.
+    Refused(String),
+    /// It was not asked, or the tool cannot tell before it tries.
+    Unknown,
 }
 
 impl Survey {

@@ -484,7 +484,7 @@ pub fn promotion() -> Plan {
             "upgrade".to_owned(),
             "head".to_owned(),
         ],
-        heads: Vec::new(),
+        heads: None,
         summary: "a1f3 → c9e2 (2 revisions)".to_owned(),
     };
     Plan {
@@ -526,6 +526,7 @@ pub fn promotion() -> Plan {
         ],
         closing: Vec::new(),
         on_failure: OnFailure::GoBack,
+        schema_offers: Vec::new(),
         confirm: Some(ConfirmWords {
             name: "production".to_owned(),
             short: Some("prod".to_owned()),

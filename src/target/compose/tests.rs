@@ -348,6 +348,7 @@ fn plan(command: &str) -> Plan {
         back: Vec::new(),
         closing: Vec::new(),
         on_failure: OnFailure::Stay,
+        schema_offers: Vec::new(),
         confirm: None,
         attachments: Vec::new(),
     }

@@ -16,8 +16,9 @@ use flightdeck::{
     release::{
         operation::{OperationId, Outcome},
         plan::{
-            Attachment, BackupTool, Basis, Check, FORMAT, HttpMeans, ImageName, Intent, OnFailure,
-            OnStepFailure, PinFile, Plan, PlanKind, Removal, RestoreFrom, Step,
+            Attachment, BackupTool, Basis, Check, FORMAT, HeadsFormat, HeadsQuery, HttpMeans,
+            ImageName, Intent, OnFailure, OnStepFailure, PinFile, Plan, PlanKind, Removal,
+            RestoreFrom, Step,
         },
         record::{Record, Release},
     },
@@ -155,6 +156,7 @@ impl Server {
             back: Vec::new(),
             closing: Vec::new(),
             on_failure: OnFailure::Stay,
+            schema_offers: Vec::new(),
             confirm: None,
             attachments: attachments
                 .iter()
@@ -570,6 +572,10 @@ fn shellcheck_has_nothing_to_say_of_what_travels() {
         user: "it's".to_owned(),
     };
     let hostile = || words(&["sh", "-c", "echo '$(reboot)' `reboot` \"$HOME\"; exit"]);
+    let heads = || HeadsQuery {
+        command: hostile(),
+        format: HeadsFormat::Rails,
+    };
     let mut steps = pin(Path::new("/it's $HOME/.env"), Some("A"), Some("candidate"));
     let intents = [
         Intent::Snapshot {
@@ -580,11 +586,17 @@ fn shellcheck_has_nothing_to_say_of_what_travels() {
             service: backend(),
             image: image(),
         },
+        Intent::KnowsSchema {
+            service: backend(),
+            image: image(),
+            heads: heads(),
+            at: Some(hostile()),
+        },
         Intent::Migrate {
             service: backend(),
             image: image(),
             command: hostile(),
-            heads: hostile(),
+            heads: Some(heads()),
             summary: String::new(),
         },
         Intent::Backup { tool: postgres() },
@@ -649,7 +661,7 @@ fn shellcheck_has_nothing_to_say_of_what_travels() {
         },
         Intent::Observe {
             services: vec![backend()],
-            heads: Some((backend(), hostile())),
+            heads: Some((backend(), heads())),
         },
     ];
     for (number, intent) in intents.into_iter().enumerate() {

@@ -1,7 +1,7 @@
 //! A step in words: what it does and on what, short enough for a line.
 
 use crate::release::{
-    plan::{BackupTool, Check, ImageName, Intent, PinFile, Removal, RestoreFrom, Step},
+    plan::{BackupTool, Check, Intent, PinFile, Removal, RestoreFrom, Step},
     text::{bytes, clean},
 };
 
@@ -38,12 +38,27 @@ fn short_digests(text: &str) -> String {
 fn long_words(intent: &Intent) -> (&'static str, String) {
     match intent {
         Intent::Pull { reference, .. } => ("pull", reference.to_string()),
-        Intent::Keep { service, image } => ("keep", format!("{service}: {}", short(image))),
+        Intent::Keep { service, image } => ("keep", format!("{service}: {}", image.label())),
         Intent::Migrate {
             command, summary, ..
         } => {
             let command = command.join(" ");
             ("migrate", clean(&format!("{command}  {summary}")))
+        }
+        Intent::KnowsSchema { image, at, .. } => {
+            let at = at.as_ref().map_or_else(
+                || "where the database is".to_owned(),
+                |heads| {
+                    format!(
+                        "the database's revision {}",
+                        crate::plan::schema::words(heads)
+                    )
+                },
+            );
+            (
+                "schema",
+                clean(&format!("see that {} knows {at}", image.label())),
+            )
         }
         Intent::Backup { tool } => ("backup", clean(&backup_words(tool))),
         Intent::Restore { tool, from } => ("restore", clean(&restore_words(tool, from))),
@@ -111,17 +126,6 @@ fn long_words(intent: &Intent) -> (&'static str, String) {
         Intent::Observe { services, .. } => {
             ("observe", format!("record what {} run", listed(services)))
         }
-    }
-}
-
-fn short(image: &ImageName) -> String {
-    match image {
-        ImageName::Reference(reference) => match (&reference.tag, &reference.digest) {
-            (Some(tag), _) => tag.to_string(),
-            (None, Some(digest)) => digest.short().to_owned(),
-            (None, None) => reference.to_string(),
-        },
-        ImageName::Id(id) => id.short().to_owned(),
     }
 }
 

@@ -10,8 +10,8 @@ use crate::{
         ServiceName,
         operation::Direction,
         plan::{
-            BackupTool, Check, HttpMeans, ImageName, Intent, PinFile, Plan, Removal, RestoreFrom,
-            Step,
+            BackupTool, Check, HeadsQuery, HttpMeans, ImageName, Intent, PinFile, Plan, Removal,
+            RestoreFrom, Step,
         },
         text::clean,
     },
@@ -93,7 +93,16 @@ impl People<'_> {
                 command,
                 heads,
                 ..
-            } => self.migrate(step, service, image, command, heads),
+            } => self.migrate(step, service, image, command, heads.as_ref()),
+            Intent::KnowsSchema {
+                service,
+                image,
+                heads,
+                ..
+            } => vec![
+                image_file(step, service, image),
+                self.once(step, service, heads),
+            ],
             Intent::Backup { tool } => self.backup(tool),
             Intent::Restore { tool, from } => self.restore(tool, from),
             Intent::Stop { services } => {
@@ -163,8 +172,8 @@ impl People<'_> {
                 let mut words = vec!["images"];
                 words.extend(services.iter().map(ServiceName::as_str));
                 let mut commands = vec![self.docker_compose(&words)];
-                if let Some((service, command)) = heads {
-                    commands.push(self.exec(service, command));
+                if let Some((service, heads)) = heads {
+                    commands.push(self.exec(service, &heads.command));
                 }
                 commands
             }
@@ -233,10 +242,9 @@ impl People<'_> {
         service: &ServiceName,
         image: &ImageName,
         command: &[String],
-        heads: &[String],
+        heads: Option<&HeadsQuery>,
     ) -> Vec<String> {
         let file = format!("{}.yml", step.id);
-        let text = scripts::image_override(service, image).replace('\n', "\\n");
         let container =
             names::migration(&self.compose.project, &self.operation.to_string(), &step.id);
         let mut words = vec![
@@ -252,25 +260,29 @@ impl People<'_> {
         ];
         words.extend(command.iter().map(String::as_str));
         let mut commands = vec![
-            format!("printf {} >{file}", word(&text)),
+            image_file(step, service, image),
             self.docker_compose(&words),
             self.docker(&["logs", "-f", &container]),
             self.docker(&["wait", &container]),
         ];
-        if !heads.is_empty() {
-            let mut words = vec![
-                "-f",
-                &file,
-                "run",
-                "--rm",
-                "--no-deps",
-                "-T",
-                service.as_str(),
-            ];
-            words.extend(heads.iter().map(String::as_str));
-            commands.push(self.docker_compose(&words));
-        }
+        commands.extend(heads.map(|heads| self.once(step, service, heads)));
         commands
+    }
+
+    /// Asks where the schema is with the image of a step's own Compose file.
+    fn once(&self, step: &Step, service: &ServiceName, heads: &HeadsQuery) -> String {
+        let file = format!("{}.yml", step.id);
+        let mut words = vec![
+            "-f",
+            &file,
+            "run",
+            "--rm",
+            "--no-deps",
+            "-T",
+            service.as_str(),
+        ];
+        words.extend(heads.command.iter().map(String::as_str));
+        self.docker_compose(&words)
     }
 
     fn backup(&self, tool: &BackupTool) -> Vec<String> {
@@ -421,6 +433,12 @@ pub fn compose_words(compose: &Compose) -> Vec<String> {
         }
     }
     words
+}
+
+/// Writes the Compose file that gives a service another image.
+fn image_file(step: &Step, service: &ServiceName, image: &ImageName) -> String {
+    let text = scripts::image_override(service, image).replace('\n', "\\n");
+    format!("printf {} >{}.yml", word(&text), step.id)
 }
 
 /// What holds secrets is not shown: only what changes in it.

@@ -160,6 +160,28 @@ in_service() {
 	docker exec "$in_service_id" "$@"
 }
 
+# heads_in SERVICE FORMAT COMMAND…: the schema's heads as one line, and a second one with a
+# revision that the database has and this image does not; else what was said.
+heads_in() {
+	heads_service=$1
+	heads_in_format=$2
+	shift 2
+	if read_heads "$heads_in_format" in_service "$heads_service" "$@"; then
+		printf '%s\n%s\n' "$heads" "$ahead"
+		return
+	fi
+	printf '%s\n' "$heads_text"
+	return 1
+}
+
+# image_says IMAGE COMMAND…: what a program of an image that lies here prints by itself, without a
+# network, a volume or a variable of the project's: it reads its image and nothing else.
+image_says() {
+	docker image inspect --format '{{.Id}}' "$1" >/dev/null 2>&1 || return 1
+	limit_to 20
+	docker run --rm --network none --pull never "$@"
+}
+
 ledger() {
 	[ ! -r "$root/ledger.jsonl" ] || tail -n 500 "$root/ledger.jsonl"
 }
