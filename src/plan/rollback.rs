@@ -345,7 +345,7 @@ pub(super) fn plan(
         running::image_name(release, survey)
     })?;
     warnings.extend(switch.warnings.iter().cloned());
-    let checks = checks::steps(making)?;
+    let checks = checks::steps(making, &mut warnings)?;
 
     let switch_services: Vec<ServiceName> = switch.expected.keys().cloned().collect();
     let downgrade = downgrade::part(making, &target.release, choice, &switch_services)?;
