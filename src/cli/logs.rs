@@ -6,7 +6,6 @@ use serde_json::json;
 
 use crate::{
     fleet::log_buffer::LineCutter,
-    operation,
     release::{ServiceName, operation::OperationId},
     target::{Chunk, LogQuery},
 };

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{
-    cell::{Cell, Fault, Kind, failing_step, may_end},
+    cell::{Cell, Fault, Kind, Place, failing_step, may_end},
     server::{Container, DEADLINE, Running, Server, Stops, breathe, output, words},
 };
 use crate::support::real_world::script;
@@ -408,8 +408,15 @@ impl Attempt<'_> {
     fn heal(&self) -> Result<(), String> {
         self.server.empty_disk();
         self.server.link.count_anew(None);
-        if self.cell.fault == Fault::RegistryGone {
-            self.server.open_registry();
+        match self.cell.fault {
+            Fault::RegistryGone => self.server.open_registry(),
+            Fault::Hangs => {
+                let Place { step, .. } = &self.cell.place;
+                self.stops
+                    .lift(&format!("{}.{step}.hang", self.cell.place.list()))?;
+                self.stops.lift("limit")?;
+            }
+            _ => {}
         }
         Ok(())
     }
