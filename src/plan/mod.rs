@@ -29,6 +29,7 @@ use crate::{
     config::{Config, Environment, Protection, Service},
     release::{
         Fault, FaultKind, ServiceName,
+        observation::Container,
         plan::{Basis, ConfirmWords, Deed, FORMAT, Gate, OnFailure, Plan, PlanKind, Request, Step},
         record::{Release, ServiceRelease},
         survey::Survey,
@@ -143,12 +144,11 @@ impl Making<'_> {
     }
 
     fn plan(&self, draft: Draft) -> Plan {
-        let concerned = self
-            .environment
-            .services
-            .iter()
-            .chain(&self.environment.restart);
-        let images = concerned
+        let concerned = || {
+            let restarted = &self.environment.restart;
+            self.environment.services.iter().chain(restarted)
+        };
+        let images = concerned()
             .map(|service| {
                 let images = self.survey.containers.of(service);
                 (
@@ -157,6 +157,14 @@ impl Making<'_> {
                 )
             })
             .collect();
+        let made_from = concerned()
+            .map(|service| {
+                let containers = self.survey.containers.of(service);
+                (service.clone(), containers.map(made_from).collect())
+            })
+            .collect();
+        let mut warnings = draft.warnings;
+        warnings.extend(self.survey.warnings.iter().cloned());
         let confirm = match &self.environment.protection {
             Protection::Protected { word } if draft.kind != PlanKind::Adopt => Some(ConfirmWords {
                 name: self.environment.name.to_string(),
@@ -174,6 +182,7 @@ impl Making<'_> {
             basis: Basis {
                 last_operation: self.survey.last_operation,
                 images,
+                made_from,
                 files: self.survey.files.clone(),
                 schema_heads: draft
                     .depends_on_schema
@@ -183,7 +192,7 @@ impl Making<'_> {
             before: self.running.clone(),
             after: draft.after,
             gates: draft.gates,
-            warnings: draft.warnings,
+            warnings,
             forward: draft.forward,
             back: draft.back,
             closing: Vec::new(),
@@ -194,6 +203,11 @@ impl Making<'_> {
         steps::finish(&mut plan, &self.survey.records);
         plan
     }
+}
+
+/// From where a container was made, as Compose's labels say.
+fn made_from(container: &Container) -> String {
+    format!("{},{}", container.working_directory, container.config_files)
 }
 
 /// A service that the environment has.

@@ -43,6 +43,9 @@ pub struct Survey {
     pub images: Vec<Image>,
     /// What there is to ask an HTTP server with.
     pub means: Means,
+    /// What an operator should know of the server before anything is done there: a disk that is nearly
+    /// full, a neighbour that takes the same pin.
+    pub warnings: Vec<String>,
     /// The newest operation's number; `None` on first contact.
     pub last_operation: Option<OperationId>,
     /// The operation that holds the environment or was interrupted, if there is one.

@@ -10,6 +10,7 @@ mod read;
 mod refuse;
 mod scripts;
 mod services;
+mod surroundings;
 
 use std::collections::BTreeMap;
 

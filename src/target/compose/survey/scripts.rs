@@ -121,6 +121,13 @@ pub(super) fn first(
     for (number, file) in pin_files(environment, services).iter().enumerate() {
         script.collect(&format!("pin-{number}"), LONG, ["bytes_of", file])?;
     }
+    let variables = pin_variables(environment, services);
+    let words = variables.iter().map(String::as_str);
+    script.collect(
+        "surroundings",
+        SHORT,
+        ["surroundings"].into_iter().chain(words),
+    )?;
     script.collect("ledger", LONG, ["ledger"])?;
     script.collect("operation", SHORT, ["operation"])?;
     for service in asked_inside(environment) {
@@ -209,6 +216,21 @@ pub(super) fn pin_files(
         }
     }
     found
+}
+
+/// The variables that pin services of this environment, each after its file.
+fn pin_variables(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+) -> Vec<String> {
+    let pins = environment
+        .services
+        .iter()
+        .filter_map(|name| match &services.get(name)?.pin {
+            Pin::Variable { file, variable, .. } => Some([file.clone(), variable.clone()]),
+            Pin::Override { .. } => None,
+        });
+    pins.flatten().collect()
 }
 
 /// The services in whose containers an HTTP check is asked.
