@@ -105,6 +105,7 @@ newest_claim() {
 }
 
 # read_journal FILE: sets what a journal says, from its whole lines only:
+#   journal_newer         yes if a newer format wrote some of it
 #   journal_open          yes while a step has begun and not ended
 #   journal_direction, journal_step, journal_group, journal_group_start
 #                         of the last step that began
@@ -125,6 +126,7 @@ newest_claim() {
 #                         of a recovery, as runner.sh tells of its event
 # shellcheck disable=SC2034 # some are for the runner alone
 read_journal() {
+	journal_newer=
 	journal_open=
 	journal_broken=
 	journal_direction=
@@ -153,7 +155,13 @@ read_journal() {
 	[ -r "$1" ] || return 0
 	# A last line without its end is torn: what it would tell did not happen yet.
 	while IFS= read -r journal_line; do
-		case $journal_line in '{"v":1,"at":'*'}') ;; *) continue ;; esac
+		case $journal_line in
+		'{"v":1,"at":'*'}') ;;
+		*)
+			! newer "$journal_line" || journal_newer=yes
+			continue
+			;;
+		esac
 		number_of at "$journal_line" && journal_at=$value
 		case $journal_line in
 		*'"event":"begin"'*)
@@ -237,6 +245,7 @@ journal_ends() {
 	esac
 }
 
+# shellcheck disable=SC2034 # as above
 journal_recovers() {
 	word_of choice "$journal_line" && journal_choice=$value
 	word_of list "$journal_line" && journal_list=$value && journal_direction=$value
@@ -265,6 +274,7 @@ journal_recovers() {
 #   interrupted  all of it is gone, and it had not ended
 #   unknown      another pid namespace, or nothing to be seen: that is not dead
 #   format       written by a newer format than this one
+# shellcheck disable=SC2034 # over is not for everybody
 holder_of() {
 	claim=
 	over=0
@@ -280,6 +290,8 @@ holder_of() {
 	if [ "$value" != 0 ] && [ "$value" -lt "$(number "$1")" ]; then over=$value; fi
 	if [ -e "$root/operations/$1/end.json" ]; then
 		holder=ended
+		read -r holder_end <"$root/operations/$1/end.json"
+		! newer "$holder_end" || holder=format
 		return 0
 	fi
 	case $claim in *'"kind":"lock"'*) holder=lock && return 0 ;; esac
@@ -311,7 +323,19 @@ holder_of() {
 	# operation that died between the two has ended.
 	case $(tail -n 1 "$root/ledger.jsonl" 2>/dev/null) in
 	*"\"operation\":$(number "$1"),\"started\":"*'}') holder=ended ;;
-	*) holder=interrupted ;;
+	*)
+		holder=interrupted
+		read_journal "$root/operations/$1/journal.jsonl"
+		[ -z "$journal_newer" ] || holder=format
+		;;
+	esac
+}
+
+# newer LINE: whether a newer format than this one has written it.
+newer() {
+	case $1 in
+	'{"v":'[2-9]* | '{"v":1'[0-9]*) ;;
+	*) return 1 ;;
 	esac
 }
 

@@ -17,8 +17,9 @@
 #   pin        a line a pin: NUMBER TAB the variable's line as it stands in the
 #              file (the last one wins); all lines of an override file. Never
 #              another line of an environment file: those are secrets
-#   files      a line a file: path as given TAB algorithm:hash; no hash where it
-#              cannot be read. algorithm: sha256, or cksum where there is no other
+#   files      a line a file: path as given TAB algorithm:hash in hexadecimal; no
+#              hash where it cannot be read. algorithm: sha256, or cksum (its sum and
+#              the length) where there is no other
 #   ledger     the last 200 lines
 #   operation  "42\n" and the claim's record "\n": the newest claim, or the one
 #              that it passed and that still stands; empty where there is none
@@ -156,12 +157,25 @@ tell_files() {
 		files_hash=
 		if [ -f "$absolute" ]; then
 			files_hash=$("$hash" <"$absolute" 2>/dev/null) || files_hash=
-			files_hash=${files_hash%% *}
+			hash_word
 		fi
 		files_text=$files_text$files_path$tab${files_hash:+$algorithm:$files_hash}$newline
 	done
 	IFS=' '
 	tell files "$files_text"
+}
+
+# hash_word: makes of files_hash what steps and plans write: hexadecimal digits; of
+# cksum its sum and the length, eight digits each at least.
+hash_word() {
+	if [ "$algorithm" = sha256 ] || [ -z "$files_hash" ]; then
+		files_hash=${files_hash%% *}
+		return
+	fi
+	IFS=' '
+	# shellcheck disable=SC2086 # the fields are to be split
+	set -- $files_hash
+	files_hash=$(printf '%08x%08x' "$1" "$2")
 }
 
 # find_operation: sets shown to the operation that counts: the newest claim, or

@@ -1,7 +1,7 @@
-# The runner of an operation, format version 1. POSIX sh; claim.sh and the parts in
-# runner/ are laid before it in the same file. It needs setsid, mkfifo, and the
-# usual cp, date, grep, ln, mkdir, mv, readlink, rm, sleep, sync, tail, tr, wc. It
-# knows nothing of docker: the steps do.
+# The runner of an operation, format version 1. POSIX sh; claim.sh, ledger.sh and the
+# parts in runner/ are laid before it in the same file. It needs setsid, mkfifo, and
+# the usual cat, cp, date, dd, find, grep, head, ln, mkdir, mv, readlink, rm, sed,
+# sleep, sort, sync, tail, tr, wc. It knows nothing of docker: the steps do.
 #
 #   sh ./runner.sh supervise NONCE     in the operation's folder, in a session of
 #                                      its own; prints one line (below), then
@@ -50,9 +50,12 @@
 # WRITTEN HERE:
 #   claim             who.json + ,"nonce":"…","pid":…,"pid_start":…,"supervisor":…,
 #                     "supervisor_start":…,"boot":"…","namespace":"…","over":…,
-#                     "first":… (of a recovery, as FD_FIRST),"at":…}
+#                     and if so "passed_lock":…, "first":… (of a recovery, as
+#                     FD_FIRST); then "at":…}
 #                     hard-linked to claims/<six digits>. over: the claim not yet
-#                     settled (a lock, an interrupted operation) that it passed
+#                     settled (a lock, an interrupted operation) that it passed;
+#                     passed_lock: likewise, the lock that it passed, which stands
+#                     until it is unlocked
 #   journal.jsonl     lines {"v":1,"at":<seconds>,"event":…}:
 #     recovers        before anything else: operation, choice, list (forward|back),
 #                     step (where it stopped; may be missing), broken (whether that
@@ -79,8 +82,9 @@
 #                     "back_exit", "back_why" of the failed step back; put in
 #                     place by rename; its being there releases the claim
 #   ../../ledger.jsonl   record.json + ,"operation":42,"started":…,"ended":…,
-#                     "outcome":…, the same others, "times":{"<id>":<seconds>},
-#                     "results":{…}}; a step of another list is "back/<id>"
+#                     "outcome":…, the same others, if so "passed_lock",
+#                     "times":{"<id>":<seconds>},"results":{…}}; a step of another
+#                     list is "back/<id>". See ledger.sh
 # OUTCOMES: succeeded, went_back (to where it was: also when nothing had been
 # changed), cancelled (likewise, at somebody's wish), refused (by the basis, or
 # because the disk is full), stuck (in between, or failed on the way back: an
@@ -126,11 +130,6 @@ set_clock() {
 # pause: a tenth of a second where sleep can, else one.
 pause() {
 	sleep 0.1 2>/dev/null || sleep 1
-}
-
-# ends_whole FILE: whether the next line can be appended as it is.
-ends_whole() {
-	[ ! -s "$1" ] || [ -z "$(tail -c 1 "$1")" ]
 }
 
 # run NONCE SUPERVISOR START: the runner. Exits with 0 once the operation has
@@ -184,7 +183,7 @@ take_over() {
 	holder_ledger=$(tail -n 1 "$root/ledger.jsonl" 2>/dev/null)
 	case $holder_ledger in
 	*"\"operation\":$operation,\"started\":"*'}')
-		mv end.new end.json
+		end_whole "$id"
 		return
 		;;
 	esac

@@ -34,16 +34,16 @@ finish() {
 	results
 	record='{"v":1'
 	IFS= read -r record <record.json || [ -n "$record" ] || record='{"v":1'
-	ledger_line="$record,$end_when,$end_more,\"times\":{${times#,}},\"results\":{${results#,}}}"
+	ledger_line="$record,$end_when,$end_more,${passed_lock:+\"passed_lock\":$passed_lock,}\"times\":{${times#,}},\"results\":{${results#,}}}"
 	[ "$unwritten" = no ] || rm -f reserve
 	journal "\"event\":\"end\",$end_more"
 	if ! write_end; then
 		rm -f reserve
 		write_end
 	fi
-	if ! write_ledger; then
+	if ! append_ledger "$ledger_line"; then
 		rm -f reserve
-		write_ledger
+		append_ledger "$ledger_line"
 	fi
 	sync "$root/ledger.jsonl" end.new
 	# Half a file is not put in its place: without end.json the operation counts
@@ -81,6 +81,8 @@ settle_one() {
 	back_failed=
 	back_exit=
 	back_why=
+	IFS= read -r settle_claim <claim
+	number_of passed_lock "$settle_claim" && passed_lock=${value#0}
 	if [ "$journal_direction" = forward ] && [ -n "$journal_broken" ]; then
 		failed=$journal_step
 	fi
@@ -93,12 +95,3 @@ settle_one() {
 write_end() {
 	printf '%s\n' "{\"v\":1,$end_when,$end_more}" >end.new
 }
-
-write_ledger() {
-	if ends_whole "$root/ledger.jsonl"; then
-		printf '%s\n' "$ledger_line" >>"$root/ledger.jsonl"
-	else
-		printf '\n%s\n' "$ledger_line" >>"$root/ledger.jsonl"
-	fi
-}
-

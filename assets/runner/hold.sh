@@ -6,21 +6,26 @@
 # operation may start, and refused_id.
 standing() {
 	over_first=0
+	passed_lock=
 	refusal=
 	refused_id=$1
+	if newer "$(tail -n 1 "$root/ledger.jsonl" 2>/dev/null)"; then
+		claim=
+		refusal=format
+		return
+	fi
 	while [ -n "$refused_id" ]; do
 		holder_of "$refused_id"
 		standing_over=$over
 		case $holder in
-		never_began) ;;
-		ended)
-			# It died while putting this in its place.
-			if [ ! -e "$root/operations/$refused_id/end.json" ]; then
-				mv "$root/operations/$refused_id/end.new" "$root/operations/$refused_id/end.json"
-			fi
+		never_began)
+			value nonce "$claim"
+			case $value in '' | *[!0-9a-f]*) ;; *) rm -rf "../.new-$value" ;; esac
 			;;
+		ended) end_whole "$refused_id" ;;
 		lock)
 			[ "$over_first" != 0 ] || over_first=$(number "$refused_id")
+			passed_lock=$(number "$refused_id")
 			passes lock || refusal=lock
 			;;
 		interrupted | orphaned)
@@ -41,6 +46,16 @@ standing() {
 	over=$over_first
 }
 
+# end_whole ID: of one that may have died while it put its end in its place.
+end_whole() {
+	[ ! -e "$root/operations/$1/end.json" ] || return 0
+	(
+		cd "$root/operations/$1" || exit
+		mv end.new end.json
+		rm -rf gate reserve secrets
+	)
+}
+
 # passes WORD: whether the plan may be started over such a claim.
 passes() {
 	[ -r passes ] || return 1
@@ -59,20 +74,19 @@ claim() {
 	claim_first=
 	while :; do
 		refusal=
-		[ "$recovering" = no ] || recoverable
+		# Whoever comes after this look makes the link fail.
 		newest_claim
+		[ "$recovering" = no ] || recoverable
+		# Before anything is ended that still runs.
+		[ "$recovering" = no ] || [ -n "$refusal" ] || look_back
 		[ -n "$refusal" ] || standing "$newest"
 		if [ -n "$refusal" ]; then
 			refuse
 			return 1
 		fi
-		claim_over=$over
+		claim_over=$over${passed_lock:+,\"passed_lock\":$passed_lock}
 		if [ "$recovering" = yes ] && [ -z "$claim_first" ]; then
 			take_up
-			if [ -n "$refusal" ]; then
-				refuse
-				return 1
-			fi
 			if [ "$unwritten" = yes ]; then
 				printf '{"failed":"write"}\n'
 				return 1
@@ -115,6 +129,6 @@ refuse() {
 		refuse_more=",\"direction\":\"$list\",\"step\":\"$stopped\""
 	fi
 	printf '{"refused":"%s","operation":%s%s,"claim":%s}\n' \
-		"$refusal" "$(number "$refused_id")" "$refuse_more" "${claim:-null}"
+		"$refusal" "$(number "${refused_id:-0}")" "$refuse_more" "${claim:-null}"
 }
 

@@ -9,6 +9,7 @@ prepare() {
 	IFS= read -r prepare_claim <claim
 	number_of first "$prepare_claim" && FD_FIRST=$value
 	[ "$FD_FIRST" != 0 ] || FD_FIRST=$operation
+	number_of passed_lock "$prepare_claim" && passed_lock=${value#0}
 	export FD_OPERATION FD_FOLDER FD_FIRST
 	first_word grace
 	grace=${first_word:-10}
@@ -86,6 +87,7 @@ operate() {
 			return
 		fi
 	fi
+	sweep
 	if [ "$recovering" = yes ]; then
 		recover
 		return
@@ -101,6 +103,14 @@ operate() {
 	else
 		return_to_hold
 	fi
+}
+
+# sweep: uploads that died on their way. Nobody takes a day for one.
+sweep() {
+	for sweep_entry in ../.new-*; do
+		[ -d "$sweep_entry" ] || continue
+		[ -z "$(find "$sweep_entry" -prune -mtime +0)" ] || rm -rf "$sweep_entry"
+	done
 }
 
 # basis: whether it holds; where it does not, the operation has ended.
@@ -209,6 +219,7 @@ conclude() {
 	*:refused) ;;
 	*:succeeded | yes:*) settle ;;
 	esac
+	rotate_ledger
 	finish "$1"
 }
 

@@ -51,7 +51,9 @@ impl From<Outcome> for Exit {
             Outcome::Succeeded => Self::Ok,
             Outcome::WentBack | Outcome::Cancelled => Self::Failed,
             Outcome::Refused => Self::Refused,
-            Outcome::Stuck | Outcome::Interrupted | Outcome::Abandoned => Self::Stuck,
+            Outcome::Stuck | Outcome::Interrupted | Outcome::Abandoned | Outcome::Unknown => {
+                Self::Stuck
+            }
         }
     }
 }

@@ -6,17 +6,21 @@
 mod adopt;
 mod ask;
 mod attendant;
+mod clean_up;
 pub mod config;
 mod deed;
 mod exit;
 mod history;
+mod lock;
 mod logs;
+mod mark_bad;
 mod migrate;
 mod output;
 mod plan_text;
 mod progress;
 mod promote;
 mod recover;
+mod restore;
 mod rollback;
 mod runs;
 mod status;
@@ -76,10 +80,18 @@ pub enum Command {
     Rollback(rollback::Rollback),
     /// Migrate the schema, without changing what runs
     Migrate(migrate::Migrate),
+    /// Bring a backup of the database back
+    Restore(restore::Restore),
+    /// Remove images, backups and containers that nothing needs any more
+    CleanUp(clean_up::CleanUp),
     /// Record what runs in an environment that flightdeck has not seen before
     Adopt(adopt::Adopt),
-    /// Cancel the operation that runs, or deal with one that did not end by itself
+    /// Cancel the operation that runs, or deal with one that did not end well
     Recover(recover::Recover),
+    /// Lock an environment by hand: promotions are refused with your message until it is unlocked
+    Lock(lock::Lock),
+    /// Say of a release that no rollback may return to it by default
+    MarkBad(mark_bad::MarkBad),
     /// Follow a service's logs, or an operation from its first line
     Logs(logs::Logs),
     /// Show what was done to an environment
@@ -149,8 +161,12 @@ impl Session {
             Command::Promote(promote) => return promote.run(self, permit).await,
             Command::Rollback(rollback) => return rollback.run(self, permit).await,
             Command::Migrate(migrate) => return migrate.run(self, permit).await,
+            Command::Restore(restore) => return restore.run(self, permit).await,
+            Command::CleanUp(clean_up) => return clean_up.run(self, permit).await,
             Command::Adopt(adopt) => return adopt.run(self, permit).await,
+            Command::MarkBad(mark) => return mark.run(self, permit).await,
             Command::Recover(recover) => recover.run(self, permit).await?,
+            Command::Lock(lock) => lock.run(self, permit).await?,
             Command::Logs(logs) => logs.run(self).await?,
             Command::History(history) => history.run(self).await?,
             Command::Runs(runs) => runs.run(self).await?,

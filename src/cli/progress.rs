@@ -176,6 +176,17 @@ impl<'a> Printer<'a> {
                 Direction::Back => self.line("going back")?,
                 Direction::Closing => self.line("over; telling of it")?,
             },
+            Event::Recovers { operation, .. } => {
+                self.line(&format!("recovers {operation}"))?;
+            }
+            Event::Held {
+                direction,
+                step,
+                skipped,
+            } => {
+                let words = if skipped { "skipped" } else { "held before" };
+                self.line(&format!("{} {words}", self.name(direction, &step)))?;
+            }
             Event::StepStart {
                 direction, step, ..
             } => {

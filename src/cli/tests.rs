@@ -13,9 +13,10 @@ use crate::{
         Confirmed, Moment, Now, ServiceName,
         observation::{Container, Containers, Files, Health, Image},
         observed::Link,
-        operation::{End, JournalLine, OperationId, Outcome, Progress, Recovery},
+        operation::{End, JournalLine, OperationId, Outcome, Progress},
         plan::{Plan, PlanKind},
         record::{Record, Release, ServiceRelease},
+        recovery::{LockRequest, RecoveryRequest},
         survey::Survey,
     },
     target::{BoxStream, Chunk, LogQuery, Observe, Operate, Reading, RenderedPlan},
@@ -79,8 +80,19 @@ impl Operate for Server {
     fn start(&self, _: Confirmed<Plan>) -> BoxFuture<'_, Result<OperationId, Fault>> {
         futures::future::ready(Ok(OperationId(7))).boxed()
     }
-    fn recover(&self, _: Confirmed<(OperationId, Recovery)>) -> BoxFuture<'_, Result<(), Fault>> {
-        futures::future::ready(Ok(())).boxed()
+    fn recover(
+        &self,
+        _: Confirmed<RecoveryRequest>,
+        _: &Operator,
+    ) -> BoxFuture<'_, Result<Option<OperationId>, Fault>> {
+        futures::future::ready(Ok(None)).boxed()
+    }
+    fn lock(
+        &self,
+        _: Confirmed<LockRequest>,
+        _: &Operator,
+    ) -> BoxFuture<'_, Result<OperationId, Fault>> {
+        futures::future::ready(Ok(OperationId(8))).boxed()
     }
 }
 
@@ -143,6 +155,7 @@ fn record(number: u64, digest: &str) -> Record {
         reason: "friday's fix".to_owned(),
         before: release.clone(),
         after: release,
+        recovers: None,
         overridden: vec!["ci".to_owned()],
         started: 1_800_000_000,
         ended: 1_800_000_041,
@@ -378,7 +391,7 @@ fn the_command_line_holds_together() {
     use clap::CommandFactory;
     Arguments::command().debug_assert();
     for line in [
-        "flightdeck rollback production --to 000041 --downgrade --yes",
+        "flightdeck rollback production --to 000041 --schema downgrade --yes",
         "flightdeck promote production v1 --override ci --reason why --dry-run --json",
         "flightdeck demo --seed 3 --speed 20 --still",
     ] {

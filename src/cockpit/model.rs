@@ -17,9 +17,10 @@ use crate::{
     release::{
         Confirmed, EnvironmentName, Fault, Now, Permit, Repository, ServiceName, Tag,
         observed::Policy,
-        operation::{OperationId, Progress, Recovery},
+        operation::{OperationId, Progress},
         plan::{Plan, Request},
         record::ServiceRelease,
+        recovery::RecoveryRequest,
     },
     target::{Answerer, LogQuery, RenderedPlan},
 };
@@ -82,8 +83,9 @@ pub enum Outcome {
     Refused(Refusal),
     /// An operation was started, or refused.
     Started(EnvironmentName, Result<OperationId, Fault>),
-    /// An operation was told to recover, or that failed.
-    Recovered(EnvironmentName, Result<(), Fault>),
+    /// An operation was told to recover, with the operation that does it where that is another; or
+    /// that failed.
+    Recovered(EnvironmentName, Result<Option<OperationId>, Fault>),
     /// Something was copied, opened, …: words for the operator.
     Said(Result<String, Fault>),
 }
@@ -96,7 +98,7 @@ pub enum Effect {
     /// Start what was confirmed.
     Start(Ticket, Box<Confirmed<Plan>>),
     /// Recover an operation.
-    Recover(Ticket, EnvironmentName, Confirmed<(OperationId, Recovery)>),
+    Recover(Ticket, EnvironmentName, Confirmed<RecoveryRequest>),
     /// Answer a question of a server's; `None` is "no".
     Answer(Answerer, Option<secrecy::SecretString>),
     /// Ask everything anew.

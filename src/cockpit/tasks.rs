@@ -17,9 +17,10 @@ use crate::{
     operation, plan, process,
     release::{
         Confirmed, EnvironmentName, Fault, FaultKind, ServiceName,
-        operation::{OperationId, Progress, Recovery},
+        operation::{OperationId, Progress},
         plan::{Deed, Plan, Request, RollbackTo},
         record::ServiceRelease,
+        recovery::RecoveryRequest,
         text::clean,
     },
     target::{BoxStream, Chunk},
@@ -144,7 +145,7 @@ impl Tasks {
         &mut self,
         ticket: Ticket,
         environment: EnvironmentName,
-        recovery: Confirmed<(OperationId, Recovery)>,
+        recovery: Confirmed<RecoveryRequest>,
     ) {
         let world = self.world.clone();
         self.begin(async move {

@@ -3,6 +3,7 @@
 //! Everything here is pure: where the file lies and reading it is [`locate`]'s; secrets are held as
 //! references and resolved by whoever needs them. Nothing here knows a target's client or a screen.
 
+mod backup;
 mod environment;
 pub mod keys;
 pub mod locate;
@@ -17,7 +18,11 @@ pub use problem::{ConfigError, Problem};
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use crate::release::{EnvironmentName, Repository, ServiceName, version::TagConvention};
+use crate::release::{
+    EnvironmentName, Repository, ServiceName,
+    plan::{BackupTool, ConfirmWords},
+    version::TagConvention,
+};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -166,12 +171,27 @@ pub struct Environment {
     pub checks: Vec<CheckRule>,
     /// The schema's migration, if there is one.
     pub migration: Option<Migration>,
+    /// How its database is saved, if it is.
+    pub backup: Option<Backup>,
     /// Services to restart after a switch, such as a reverse proxy.
     pub restart: Vec<ServiceName>,
     /// How long a service may take to become healthy.
     pub health_timeout: Duration,
     /// For how long nothing may restart after it was healthy.
     pub stable_for: Duration,
+}
+
+impl Environment {
+    /// What has to be typed before it is changed; `None` where a dialog is enough.
+    pub fn confirm_words(&self) -> Option<ConfirmWords> {
+        match &self.protection {
+            Protection::Open => None,
+            Protection::Protected { word } => Some(ConfirmWords {
+                name: self.name.to_string(),
+                short: word.clone(),
+            }),
+        }
+    }
 }
 
 /// Whether an environment's name has to be typed.
@@ -298,6 +318,20 @@ pub enum Probe {
     },
 }
 
+/// How an environment's database is saved before a migration, and brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// With what.
+    pub tool: BackupTool,
+    /// How many backups of our own a clean-up leaves.
+    pub keep: usize,
+    /// The services that are stopped while a backup is brought back; `None`: those that depend on the
+    /// database's.
+    pub stop: Option<Vec<ServiceName>>,
+    /// How long saving or bringing back may take.
+    pub timeout: Duration,
+}
+
 /// A schema's migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
@@ -315,10 +349,36 @@ pub enum MigrationTool {
         /// Such as `["alembic", "-c", "db/alembic.ini"]`.
         command: Vec<String>,
     },
-    /// Any command; heads cannot be read, and it cannot go down.
+    /// Django's own.
+    Django {
+        /// Such as `["python", "manage.py"]`.
+        command: Vec<String>,
+    },
+    /// Rails' own.
+    Rails {
+        /// Such as `["bin/rails"]`.
+        command: Vec<String>,
+    },
+    /// Prisma; where the schema is cannot be read, and it cannot go down.
+    Prisma {
+        /// Such as `["npx", "prisma"]`.
+        command: Vec<String>,
+    },
+    /// Flyway; it goes down only where `down` says how.
+    Flyway {
+        /// Such as `["flyway"]`.
+        command: Vec<String>,
+        /// Goes down to `{revision}`.
+        down: Option<Vec<String>>,
+    },
+    /// Any command.
     Command {
         /// What migrates to the newest.
         up: Vec<String>,
+        /// What prints the heads, one a line.
+        heads: Option<Vec<String>>,
+        /// Goes down to `{revision}`.
+        down: Option<Vec<String>>,
     },
 }
 

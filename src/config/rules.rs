@@ -15,6 +15,8 @@ use crate::release::{EnvironmentName, ServiceName};
 const ATTEMPTS: u64 = 12;
 /// How long between two attempts, unless configured, in seconds.
 const INTERVAL: u64 = 5;
+/// The migration tools that are known.
+const MIGRATION_TOOLS: [&str; 6] = ["alembic", "django", "rails", "prisma", "flyway", "command"];
 /// A month: the longest time that a gate may ask for, in seconds.
 const LONGEST_GATE: u64 = 31 * 24 * 3600;
 
@@ -265,22 +267,60 @@ pub(super) fn migration(
         Some(parsed)
     });
     let tool = fields
-        .required("tool", "tool = \"alembic\" or tool = \"command\"", p)
+        .required("tool", "tool = \"alembic\", or another that is known", p)
         .and_then(|value| reader::text(value, "tool", p))?;
     let command = fields.words("command", p);
-    let tool = match *tool.get_ref() {
+    let or = |words: &[&str]| {
+        command
+            .clone()
+            .unwrap_or_else(|| words.iter().map(|word| (*word).to_owned()).collect())
+    };
+    let name = *tool.get_ref();
+    let own = match name {
+        "command" => &["heads", "down"][..],
+        "flyway" => &["down"],
+        _ => &[],
+    };
+    let extra = ["heads", "down"]
+        .into_iter()
+        .filter(|key| !own.contains(key));
+    for (key, span) in extra.filter_map(|key| Some((key, fields.key_span(key)?))) {
+        p.add(
+            span,
+            format!("the migration tool {name:?} takes no {key:?}"),
+            "take it away: it is for tool = \"command\"",
+        );
+    }
+    let tool = match name {
         "alembic" => MigrationTool::Alembic {
-            command: command.unwrap_or_else(|| vec!["alembic".to_owned()]),
+            command: or(&["alembic"]),
+        },
+        "django" => MigrationTool::Django {
+            command: or(&["python", "manage.py"]),
+        },
+        "rails" => MigrationTool::Rails {
+            command: or(&["bin/rails"]),
+        },
+        "prisma" => MigrationTool::Prisma {
+            command: or(&["npx", "prisma"]),
+        },
+        "flyway" => MigrationTool::Flyway {
+            command: or(&["flyway"]),
+            down: down(&fields, p),
         },
         "command" => {
             fields.required("command", "command = [\"./migrate\", \"up\"]", p)?;
-            MigrationTool::Command { up: command? }
+            MigrationTool::Command {
+                up: command?,
+                heads: fields.words("heads", p),
+                down: down(&fields, p),
+            }
         }
         other => {
             p.add(
                 tool.span(),
                 format!("{other:?} is not a migration tool that is known"),
-                "write \"alembic\", or \"command\" with a command of your own",
+                keys::did_you_mean(other, MIGRATION_TOOLS),
             );
             return None;
         }
@@ -289,6 +329,20 @@ pub(super) fn migration(
         service: service?,
         tool,
     })
+}
+
+/// The command that goes down; it has to say where the revision stands in it.
+fn down(fields: &Fields<'_>, p: &mut Problems) -> Option<Vec<String>> {
+    let words = fields.words("down", p)?;
+    if !words.iter().any(|word| word.contains("{revision}")) {
+        p.add(
+            fields.get("down")?.span(),
+            "nothing in it says where to go",
+            "write {revision} where the revision stands: down = [\"./migrate\", \"down\", \"{revision}\"]",
+        );
+        return None;
+    }
+    Some(words)
 }
 
 /// The items of a list of tables.

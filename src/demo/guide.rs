@@ -106,6 +106,7 @@ mod tests {
             reason: String::new(),
             before: Release::default(),
             after: Release::default(),
+            recovers: None,
             overridden: Vec::new(),
             started: 0,
             ended: 0,

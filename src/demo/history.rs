@@ -246,6 +246,7 @@ fn record(
         reason: past.reason.to_owned(),
         before: before.release(true),
         after: after.release(false),
+        recovers: None,
         overridden: Vec::new(),
         started: started.as_second(),
         ended: started.as_second() + seconds,

@@ -110,10 +110,52 @@ impl Drift {
     }
 }
 
+/// What an operator may recover or cancel in an environment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Recoverable<'a> {
+    /// It runs, or nobody knows that it does not.
+    UnderWay(&'a OperationState),
+    /// It died half-way.
+    Interrupted(&'a OperationState),
+    /// It ended, and could go on or be taken back.
+    Ended(&'a Record),
+}
+
 impl EnvironmentFacts {
-    /// The operation that holds the environment or was interrupted.
+    /// The operation that holds the environment or was interrupted. A lock by hand is none.
     pub fn operation(&self) -> Option<&OperationState> {
+        self.held().filter(|held| !held.is_lock())
+    }
+
+    /// The lock by hand that stands.
+    pub fn lock(&self) -> Option<&OperationState> {
+        self.held()
+            .filter(|held| held.is_lock() && held.end.is_none())
+    }
+
+    fn held(&self) -> Option<&OperationState> {
         self.files.value().and_then(|f| f.operation.as_ref())
+    }
+
+    /// What can be recovered: what runs or was interrupted, else the last operation that changed
+    /// anything, unless it ended well.
+    pub fn recoverable(&self) -> Option<Recoverable<'_>> {
+        if let Some(operation) = self.operation().filter(|operation| operation.end.is_none()) {
+            return Some(match operation.liveness {
+                Liveness::Dead => Recoverable::Interrupted(operation),
+                Liveness::Alive | Liveness::Unknown => Recoverable::UnderWay(operation),
+            });
+        }
+        let newest = self.records().iter().rev().find(|record| record.counts());
+        newest
+            .filter(|record| record.can_be_recovered())
+            .map(Recoverable::Ended)
+    }
+
+    /// The last operation, where it ended so that somebody has to decide what becomes of it.
+    pub fn left_stuck(&self) -> Option<&Record> {
+        let newest = self.records().iter().rev().find(|record| record.counts());
+        newest.filter(|record| record.waits_for_operator())
     }
 
     /// The ledger as far as it is known, oldest first.
@@ -156,6 +198,9 @@ impl Fleet {
             }
             Freshness::Unknown | Freshness::Connecting { .. } => return Condition::Unknown,
             Freshness::Fresh | Freshness::Stale { fault: None, .. } => {}
+        }
+        if facts.operation().is_none() && facts.left_stuck().is_some() {
+            return Condition::Unwell;
         }
         let rows = self.services(environment);
         let released = || rows.iter().filter(|r| r.released || r.containers > 0);

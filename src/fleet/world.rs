@@ -12,14 +12,7 @@ use crate::{
     target::{Target, compose},
 };
 
-/// Who makes plans, as records name them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Operator {
-    /// The login, such as `mira`.
-    pub name: String,
-    /// The machine's name.
-    pub origin: String,
-}
+pub use crate::release::operation::Operator;
 
 impl Operator {
     /// Who runs this program, where: the login's name and the machine's, cleaned; `unknown` where

@@ -9,8 +9,9 @@ use crate::{
     plan::{self, Context},
     release::{
         Confirmed, EnvironmentName, Fault,
-        operation::{OperationId, Progress, Recovery},
+        operation::{OperationId, Progress},
         plan::{Plan, Request},
+        recovery::{LockRequest, RecoveryRequest},
     },
     target::BoxStream,
 };
@@ -23,16 +24,32 @@ pub async fn start(world: &World, plan: Confirmed<Plan>) -> Result<OperationId, 
     world.target(&plan.get().environment)?.start(plan).await
 }
 
-/// Cancels, resumes, takes back or abandons an operation.
+/// Cancels, resumes, takes back or abandons an operation; returns the operation that does it, where
+/// that is another.
 ///
 /// # Errors
 /// The target's.
 pub async fn recover(
     world: &World,
     environment: &EnvironmentName,
-    recovery: Confirmed<(OperationId, Recovery)>,
-) -> Result<(), Fault> {
-    world.target(environment)?.recover(recovery).await
+    recovery: Confirmed<RecoveryRequest>,
+) -> Result<Option<OperationId>, Fault> {
+    world
+        .target(environment)?
+        .recover(recovery, &world.operator)
+        .await
+}
+
+/// Locks an environment by hand; returns the lock's number.
+///
+/// # Errors
+/// The target's, [`Conflict`](crate::release::FaultKind::Conflict) above all: somebody holds it.
+pub async fn lock(
+    world: &World,
+    environment: &EnvironmentName,
+    lock: Confirmed<LockRequest>,
+) -> Result<OperationId, Fault> {
+    world.target(environment)?.lock(lock, &world.operator).await
 }
 
 /// An operation from its first line to its end.

@@ -98,6 +98,7 @@ pub fn record(number: u64, kind: PlanKind, from: u8, to: u8, outcome: Outcome) -
         reason: String::new(),
         before: release(from),
         after: release(to),
+        recovers: None,
         overridden: Vec::new(),
         started: 100,
         ended: 160,
@@ -195,7 +196,11 @@ impl World {
             records: Vec::new(),
             schema_heads: None,
             schema_trouble: None,
-            schema_path: Vec::new(),
+            schema_history: Vec::new(),
+            candidate_history: None,
+            schema_undone: Vec::new(),
+            backups: None,
+            clean_up: None,
         };
         let gates = GateFacts {
             now: Timestamp::from_second(1_765_100_000).unwrap(),

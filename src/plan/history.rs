@@ -8,6 +8,8 @@ use crate::release::{
     record::{Record, Release},
 };
 
+use super::running;
+
 /// A release that the ledger proves healthy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proven {
@@ -15,6 +17,60 @@ pub struct Proven {
     pub operation: OperationId,
     /// The release, with what the operation's steps found out filled in.
     pub release: Release,
+}
+
+/// A release that the ledger proves bad, or that an operator marked so.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bad<'a> {
+    /// The operation that proves or marks it.
+    pub record: &'a Record,
+    /// The release: of several services perhaps only those that are to blame.
+    pub release: &'a Release,
+}
+
+impl Bad<'_> {
+    /// Why, in words: `marked bad by mira (it loses mails), operation 000042`.
+    pub fn words(&self) -> String {
+        let record = self.record;
+        match record.kind {
+            PlanKind::MarkBad if record.reason.is_empty() => {
+                format!(
+                    "marked bad by {}, operation {}",
+                    record.operator, record.operation
+                )
+            }
+            PlanKind::MarkBad => format!(
+                "marked bad by {} ({}), operation {}",
+                record.operator, record.reason, record.operation
+            ),
+            _ => format!(
+                "failed here at {}, operation {}",
+                record.step.as_deref().unwrap_or("an unknown step"),
+                record.operation
+            ),
+        }
+    }
+}
+
+/// Why `release` counts as bad: the newest evidence, unless it was proven healthy since.
+pub fn bad<'a>(records: &'a [Record], release: &Release) -> Option<Bad<'a>> {
+    for record in records.iter().rev() {
+        let is_healthy = record
+            .proves_healthy()
+            .is_some_and(|healthy| running::runs_all(release, healthy));
+        if is_healthy {
+            return None;
+        }
+        if let Some(bad) = record.proves_bad()
+            && running::runs_all(bad, release)
+        {
+            return Some(Bad {
+                record,
+                release: bad,
+            });
+        }
+    }
+    None
 }
 
 /// The releases proven healthy and not proven bad since, the newest evidence first, each once.
@@ -38,8 +94,8 @@ pub fn healthy(records: &[Record]) -> Vec<Proven> {
                     known.release.schema_heads =
                         known.release.schema_heads.take().or(release.schema_heads)
                 }
-                None if release.services.is_empty() || bad.iter().any(|b| is_same(b, &release)) => {
-                }
+                None if release.services.is_empty()
+                    || bad.iter().any(|bad| running::runs_all(bad, &release)) => {}
                 None => proven.push(Proven {
                     operation: record.operation,
                     release,

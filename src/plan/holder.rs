@@ -3,13 +3,10 @@
 use crate::release::{
     Fault, FaultKind,
     operation::{Liveness, OperationState, Outcome},
-    plan::{Gate, PlanKind, Verdict},
+    plan::{Gate, LOCK_GATE, PlanKind, Verdict},
 };
 
 use super::Making;
-
-/// The gate by which a rollback passes a lock by hand.
-pub const LOCK: &str = "lock";
 
 /// What stands in the way, as gates and warnings.
 ///
@@ -24,7 +21,7 @@ pub(super) fn clear(
     let mut warnings = Vec::new();
     if let Some(held) = making.survey.operation.as_ref().filter(|o| o.end.is_none()) {
         let who = holder(held);
-        if held.claim.kind == "lock" {
+        if held.is_lock() {
             gates.push(lock(making, kind, &who)?);
         } else {
             match held.liveness {
@@ -40,7 +37,10 @@ pub(super) fn clear(
                             FaultKind::Conflict,
                             format!("operation {} was interrupted: {who}", held.id),
                         )
-                        .remedy("resume it, take it back, abandon it, or roll back"));
+                        .remedy(format!(
+                            "recover it first: `flightdeck recover {} resume`, `back` or `abandon`; or roll back",
+                            making.environment.name
+                        )));
                 }
                 Liveness::Alive => {
                     return Err(making
@@ -82,21 +82,29 @@ fn lock(making: &Making<'_>, kind: PlanKind, who: &str) -> Result<Gate, Fault> {
     if kind != PlanKind::Rollback {
         return Err(making
             .fault(FaultKind::Conflict, format!("locked: {who}"))
-            .remedy("ask them, or unlock it"));
+            .remedy(format!(
+                "ask them; `flightdeck unlock {}` ends it, and a rollback may pass it",
+                making.environment.name
+            )));
     }
     Ok(Gate {
-        name: LOCK.to_owned(),
+        name: LOCK_GATE.to_owned(),
         verdict: Verdict::Failed,
         detail: who.to_owned(),
-        overridden: making.request.overrides.iter().any(|o| o == LOCK),
+        overridden: making.request.overrides.iter().any(|o| o == LOCK_GATE),
     })
 }
 
 fn holder(held: &OperationState) -> String {
     let claim = &held.claim;
     let mut words = format!(
-        "{} by {} from {} since {}",
-        claim.kind,
+        "{}by {} from {} since {}",
+        // A lock is told of as one already.
+        if held.is_lock() {
+            String::new()
+        } else {
+            format!("{} ", claim.kind)
+        },
         claim.operator,
         claim.origin,
         crate::release::operation::timestamp(claim.at)

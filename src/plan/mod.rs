@@ -4,14 +4,18 @@
 //! data; what cannot be done is a [`Fault`] in words, before anything has changed.
 
 mod adopt;
+pub mod backup;
 mod checks;
+mod clean_up;
 mod downgrade;
 pub mod gates;
 pub mod history;
 mod holder;
 mod layers;
+mod mark_bad;
 mod migrate;
 mod promote;
+mod restore;
 mod rollback;
 pub mod running;
 pub mod schema;
@@ -22,15 +26,17 @@ mod switch;
 use std::collections::BTreeMap;
 
 pub use gates::GateFacts;
-pub use holder::LOCK as LOCK_GATE;
 pub use rollback::{candidates, local_images, recorded_heads};
 
 use crate::{
-    config::{Config, Environment, Protection, Service},
+    config::{Config, Environment, Service},
     release::{
         Fault, FaultKind, ServiceName,
         observation::Container,
-        plan::{Basis, ConfirmWords, Deed, FORMAT, Gate, OnFailure, Plan, PlanKind, Request, Step},
+        plan::{
+            Basis, ConfirmWords, Deed, FORMAT, Gate, LOCK_GATE, OnFailure, Plan, PlanKind, Request,
+            SchemaOffer, Step,
+        },
         record::{Release, ServiceRelease},
         survey::Survey,
     },
@@ -69,7 +75,11 @@ pub fn wanted(
 ) -> Result<Wanted, Fault> {
     let running = running::release(environment, services, survey);
     match &request.deed {
-        Deed::Adopt | Deed::Migrate { .. } => Ok(Wanted {
+        Deed::Adopt
+        | Deed::MarkBad { .. }
+        | Deed::Migrate { .. }
+        | Deed::Restore { .. }
+        | Deed::CleanUp { .. } => Ok(Wanted {
             after: running,
             pins: BTreeMap::new(),
         }),
@@ -111,6 +121,9 @@ pub fn make(
         Deed::Adopt => adopt::plan(&made),
         Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
         Deed::Rollback { to, schema, .. } => rollback::plan(&made, to, *schema),
+        Deed::Restore { operation } => restore::plan(&made, *operation),
+        Deed::CleanUp { keep, older_than } => clean_up::plan(&made, *keep, *older_than),
+        Deed::MarkBad { release } => mark_bad::plan(&made, *release),
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
     }
 }
@@ -134,6 +147,8 @@ struct Draft {
     forward: Vec<Step>,
     back: Vec<Step>,
     on_failure: OnFailure,
+    /// What could become of the schema, where that is a question.
+    schema_offers: Vec<SchemaOffer>,
     /// Whether a difference of the schema's heads refuses it.
     depends_on_schema: bool,
 }
@@ -165,12 +180,22 @@ impl Making<'_> {
             .collect();
         let mut warnings = draft.warnings;
         warnings.extend(self.survey.warnings.iter().cloned());
-        let confirm = match &self.environment.protection {
-            Protection::Protected { word } if draft.kind != PlanKind::Adopt => Some(ConfirmWords {
+        let confirm = if draft.gates.iter().any(|gate| gate.name == LOCK_GATE) {
+            // A lock is passed by nothing shorter than the name, protected or not.
+            Some(ConfirmWords {
                 name: self.environment.name.to_string(),
-                short: word.clone(),
-            }),
-            _ => None,
+                short: None,
+            })
+        } else if draft.kind == PlanKind::Restore {
+            // What was written since is lost, wherever it is.
+            Some(ConfirmWords {
+                name: self.environment.name.to_string(),
+                short: None,
+            })
+        } else if matches!(draft.kind, PlanKind::Adopt | PlanKind::MarkBad) {
+            None
+        } else {
+            self.environment.confirm_words()
         };
         let mut plan = Plan {
             v: FORMAT,
@@ -197,6 +222,7 @@ impl Making<'_> {
             back: draft.back,
             closing: Vec::new(),
             on_failure: draft.on_failure,
+            schema_offers: draft.schema_offers,
             confirm,
             attachments: self.survey.attachments.clone(),
         };

@@ -1,7 +1,7 @@
 //! Rolling back: to a release that was healthy here, with the images that lie on the server. Needs no
 //! registry, no pipeline and no gate; where it fails it stays and says so.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::{Environment, Service},
@@ -332,7 +332,9 @@ pub(super) fn plan(
             ),
         ));
     }
-    if !target.healthy {
+    if let Some(bad) = history::bad(&survey.records, &target.release) {
+        warnings.push(format!("{} {}", target.release.label(), bad.words()));
+    } else if !target.healthy {
         warnings.push(format!(
             "{} was never recorded healthy here",
             target.release.label()
@@ -345,31 +347,29 @@ pub(super) fn plan(
     warnings.extend(switch.warnings.iter().cloned());
     let checks = checks::steps(making)?;
 
-    let downgrade = downgrade::step(
-        making,
-        target.release.schema_heads.as_ref(),
-        choice,
-        &mut warnings,
-    )?;
-    after.schema_heads = match downgrade {
-        Some(_) => target.release.schema_heads.clone(),
+    let downgrade = downgrade::part(making, &target.release, choice)?;
+    warnings.extend(downgrade.warnings);
+    after.schema_heads = if downgrade.steps.is_empty() {
         // Where the database is says nothing of where this release's image can be.
-        None => after
+        after
             .schema_heads
-            .filter(|heads| target.release.schema_heads.as_ref() == Some(heads)),
+            .filter(|heads| target.release.schema_heads.as_ref() == Some(heads))
+    } else {
+        target.release.schema_heads.clone()
     };
-    let depends_on_schema = downgrade.is_some();
+    let depends_on_schema = !downgrade.steps.is_empty();
     let running = steps::images(&making.running, |s| running::image_name(s, survey));
     let mut forward = vec![steps::snapshot(&survey.files, &running)];
     for (name, release) in &pins {
         forward.push(steps::keep(name, running::image_name(release, survey)));
     }
-    forward.extend(downgrade);
+    forward.extend(downgrade.steps);
     forward.extend(steps::converge(steps::Convergence {
         environment: making.environment,
         pins: survey.candidate_pins.clone(),
         switch: &switch,
         expected: &switch.expected,
+        proven_for: making.environment.stable_for,
         watched: false,
         interruptible: false,
         checks: checks.clone(),
@@ -385,6 +385,7 @@ pub(super) fn plan(
             pins: survey.former_pins.clone(),
             switch: &switch,
             expected: &switch.former,
+            proven_for: Duration::ZERO,
             watched: false,
             interruptible: false,
             checks,
@@ -398,6 +399,7 @@ pub(super) fn plan(
         forward,
         back,
         on_failure: OnFailure::Stay,
+        schema_offers: downgrade.offers,
         depends_on_schema,
     }))
 }

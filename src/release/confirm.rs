@@ -3,7 +3,7 @@
 //! What changes things takes a [`Confirmed`] value, and that is made only from a [`Permit`]. Watch mode
 //! is a program without one: there is no check to forget.
 
-use super::plan::Plan;
+use super::plan::{ConfirmWords, LOCK_GATE, Plan, PlanKind};
 
 /// The right to change things. The front door mints it, except in watch mode; a test reads the sources
 /// and holds that nobody else does.
@@ -67,7 +67,15 @@ pub enum Answer<'a> {
 }
 
 impl Plan {
-    /// Confirms the plan, or says what is missing.
+    /// The closed gate that typing the environment's name passes: a lock by hand, for a rollback.
+    pub fn gate_passed_by_name(&self) -> Option<&str> {
+        self.closed_gates()
+            .find(|gate| self.kind == PlanKind::Rollback && gate.name == LOCK_GATE)
+            .map(|gate| gate.name.as_str())
+    }
+
+    /// Confirms the plan, or says what is missing. A lock that a rollback passed by the environment's
+    /// name stands as overridden in what is confirmed.
     ///
     /// # Errors
     /// A word that does not match exactly, a button where a word is asked for, or a closed gate.
@@ -76,34 +84,51 @@ impl Plan {
         permit: Permit,
         answer: Answer<'_>,
     ) -> Result<Confirmed<Plan>, NotConfirmed> {
-        let closed: Vec<String> = self.closed_gates().map(|g| g.name.clone()).collect();
+        let mut inner = self.clone();
+        let by_name = matches!(answer, Answer::Typed(typed) if typed == self.environment.as_str());
+        if by_name && self.gate_passed_by_name().is_some() {
+            let gates = inner.gates.iter_mut();
+            gates
+                .filter(|gate| gate.name == LOCK_GATE)
+                .for_each(|gate| gate.overridden = true);
+        }
+        let closed: Vec<String> = inner.closed_gates().map(|g| g.name.clone()).collect();
         if !closed.is_empty() {
             return Err(NotConfirmed::Gates { names: closed });
         }
-        let matches = match (&self.confirm, answer) {
-            (_, Answer::YesFlag) | (None, _) => true,
-            (Some(words), Answer::Typed(typed)) => words.matches(typed),
-            (Some(_), Answer::Button) => false,
-        };
-        match (&self.confirm, matches) {
-            (Some(words), false) => Err(NotConfirmed::Word {
-                expected: words.short.clone().unwrap_or_else(|| words.name.clone()),
-            }),
-            _ => Ok(Confirmed {
-                inner: self.clone(),
-                permit,
-            }),
-        }
+        permit.confirm_with(inner, self.confirm.as_ref(), answer)
     }
 }
 
-/// An operation to be recovered, confirmed by somebody who may change things.
 impl Permit {
     /// Wraps something that needs no word: cancelling what one sees running.
     pub fn confirm<T>(self, inner: T) -> Confirmed<T> {
         Confirmed {
             inner,
             permit: self,
+        }
+    }
+
+    /// Wraps something that asks for one of `words`, where there are any.
+    ///
+    /// # Errors
+    /// A word that does not match exactly, or a button where a word is asked for.
+    pub fn confirm_with<T>(
+        self,
+        inner: T,
+        words: Option<&ConfirmWords>,
+        answer: Answer<'_>,
+    ) -> Result<Confirmed<T>, NotConfirmed> {
+        let matches = match (words, answer) {
+            (_, Answer::YesFlag) | (None, _) => true,
+            (Some(words), Answer::Typed(typed)) => words.matches(typed),
+            (Some(_), Answer::Button) => false,
+        };
+        match (words, matches) {
+            (Some(words), false) => Err(NotConfirmed::Word {
+                expected: words.short.clone().unwrap_or_else(|| words.name.clone()),
+            }),
+            _ => Ok(self.confirm(inner)),
         }
     }
 }

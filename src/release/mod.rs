@@ -13,6 +13,7 @@ pub mod observed;
 pub mod operation;
 pub mod plan;
 pub mod record;
+pub mod recovery;
 pub mod survey;
 pub mod text;
 pub mod time;

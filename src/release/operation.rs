@@ -24,6 +24,15 @@ impl FromStr for OperationId {
     }
 }
 
+/// Who sits at a cockpit, as records name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// The login, such as `mira`.
+    pub name: String,
+    /// The machine's name.
+    pub origin: String,
+}
+
 /// Which of a plan's lists is being run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -68,6 +77,9 @@ pub enum Outcome {
     Interrupted,
     /// Given up by an operator; what was observed then is in the record.
     Abandoned,
+    /// An outcome of a newer format: nobody here knows what runs after it.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Outcome {
@@ -81,6 +93,7 @@ impl Outcome {
             Self::Cancelled => "cancelled",
             Self::Interrupted => "INTERRUPTED",
             Self::Abandoned => "abandoned",
+            Self::Unknown => "ended as only a newer flightdeck knows",
         }
     }
 }
@@ -131,6 +144,23 @@ pub enum Event {
         /// `limit`, `cancel` or `signal`, where the step did not end by itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
+    },
+    /// A recovery begins: the journal's first line.
+    Recovers {
+        /// The operation that it recovers.
+        operation: OperationId,
+        /// In which list it goes on.
+        list: Direction,
+    },
+    /// A step has held in an operation that this one recovers, or was skipped at an operator's wish.
+    Held {
+        /// In which list.
+        direction: Direction,
+        /// The step's id in the plan.
+        step: String,
+        /// Whether nobody ran it.
+        #[serde(default)]
+        skipped: bool,
     },
     /// Somebody asked to cancel, and the runner has seen it.
     Cancel,
@@ -198,6 +228,13 @@ pub struct OperationState {
     pub end: Option<End>,
 }
 
+impl OperationState {
+    /// Whether it is a lock by hand: a claim without any process.
+    pub fn is_lock(&self) -> bool {
+        self.claim.kind == "lock"
+    }
+}
+
 /// `end.json`: how an operation ended. Its being there releases the claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
@@ -233,6 +270,8 @@ pub enum StepState {
     Running { since: i64 },
     /// Ended with exit code 0.
     Done { seconds: i64 },
+    /// Held in an operation before, which this one recovers; or skipped at an operator's wish.
+    Held { skipped: bool },
     /// Ended otherwise; the exit code is `None` where it is not known.
     Failed { seconds: i64, exit: Option<i64> },
 }
@@ -247,6 +286,11 @@ pub fn step_state(journal: &[JournalLine], direction: Direction, id: &str) -> St
             } if *d == direction && step == id => {
                 state = StepState::Running { since: line.at };
             }
+            Event::Held {
+                direction: d,
+                step,
+                skipped,
+            } if *d == direction && step == id => state = StepState::Held { skipped: *skipped },
             Event::StepEnd {
                 direction: d,
                 step,
@@ -273,6 +317,15 @@ pub fn step_state(journal: &[JournalLine], direction: Direction, id: &str) -> St
     state
 }
 
+/// Whether the step `id` of the list `direction` has ended well, whatever came of it later.
+pub fn has_held(journal: &[JournalLine], direction: Direction, id: &str) -> bool {
+    journal.iter().any(|line| {
+        matches!(&line.event,
+            Event::StepEnd { direction: d, step, exit: Some(0), .. } | Event::Held { direction: d, step, .. }
+                if *d == direction && step == id)
+    })
+}
+
 /// What following an operation tells, from its first line on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
@@ -287,20 +340,6 @@ pub enum Progress {
     /// Following broke off; the operation itself goes on. Followed again from its first line: the
     /// receiver starts over.
     Lost(super::Fault),
-}
-
-/// What a reader may do about an operation that did not end by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Recovery {
-    /// Go on with the list it was in.
-    Resume,
-    /// Go back to the recorded release.
-    Back,
-    /// Stop as soon as the running step allows, then go back.
-    Cancel,
-    /// Leave everything as it is and record what is observed.
-    Abandon,
 }
 
 /// The server's seconds as a time.

@@ -18,6 +18,9 @@ use super::{
 /// The format that plans, journals and ledgers of this version are written in.
 pub const FORMAT: u32 = 1;
 
+/// The gate that a lock by hand is: closed for a rollback until the environment's name is typed.
+pub const LOCK_GATE: &str = "lock";
+
 /// What kind of deed a plan is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,6 +33,17 @@ pub enum PlanKind {
     Rollback,
     /// Migrate the schema, without a switch.
     Migrate,
+    /// Bring a backup of the database back.
+    Restore,
+    /// Remove images, backups and containers that nothing needs any more.
+    CleanUp,
+    /// Keep others from changing the environment, by hand and with a message.
+    Lock,
+    /// Say of a release that no rollback may return to it by default.
+    MarkBad,
+    /// A kind of a newer format.
+    #[serde(other)]
+    Unknown,
 }
 
 impl PlanKind {
@@ -40,6 +54,11 @@ impl PlanKind {
             Self::Promote => "promote",
             Self::Rollback => "roll back",
             Self::Migrate => "migrate",
+            Self::Restore => "restore",
+            Self::CleanUp => "clean up",
+            Self::Lock => "lock",
+            Self::MarkBad => "mark bad",
+            Self::Unknown => "newer kind",
         }
     }
 }
@@ -79,6 +98,9 @@ pub struct Plan {
     pub closing: Vec<Step>,
     /// What happens when forward fails.
     pub on_failure: OnFailure,
+    /// What a rollback could do about the schema; empty where the schema is no question.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema_offers: Vec<SchemaOffer>,
     /// What must be typed to confirm it; `None` where a dialog is enough.
     pub confirm: Option<ConfirmWords>,
     /// Secret bytes that travel with it, by the name that steps use.
@@ -173,15 +195,25 @@ impl Plan {
 
     /// One line: `promote production: backend v1 → v2`, with the services that change.
     pub fn title(&self) -> String {
-        let changed = match self.kind {
-            PlanKind::Adopt => self.after.clone(),
-            _ => self.after.changed_since(&self.before),
+        let what = match self.kind {
+            PlanKind::Restore => self.restored(),
+            PlanKind::CleanUp => self.removed(),
+            _ => None,
+        };
+        if let Some(what) = what {
+            return format!("{} {}: {what}", self.kind.verb(), self.environment);
+        }
+        let is_told_whole = matches!(self.kind, PlanKind::Adopt | PlanKind::MarkBad);
+        let changed = if is_told_whole {
+            self.after.clone()
+        } else {
+            self.after.changed_since(&self.before)
         };
         let changes: Vec<String> = changed
             .services
             .iter()
             .map(|(name, to)| match self.before.services.get(name) {
-                Some(from) if self.kind != PlanKind::Adopt && from.label() != to.label() => {
+                Some(from) if !is_told_whole && from.label() != to.label() => {
                     format!("{name} {} → {}", from.label(), to.label())
                 }
                 _ => format!("{name} {}", to.label()),
@@ -193,6 +225,46 @@ impl Plan {
             self.environment,
             changes.join(", ")
         )
+    }
+}
+
+impl Plan {
+    /// The backup that it brings back.
+    fn restored(&self) -> Option<String> {
+        self.forward.iter().find_map(|step| match &step.intent {
+            Intent::Restore {
+                from: RestoreFrom::Handle(handle),
+                ..
+            } => Some(format!("backup {handle}")),
+            _ => None,
+        })
+    }
+
+    /// What it removes, counted.
+    fn removed(&self) -> Option<String> {
+        let (mut images, mut containers, mut backups) = (0, 0, 0);
+        for step in &self.forward {
+            let Intent::CleanUp { removals } = &step.intent else {
+                continue;
+            };
+            for removal in removals {
+                match removal {
+                    Removal::Image { .. } => images += 1,
+                    Removal::Container { .. } => containers += 1,
+                    Removal::Backup { .. } => backups += 1,
+                }
+            }
+        }
+        let counted: Vec<String> = [
+            (images, "image"),
+            (containers, "container"),
+            (backups, "backup"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
+        .collect();
+        (!counted.is_empty()).then(|| counted.join(", "))
     }
 }
 
@@ -274,10 +346,48 @@ pub enum Intent {
         image: ImageName,
         /// The command and its arguments inside the container.
         command: Vec<String>,
-        /// Prints the heads, one a line, beginning with the revision; empty where nobody can tell.
-        heads: Vec<String>,
+        /// How the schema's heads are asked for; `None` where nobody can tell.
+        heads: Option<HeadsQuery>,
         /// For people: `a1f3 → c9e2`.
         summary: String,
+    },
+    /// See that an image knows the revision that the database is at, before anything changes.
+    KnowsSchema {
+        /// With which service's configuration.
+        service: ServiceName,
+        /// Which image.
+        image: ImageName,
+        /// How it is asked.
+        heads: HeadsQuery,
+        /// The heads that the image which runs told when the plan was made, where it did.
+        at: Option<Vec<String>>,
+    },
+    /// Save the database, before something changes it.
+    Backup {
+        /// How.
+        tool: BackupTool,
+    },
+    /// Put a backup in the database's place, all of it or nothing.
+    Restore {
+        /// How.
+        tool: BackupTool,
+        /// Which backup.
+        from: RestoreFrom,
+    },
+    /// Stop services, so that nothing uses the database.
+    Stop {
+        /// Which.
+        services: Vec<ServiceName>,
+    },
+    /// Start the containers of stopped services again, as they are.
+    Start {
+        /// Which.
+        services: Vec<ServiceName>,
+    },
+    /// Remove what nothing needs any more. What somebody has come to use since is left, and said.
+    CleanUp {
+        /// What.
+        removals: Vec<Removal>,
     },
     /// Put the candidate pin files in place, or the former ones on the way back.
     Pin {
@@ -342,7 +452,100 @@ pub enum Intent {
         /// Of which services.
         services: Vec<ServiceName>,
         /// How the schema's heads are asked for, where they are.
-        heads: Option<(ServiceName, Vec<String>)>,
+        heads: Option<(ServiceName, HeadsQuery)>,
+    },
+    /// Something that only a newer format knows. No plan of this version's has it.
+    #[serde(other)]
+    Unknown,
+}
+
+/// How a migration tool is asked, in a service's container, where the schema is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadsQuery {
+    /// The command and its arguments inside the container.
+    pub command: Vec<String>,
+    /// How its answer is read.
+    pub format: HeadsFormat,
+}
+
+/// How a tool's answer names the schema's heads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadsFormat {
+    /// One head a line, alone or before a bracket: Alembic's `current`, and most commands.
+    Lines,
+    /// Django's `showmigrations --plan`: the last `[X]` of each app.
+    Django,
+    /// Rails' `db:migrate:status`: the newest version that is `up`.
+    Rails,
+    /// Flyway's `info -outputType=json`: its `schemaVersion`.
+    Flyway,
+}
+
+/// How a database is saved and brought back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "tool", rename_all = "snake_case")]
+pub enum BackupTool {
+    /// `pg_dump` and `pg_restore` in the database's own container. A backup's handle is its file's path,
+    /// relative to the project's directory.
+    PgDump {
+        /// The database's service.
+        service: ServiceName,
+        /// The database.
+        database: String,
+        /// Who owns it.
+        user: String,
+    },
+    /// Commands of the operator's on the server, in the project's directory, for `sh -c`.
+    Command {
+        /// Prints the backup's handle as its last line.
+        backup: String,
+        /// Brings back the backup whose handle is `$FD_HANDLE`; `None` where nothing can.
+        restore: Option<String>,
+    },
+}
+
+/// Which backup is brought back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestoreFrom {
+    /// The one with this handle, which an operation recorded.
+    Handle(String),
+    /// The one that this operation made before it began to restore; nothing is done where it never came
+    /// to that.
+    OwnBackup,
+}
+
+/// Something that a clean-up removes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Removal {
+    /// Names of an image; with its last name the image goes.
+    Image {
+        /// Which image: a name that means another one by then is left.
+        id: ImageId,
+        /// What people call it.
+        label: String,
+        /// The names, our own keep tags first.
+        references: Vec<ImageReference>,
+        /// Whether these are all its names: then it is left whole if it has come to another.
+        all: bool,
+        /// What it takes by itself, in bytes, where the Engine told.
+        frees: Option<u64>,
+    },
+    /// A stopped container that an ended operation left.
+    Container {
+        /// Its full ID.
+        id: String,
+        /// Its name.
+        name: String,
+    },
+    /// A backup of ours.
+    Backup {
+        /// Its path, relative to the project's directory.
+        handle: String,
+        /// In bytes.
+        size: u64,
     },
 }
 
@@ -354,6 +557,20 @@ pub enum ImageName {
     Reference(ImageReference),
     /// By ID, for images that no registry has seen.
     Id(ImageId),
+}
+
+impl ImageName {
+    /// What people call it: the tag, else the short digest or ID.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Reference(reference) => match (&reference.tag, &reference.digest) {
+                (Some(tag), _) => tag.to_string(),
+                (None, Some(digest)) => digest.short().to_owned(),
+                (None, None) => reference.to_string(),
+            },
+            Self::Id(id) => id.short().to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for ImageName {
@@ -478,6 +695,23 @@ pub enum Deed {
         #[serde(default)]
         files: bool,
     },
+    /// Bring a backup of the database back.
+    Restore {
+        /// The one that this operation recorded; `None`: the newest that can be brought back.
+        operation: Option<OperationId>,
+    },
+    /// Remove what nothing needs any more.
+    CleanUp {
+        /// How many healthy releases stay beside what runs.
+        keep: usize,
+        /// Only images that are older than this.
+        older_than: Duration,
+    },
+    /// Say of a release that no rollback may return to it by default.
+    MarkBad {
+        /// Which.
+        release: MarkedRelease,
+    },
     /// Migrate the schema with the images that run, or with these.
     Migrate {
         /// Instead of what runs.
@@ -486,6 +720,11 @@ pub enum Deed {
         to: Option<String>,
     },
 }
+
+/// How many healthy releases a clean-up leaves beside what runs, unless asked otherwise.
+pub const CLEAN_UP_KEEP: usize = 5;
+/// How old an image is at least that a clean-up removes, unless asked otherwise.
+pub const CLEAN_UP_OLDER_THAN: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A version that an operator chose: by tag for people, by digest for machines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -496,6 +735,16 @@ pub struct ChosenVersion {
     pub digest: Digest,
     /// The commit it was built from, where it is known.
     pub revision: Option<String>,
+}
+
+/// Which release is marked bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkedRelease {
+    /// What runs.
+    Running,
+    /// The release that this operation was to reach.
+    Operation(OperationId),
 }
 
 /// Which release a rollback returns to.
@@ -519,8 +768,33 @@ pub enum RollbackTo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaChoice {
+    /// Nobody said: the images alone where that release ran at the same revision or nobody knows, and
+    /// where the environment is not protected; else a refusal that says what there is to choose from.
+    Undecided,
     /// The images alone.
     ImageOnly,
     /// Downgrade to the revision recorded with that release, with the image that runs now, then switch.
     Downgrade,
+}
+
+impl SchemaChoice {
+    /// The word for it, as the command line takes it; `None` for no choice.
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Undecided => None,
+            Self::ImageOnly => Some("image-only"),
+            Self::Downgrade => Some("downgrade"),
+        }
+    }
+}
+
+/// One of the things that a rollback can do about a schema that is elsewhere than with that release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaOffer {
+    /// What is chosen.
+    pub choice: SchemaChoice,
+    /// Why it cannot be done, in words; `None` if it can.
+    pub obstacle: Option<String>,
+    /// What follows from it, in words.
+    pub consequence: String,
 }

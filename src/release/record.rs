@@ -145,10 +145,15 @@ pub struct Record {
     /// Why, in the operator's words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
-    /// What ran before.
+    /// What ran before; empty for a lock by hand.
+    #[serde(default)]
     pub before: Release,
-    /// What the plan was to reach.
+    /// What the plan was to reach; empty for a lock by hand, and for a mark the release that is marked.
+    #[serde(default)]
     pub after: Release,
+    /// The operation that this one recovered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovers: Option<OperationId>,
     /// Gates and other rules that the operator overrode, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overridden: Vec<String>,
@@ -177,11 +182,46 @@ impl Record {
     /// The release that ran when the operation had ended, where that is known: `after` if it
     /// succeeded, `before` if nothing changed or it went back.
     pub fn runs(&self) -> Option<&Release> {
-        match self.outcome {
-            Outcome::Succeeded => Some(&self.after),
-            Outcome::WentBack | Outcome::Cancelled | Outcome::Refused => Some(&self.before),
-            Outcome::Stuck | Outcome::Interrupted | Outcome::Abandoned => None,
+        match (self.kind, self.outcome) {
+            // A lock has seen nothing, and what a newer kind does only a newer flightdeck knows.
+            (PlanKind::Lock | PlanKind::Unknown, _) => None,
+            (PlanKind::MarkBad, _) => Some(&self.before),
+            (_, Outcome::Succeeded) => Some(&self.after),
+            (_, Outcome::WentBack | Outcome::Cancelled | Outcome::Refused) => Some(&self.before),
+            (_, Outcome::Stuck | Outcome::Interrupted | Outcome::Abandoned | Outcome::Unknown) => {
+                None
+            }
         }
+    }
+
+    /// Whether it may have made what was before it a thing of the past: neither refused nor gone back
+    /// before anything had changed, and no lock or mark.
+    pub fn counts(&self) -> bool {
+        let changed = self
+            .other
+            .get("changed")
+            .and_then(serde_json::Value::as_bool);
+        !matches!(self.kind, PlanKind::Lock | PlanKind::MarkBad)
+            && self.outcome != Outcome::Refused
+            && !(matches!(self.outcome, Outcome::WentBack | Outcome::Cancelled)
+                && changed == Some(false))
+    }
+
+    /// Whether it can go on or be taken back, as long as nothing that [counts](Self::counts) came after.
+    pub fn can_be_recovered(&self) -> bool {
+        matches!(
+            self.outcome,
+            Outcome::Stuck
+                | Outcome::Interrupted
+                | Outcome::WentBack
+                | Outcome::Cancelled
+                | Outcome::Abandoned
+        )
+    }
+
+    /// Whether somebody has to decide what becomes of what it left, unless something came after it.
+    pub fn waits_for_operator(&self) -> bool {
+        matches!(self.outcome, Outcome::Stuck | Outcome::Interrupted)
     }
 
     /// The steps that failed and whose failure was only to be reported, as the runner lists them; `None`
@@ -194,14 +234,23 @@ impl Record {
     /// proves it only if it found everything healthy.
     pub fn proves_healthy(&self) -> Option<&Release> {
         (self.outcome == Outcome::Succeeded
-            && self.kind != PlanKind::Migrate
+            && matches!(
+                self.kind,
+                PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback | PlanKind::Restore
+            )
             && self.results.get("healthy").map(String::as_str) != Some("no"))
         .then_some(&self.after)
     }
 
-    /// The release that this record proves bad: it was tried and did not hold.
+    /// The release that this record proves bad: an operator marked it, or it was tried and did not hold.
+    /// A step that was cancelled or killed proves nothing of the release.
     pub fn proves_bad(&self) -> Option<&Release> {
-        (matches!(self.outcome, Outcome::WentBack | Outcome::Stuck)
+        if self.kind == PlanKind::MarkBad {
+            return (self.outcome == Outcome::Succeeded).then_some(&self.after);
+        }
+        let why = self.other.get("why").and_then(serde_json::Value::as_str);
+        (!matches!(why, Some("signal" | "cancel"))
+            && matches!(self.outcome, Outcome::WentBack | Outcome::Stuck)
             && matches!(self.kind, PlanKind::Promote | PlanKind::Rollback)
             && self.step.as_deref().is_some_and(|step| {
                 ["switch", "roll", "verify"]

@@ -14,9 +14,10 @@ use crate::release::{
     Confirmed, Fault, ServiceName,
     observation::{Containers, Files},
     observed::Link,
-    operation::{OperationId, Progress, Recovery},
+    operation::{OperationId, Operator, Progress},
     plan::{Plan, Request},
     record::Record,
+    recovery::{LockRequest, RecoveryRequest},
     survey::Survey,
 };
 
@@ -167,11 +168,27 @@ pub trait Operate: Send + Sync {
     fn start(&self, plan: Confirmed<Plan>) -> BoxFuture<'_, Result<OperationId, Fault>>;
 
     /// Cancels, resumes, takes back or abandons an operation. Returns the operation that does it,
-    /// where that is another.
+    /// where that is another: a cancelled one goes on by itself.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::release::FaultKind::Conflict) where it cannot be recovered, or not so, with
+    /// why; [`Invalid`](crate::release::FaultKind::Invalid) where it stopped at a step of which the
+    /// operator has to say whether it is run again.
     fn recover(
         &self,
-        recovery: Confirmed<(OperationId, Recovery)>,
-    ) -> BoxFuture<'_, Result<(), Fault>>;
+        recovery: Confirmed<RecoveryRequest>,
+        by: &Operator,
+    ) -> BoxFuture<'_, Result<Option<OperationId>, Fault>>;
+
+    /// Locks the environment by hand. Returns the lock's number.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::release::FaultKind::Conflict) if somebody holds the environment.
+    fn lock(
+        &self,
+        lock: Confirmed<LockRequest>,
+        by: &Operator,
+    ) -> BoxFuture<'_, Result<OperationId, Fault>>;
 }
 
 /// One environment's target: both halves.

@@ -57,12 +57,12 @@ impl Overlay {
     pub fn takes_text(&self) -> bool {
         match self {
             Self::Confirm(confirm) => confirm.typed,
+            Self::Recover(recover) => recover.takes_text(),
             Self::Options(options) => options.on_reason(),
             Self::Palette(_) | Self::Question(_) | Self::Search(_) => true,
             Self::Plan(_)
             | Self::Commands(_)
             | Self::Chooser(_)
-            | Self::Recover(_)
             | Self::Help(_)
             | Self::Message(_) => false,
         }
@@ -145,7 +145,7 @@ pub fn view(
         Overlay::Options(options) => return options::view(model, options, area, buf),
         Overlay::Confirm(confirm) => return confirm::view(model, confirm, area, buf),
         Overlay::Chooser(chooser) => chooser::view(model, chooser, area, buf),
-        Overlay::Recover(recover) => recover::view(model, recover, area, buf),
+        Overlay::Recover(recover) => return recover::view(model, recover, area, buf),
         Overlay::Palette(palette) => return palette::view(model, palette, area, buf),
         Overlay::Help(help) => help::view(model, help, area, buf),
         Overlay::Question(asked) => return question::view(model, asked, area, buf),

@@ -1,6 +1,8 @@
 //! The plan made otherwise: the operator's reason, gates that are passed all the same, the migration,
 //! where a rollback returns to and what becomes of the schema.
 
+use std::collections::BTreeMap;
+
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{
     buffer::Buffer,
@@ -14,12 +16,14 @@ use crate::{
         cells,
         input::LineInput,
         model::{Effect, Model, Refusal},
-        panes::nothing,
+        panes::{nothing, versions},
     },
     release::{
         ImageId, ServiceName,
         operation::{OperationId, timestamp},
-        plan::{Deed, Request, RollbackTo, SchemaChoice, Verdict},
+        plan::{
+            ChosenVersion, Deed, Plan, Request, RollbackTo, SchemaChoice, SchemaOffer, Verdict,
+        },
         text::clean,
     },
 };
@@ -44,8 +48,12 @@ enum Item {
     Reason,
     /// A promotion runs the migration.
     Migrate,
-    /// A rollback takes the schema back too.
-    Schema,
+    /// What a rollback does about the schema.
+    Schema(SchemaOffer),
+    /// A promotion brings the other services' versions of the same tag in with it.
+    Together {
+        others: BTreeMap<ServiceName, ChosenVersion>,
+    },
     /// A gate is passed all the same.
     Gate {
         name: String,
@@ -79,14 +87,18 @@ impl Options {
         match &request.deed {
             Deed::Promote { .. } => items.push(Item::Migrate),
             Deed::Rollback { .. } => {
-                items.push(Item::Schema);
+                items.extend(schema(plan).into_iter().map(Item::Schema));
                 items.push(Item::LastHealthy);
                 items.extend(earlier_releases(model, request));
                 if let State::Refused(refusal) = &view.state {
                     items.extend(images(refusal));
                 }
             }
-            Deed::Adopt | Deed::Migrate { .. } => {}
+            Deed::Adopt
+            | Deed::MarkBad { .. }
+            | Deed::Migrate { .. }
+            | Deed::Restore { .. }
+            | Deed::CleanUp { .. } => {}
         }
         items.extend(
             plan.into_iter()
@@ -97,6 +109,9 @@ impl Options {
                     detail: gate.detail.clone(),
                 }),
         );
+        if let Deed::Promote { versions, .. } = &request.deed {
+            items.extend(together(model, request, versions));
+        }
         Self {
             reason: LineInput::of(&request.reason),
             request: request.clone(),
@@ -113,7 +128,16 @@ impl Options {
     fn is_on(&self, item: &Item) -> bool {
         match (item, &self.request.deed) {
             (Item::Migrate, Deed::Promote { migrate, .. }) => *migrate,
-            (Item::Schema, Deed::Rollback { schema, .. }) => *schema == SchemaChoice::Downgrade,
+            (Item::Schema(offer), Deed::Rollback { schema, .. }) => {
+                let chosen = match schema {
+                    SchemaChoice::Undecided => SchemaChoice::ImageOnly,
+                    chosen => *chosen,
+                };
+                offer.choice == chosen
+            }
+            (Item::Together { others }, Deed::Promote { versions, .. }) => {
+                others.keys().all(|name| versions.contains_key(name))
+            }
             (Item::LastHealthy, Deed::Rollback { to, .. }) => *to == RollbackTo::LastHealthy,
             (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
                 *to == RollbackTo::Operation(*id)
@@ -135,11 +159,15 @@ impl Options {
         };
         match (item, &mut self.request.deed) {
             (Item::Migrate, Deed::Promote { migrate, .. }) => *migrate = !*migrate,
-            (Item::Schema, Deed::Rollback { schema, .. }) => {
-                *schema = match schema {
-                    SchemaChoice::ImageOnly => SchemaChoice::Downgrade,
-                    SchemaChoice::Downgrade => SchemaChoice::ImageOnly,
-                };
+            (Item::Together { others }, Deed::Promote { versions, .. }) => {
+                if others.keys().all(|name| versions.contains_key(name)) {
+                    versions.retain(|name, _| !others.contains_key(name));
+                } else {
+                    versions.extend(others.clone());
+                }
+            }
+            (Item::Schema(offer), Deed::Rollback { schema, .. }) if offer.obstacle.is_none() => {
+                *schema = offer.choice;
             }
             (Item::LastHealthy, Deed::Rollback { to, .. }) => *to = RollbackTo::LastHealthy,
             (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
@@ -163,6 +191,36 @@ impl Options {
             _ => {}
         }
     }
+}
+
+/// What a rollback can do about the schema: as the plan offers it, else what there is in general.
+fn schema(plan: Option<&Plan>) -> Vec<SchemaOffer> {
+    if let Some(plan) = plan.filter(|plan| !plan.schema_offers.is_empty()) {
+        return plan.schema_offers.clone();
+    }
+    let offer = |choice, consequence: &str| SchemaOffer {
+        choice,
+        obstacle: None,
+        consequence: consequence.to_owned(),
+    };
+    vec![
+        offer(SchemaChoice::ImageOnly, "the schema stays where it is"),
+        offer(
+            SchemaChoice::Downgrade,
+            "down to the revision recorded with that release, if it is another",
+        ),
+    ]
+}
+
+/// The other services of the environment, where all of them have the tag that is promoted.
+fn together(
+    model: &Model,
+    request: &Request,
+    versions: &BTreeMap<ServiceName, ChosenVersion>,
+) -> Option<Item> {
+    let environment = model.fleet.config.environment(&request.environment)?;
+    let others = versions::same_tag_elsewhere(model, environment, versions);
+    (!others.is_empty()).then_some(Item::Together { others })
 }
 
 /// The releases that the ledger proves to have been healthy, the newest first.
@@ -204,6 +262,11 @@ fn images(refusal: &Refusal) -> impl Iterator<Item = Item> {
             })
         })
         .take(MOST_RELEASES)
+}
+
+fn names(versions: &BTreeMap<ServiceName, ChosenVersion>) -> String {
+    let names: Vec<&str> = versions.keys().map(ServiceName::as_str).collect();
+    names.join(", ")
 }
 
 /// Takes a key: arrows move, space switches, Enter makes the plan anew.
@@ -254,7 +317,21 @@ pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> O
                 continue;
             }
             Item::Migrate => format!("[{on}] run the migration before the switch"),
-            Item::Schema => format!("[{on}] take the schema back to that release's too"),
+            Item::Schema(SchemaOffer {
+                choice,
+                obstacle,
+                consequence,
+            }) => {
+                let word = choice.word().unwrap_or_default();
+                match obstacle {
+                    None => format!("({on}) schema {word}: {}", clean(consequence)),
+                    Some(why) => format!(" -  schema {word} is not possible: {}", clean(why)),
+                }
+            }
+            Item::Together { others } => format!(
+                "[{on}] with {}, as one release: the same tag",
+                names(others)
+            ),
             Item::Gate { name, detail } => {
                 format!("[{on}] pass the gate {}: {}", clean(name), clean(detail))
             }

@@ -319,6 +319,7 @@ pub fn record(id: u64, name: &str, outcome: Outcome, before: u8, after: u8, age:
         reason: String::new(),
         before: running(before),
         after: running(after),
+        recovers: None,
         overridden: Vec::new(),
         started: ago(age).as_second(),
         ended: ago(age).as_second() + 41,
@@ -483,7 +484,7 @@ pub fn promotion() -> Plan {
             "upgrade".to_owned(),
             "head".to_owned(),
         ],
-        heads: Vec::new(),
+        heads: None,
         summary: "a1f3 → c9e2 (2 revisions)".to_owned(),
     };
     Plan {
@@ -525,6 +526,7 @@ pub fn promotion() -> Plan {
         ],
         closing: Vec::new(),
         on_failure: OnFailure::GoBack,
+        schema_offers: Vec::new(),
         confirm: Some(ConfirmWords {
             name: "production".to_owned(),
             short: Some("prod".to_owned()),

@@ -37,9 +37,10 @@ use crate::{
     },
     release::{
         Confirmed, Fault, FaultKind,
-        operation::{Liveness, OperationId, Progress, Recovery},
+        operation::{Liveness, OperationId, Progress},
         plan::{Plan, Request},
         record::Record,
+        recovery::{LockRequest, RecoveryRequest},
         survey::Survey,
     },
     target::{BoxStream, Chunk, LogQuery, Observe, Operate, Reading, RenderedPlan, Target},
@@ -207,7 +208,19 @@ impl Operate for FakeTarget {
         not_here()
     }
 
-    fn recover(&self, _: Confirmed<(OperationId, Recovery)>) -> BoxFuture<'_, Result<(), Fault>> {
+    fn recover(
+        &self,
+        _: Confirmed<RecoveryRequest>,
+        _: &Operator,
+    ) -> BoxFuture<'_, Result<Option<OperationId>, Fault>> {
+        not_here()
+    }
+
+    fn lock(
+        &self,
+        _: Confirmed<LockRequest>,
+        _: &Operator,
+    ) -> BoxFuture<'_, Result<OperationId, Fault>> {
         not_here()
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     cockpit::{
         model::{Effect, Model},
-        overlays::{Overlay, chooser::Chooser, plan, recover::Recover},
+        overlays::{Overlay, chooser::Chooser, plan, recover},
         panes::{environments, nothing, versions},
     },
     fleet::join::Condition,
@@ -112,6 +112,19 @@ pub fn emergency(model: &mut Model) -> Vec<Effect> {
     }
 }
 
+/// `u`: what is to become of the last operation in the environment under the cursor.
+pub fn recover(model: &mut Model) -> Vec<Effect> {
+    let Some(name) = environments::chosen(model).map(|e| e.name.clone()) else {
+        return nothing();
+    };
+    if !recover::open(model, &name) {
+        model.complain(format!(
+            "no operation is under way on {name}, and none waits to be recovered"
+        ));
+    }
+    nothing()
+}
+
 /// A plan that rolls an environment back; where an operation runs or was interrupted, the choice of
 /// what is to become of that.
 pub fn roll_back_or_recover(model: &mut Model, name: &EnvironmentName) -> Vec<Effect> {
@@ -125,16 +138,18 @@ pub fn roll_back_or_recover(model: &mut Model, name: &EnvironmentName) -> Vec<Ef
             let followed = model.operations.followed(name, operation.id);
             followed.is_none_or(|followed| followed.end.is_none())
         });
-    if let Some(operation) = under_way {
-        let recover = Recover::of(name.clone(), operation);
-        model.overlays.retain(|o| matches!(o, Overlay::Question(_)));
-        model.overlays.insert(0, Overlay::Recover(recover));
+    if under_way.is_some() && recover::open(model, name) {
         return nothing();
     }
+    roll_back_to_last_healthy(model, name.clone())
+}
+
+/// A plan that rolls an environment back, over whatever was interrupted there.
+pub fn roll_back_to_last_healthy(model: &mut Model, name: EnvironmentName) -> Vec<Effect> {
     let deed = Deed::Rollback {
         to: RollbackTo::LastHealthy,
         schema: SchemaChoice::ImageOnly,
         files: false,
     };
-    plan::open(model, request(name.clone(), deed))
+    plan::open(model, request(name, deed))
 }

@@ -110,12 +110,16 @@ pub fn done(model: &mut Model, ticket: Ticket, outcome: Outcome) -> Vec<Effect> 
             }
         }
         Outcome::Recovered(environment, Err(fault)) => {
-            let title = format!("{environment} could not be told");
+            let title = format!("Nothing was changed on {environment}");
             model
                 .overlays
                 .push(Overlay::Message(Message::of(title, &fault)));
         }
-        Outcome::Recovered(environment, Ok(())) => {
+        Outcome::Recovered(environment, Ok(Some(id))) => {
+            model.say(format!("{id} recovers it"));
+            operations::open(model, environment, id);
+        }
+        Outcome::Recovered(environment, Ok(None)) => {
             model.say(format!("{environment} was told"));
         }
         Outcome::Said(Ok(words)) => model.say(words),

@@ -21,8 +21,9 @@ use crate::{
     release::{
         Fault, FaultKind,
         observed::Link,
-        operation::{Liveness, OperationId, Progress, Recovery},
+        operation::{Liveness, OperationId, Progress},
         plan::{Deed, Request, RollbackTo, SchemaChoice, Verdict},
+        recovery::Recovery,
         version::Known,
     },
     target::{Answerer, Question, Reading},
@@ -87,6 +88,37 @@ fn marked_versions_are_released_together() {
     };
     let tags: Vec<&str> = versions.values().map(|v| v.tag.as_str()).collect();
     assert_eq!(tags, ["v20260123.1", "v20260124.1"]);
+}
+
+#[test]
+fn the_same_tag_of_the_other_services_is_offered_with_the_plan() {
+    let mut model = with_plan();
+    assert!(text(&model).contains("to release frontend with it: the same tag"));
+    press(&mut model, "e");
+    assert!(text(&model).contains("[ ] with frontend, as one release"));
+    let effects = press(&mut model, "down down space enter");
+    let Deed::Promote { versions, .. } = &requested(&effects).deed else {
+        panic!();
+    };
+    let tags: Vec<&str> = versions.values().map(|v| v.tag.as_str()).collect();
+    assert_eq!(tags, ["v20260123.1", "v20260123.1"]);
+    assert_eq!(
+        versions[&fixtures::service("frontend")].digest,
+        fixtures::digest(0x13)
+    );
+
+    // Not where it is another tag that the frontend has.
+    let mut other = fixtures::versions("frontend");
+    other
+        .versions
+        .retain(|version| version.tag.as_str() != "v20260123.1");
+    let fact = Fact::Versions(
+        fixtures::repository("frontend"),
+        VersionsReading::Versions(Arc::new(other)),
+    );
+    let mut model = with_plan();
+    update(&mut model, Msg::Facts(vec![fact]), now());
+    assert!(!text(&model).contains("to release frontend"));
 }
 
 #[test]
@@ -351,7 +383,11 @@ fn r_during_an_operation_means_cancel_and_go_back_and_the_first_choice_is_to_let
         panic!("{effects:?}");
     };
     assert_eq!(environment.as_str(), "production");
-    assert_eq!(*recovery.get(), (OperationId(42), Recovery::Cancel));
+    let request = recovery.get();
+    assert_eq!(
+        (request.operation, request.recovery),
+        (OperationId(42), Recovery::Cancel)
+    );
 }
 
 #[test]
@@ -359,11 +395,20 @@ fn an_interrupted_operation_is_shown_as_such_and_can_be_taken_back() {
     let mut model = full(160, 45);
     fixtures::told(&mut model, "production", fixtures::held(Liveness::Dead));
     assert!(text(&model).contains("INTERRUPTED"));
-    let effects = press(&mut model, "! down enter");
+    assert!(press(&mut model, "! down enter").is_empty());
+    let screen = text(&model);
+    assert!(
+        screen.contains("recreate backend"),
+        "what will run: {screen}"
+    );
+    for key in "prod".chars() {
+        press(&mut model, &key.to_string());
+    }
+    let effects = press(&mut model, "enter");
     let [Effect::Recover(_, _, recovery)] = &effects[..] else {
         panic!("{effects:?}");
     };
-    assert_eq!(recovery.get().1, Recovery::Back);
+    assert_eq!(recovery.get().recovery, Recovery::Back);
 }
 
 #[test]

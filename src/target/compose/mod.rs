@@ -13,10 +13,12 @@ mod files;
 mod follow;
 mod follower;
 mod history;
+mod lock;
 mod logs;
 mod operate;
 pub mod pin;
 mod readings;
+mod recover;
 pub mod render;
 pub mod script;
 pub mod shell;
@@ -39,12 +41,13 @@ use self::{
 };
 use crate::{
     clock::Clock,
-    config::{Compose, Config, Environment, Host, Pin, Service},
+    config::{self, Compose, Config, Environment, Host, Pin, Service},
     release::{
-        Confirmed, Fault, FaultKind, ServiceName,
-        operation::{OperationId, Progress, Recovery},
+        Confirmed, Fault, ServiceName,
+        operation::{OperationId, Operator, Progress},
         plan::{Plan, Request},
         record::Record,
+        recovery::{LockRequest, Recovery, RecoveryRequest},
         survey::Survey,
     },
     target::{BoxStream, Chunk, LogQuery, Observe, Operate, Reading, RenderedPlan},
@@ -94,6 +97,10 @@ impl Targets {
                 server,
             }
         });
+        let neighbours = config.environments.iter().filter(|other| {
+            let config::Target::Compose(there) = &other.target;
+            other.name != environment.name && there.host.reach == compose.host.reach
+        });
         let services = environment
             .services
             .iter()
@@ -103,6 +110,7 @@ impl Targets {
             host: host.clone(),
             environment: environment.clone(),
             compose: compose.clone(),
+            neighbours: neighbours.cloned().collect(),
             services,
         }
     }
@@ -121,6 +129,8 @@ pub struct ComposeTarget {
     host: SharedHost,
     environment: Environment,
     compose: Compose,
+    /// The other environments on the same host.
+    neighbours: Vec<Environment>,
     /// Those that are released here.
     services: BTreeMap<ServiceName, Service>,
 }
@@ -187,6 +197,7 @@ impl Observe for ComposeTarget {
                 &connected.channels,
                 &self.environment,
                 &self.services,
+                &self.neighbours,
                 &request,
                 taken,
             )
@@ -209,24 +220,33 @@ impl Operate for ComposeTarget {
 
     fn recover(
         &self,
-        recovery: Confirmed<(OperationId, Recovery)>,
-    ) -> BoxFuture<'_, Result<(), Fault>> {
+        recovery: Confirmed<RecoveryRequest>,
+        by: &Operator,
+    ) -> BoxFuture<'_, Result<Option<OperationId>, Fault>> {
+        let by = by.clone();
         Box::pin(async move {
-            let (operation, recovery) = *recovery.get();
-            let wish = match recovery {
-                Recovery::Cancel => {
-                    return operate::cancel(&self.host.server, &self.place(), operation).await;
+            let (server, place, request) = (&self.host.server, self.place(), recovery.get());
+            match request.recovery {
+                Recovery::Cancel => operate::cancel(server, &place, request.operation, &by)
+                    .await
+                    .map(|()| None),
+                Recovery::Resume | Recovery::Back | Recovery::Abandon => {
+                    let started = recover::recover(server, &place, request, &by).await;
+                    started.map(Some)
                 }
-                Recovery::Resume => "resumed",
-                Recovery::Back => "taken back",
-                Recovery::Abandon => "abandoned",
-            };
-            Err(Fault::new(
-                FaultKind::Unsupported,
-                self.environment.name.as_str(),
-                format!("operation {operation} cannot be {wish} by this version"),
-            )
-            .remedy("roll back: that passes an interrupted operation and writes its end"))
+            }
+        })
+    }
+
+    fn lock(
+        &self,
+        lock: Confirmed<LockRequest>,
+        by: &Operator,
+    ) -> BoxFuture<'_, Result<OperationId, Fault>> {
+        let by = by.clone();
+        Box::pin(async move {
+            let name = &self.environment.name;
+            lock::lock(&self.host.server, &self.place(), name, lock.get(), &by).await
         })
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::release::{
     Fault, FaultKind,
-    operation::{Claim, Direction, OperationId},
+    operation::{Claim, Direction, OperationId, Operator},
     text::clean,
 };
 
@@ -33,6 +33,20 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 pub async fn start(server: &Server, place: &Place, folder: &Folder) -> Result<OperationId, Fault> {
     let nonce = Nonce::random();
     let script = script::upload(folder, &nonce, place).map_err(|error| unnameable(place, error))?;
+    hand_over(server, place, &nonce, script).await
+}
+
+/// Sends `script`, which claims the environment for `nonce`; returns the operation's number. Sent once:
+/// after a lost reply the nonce is looked for.
+///
+/// # Errors
+/// As [`start`].
+pub(super) async fn hand_over(
+    server: &Server,
+    place: &Place,
+    nonce: &Nonce,
+    script: Vec<u8>,
+) -> Result<OperationId, Fault> {
     let connected = server.connected().await?;
     let reply = match connected.channels.run(script).await {
         Ok(output) => match start_reply(&output.stdout) {
@@ -51,7 +65,7 @@ pub async fn start(server: &Server, place: &Place, folder: &Folder) -> Result<Op
     drop(connected);
     match reply {
         Ok(reply) => reply,
-        Err(Unsure(fault)) => look_for(server, place, &nonce, fault).await,
+        Err(Unsure(fault)) => look_for(server, place, nonce, fault).await,
     }
 }
 
@@ -219,6 +233,12 @@ fn failed(place: &Place, failure: StartFailure) -> Fault {
                 .to_owned(),
             "install util-linux or busybox there".to_owned(),
         ),
+        StartFailure::Logind => (
+            FaultKind::Unsupported,
+            "the server ends what a session has started together with the session (KillUserProcesses=yes), and an operation must outlive it"
+                .to_owned(),
+            "set KillUserProcesses=no in /etc/systemd/logind.conf there, or connect as a user of KillExcludeUsers".to_owned(),
+        ),
         StartFailure::Write => (
             FaultKind::Permission,
             format!("{directory}/.flightdeck cannot be written"),
@@ -251,10 +271,15 @@ fn failed(place: &Place, failure: StartFailure) -> Fault {
 /// # Errors
 /// [`Missing`](FaultKind::Missing) and [`Conflict`](FaultKind::Conflict) where there is nothing to
 /// cancel any more, else the link's faults.
-pub async fn cancel(server: &Server, place: &Place, operation: OperationId) -> Result<(), Fault> {
+pub async fn cancel(
+    server: &Server,
+    place: &Place,
+    operation: OperationId,
+    by: &Operator,
+) -> Result<(), Fault> {
     let who = json!({
-        "operator": std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default(),
-        "origin": rustix::system::uname().nodename().to_string_lossy(),
+        "operator": by.name,
+        "origin": by.origin,
         "at": server.settings().clock.now().wall.as_second(),
     });
     let script =
@@ -290,7 +315,7 @@ pub async fn cancel(server: &Server, place: &Place, operation: OperationId) -> R
     }
 }
 
-fn unnameable(place: &Place, error: script::Unquotable) -> Fault {
+pub(super) fn unnameable(place: &Place, error: script::Unquotable) -> Fault {
     Fault::new(
         FaultKind::Invalid,
         &place.project,

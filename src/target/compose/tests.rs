@@ -11,12 +11,13 @@ use super::{
 use crate::{
     config::{Interface, PinForm, Protection, Reach},
     release::{
-        Permit, ServiceName,
+        FaultKind, Permit, ServiceName,
         confirm::Answer,
         observation::Health,
         observed::Link,
         operation::Outcome,
         plan::{Again, Check, FORMAT, Intent, OnFailure, OnStepFailure, PlanKind, Step},
+        recovery::StoppedStep,
     },
 };
 
@@ -54,6 +55,7 @@ fn target(targets: &Targets, engine: &FakeEngine) -> ComposeTarget {
         gates: Vec::new(),
         checks: Vec::new(),
         migration: None,
+        backup: None,
         restart: Vec::new(),
         health_timeout: Duration::ZERO,
         stable_for: Duration::ZERO,
@@ -346,6 +348,7 @@ fn plan(command: &str) -> Plan {
         back: Vec::new(),
         closing: Vec::new(),
         on_failure: OnFailure::Stay,
+        schema_offers: Vec::new(),
         confirm: None,
         attachments: Vec::new(),
     }
@@ -353,6 +356,39 @@ fn plan(command: &str) -> Plan {
 
 fn confirmed(plan: &Plan) -> Confirmed<Plan> {
     plan.confirm(Permit::mint(), Answer::Button).unwrap()
+}
+
+fn mira() -> Operator {
+    Operator {
+        name: "mira".into(),
+        origin: "laptop".into(),
+    }
+}
+
+fn cancel(operation: OperationId) -> Confirmed<RecoveryRequest> {
+    wish(operation, Recovery::Cancel, StoppedStep::Ask)
+}
+
+fn wish(
+    operation: OperationId,
+    recovery: Recovery,
+    stopped_step: StoppedStep,
+) -> Confirmed<RecoveryRequest> {
+    Permit::mint().confirm(RecoveryRequest {
+        operation,
+        recovery,
+        stopped_step,
+        reason: "by hand".into(),
+    })
+}
+
+/// How an operation ended, once it has.
+async fn end_of(target: &ComposeTarget, operation: OperationId) -> crate::release::operation::End {
+    let told = followed(target, operation).await;
+    let Some(Progress::End(end)) = told.last() else {
+        panic!("no end: {told:?}");
+    };
+    end.clone()
 }
 
 /// All that following tells, to its end.
@@ -416,8 +452,8 @@ async fn what_is_under_way_is_shown_refuses_others_and_can_be_cancelled() {
     assert_eq!(refused.kind, FaultKind::Conflict);
     assert!(refused.message.contains("mira from laptop"), "{refused}");
 
-    let wish = Permit::mint().confirm((operation, Recovery::Cancel));
-    within(target.recover(wish)).await.unwrap();
+    let wish = cancel(operation);
+    within(target.recover(wish, &mira())).await.unwrap();
     let told = followed(&target, operation).await;
     let Some(Progress::End(end)) = told.last() else {
         panic!("no end: {told:?}");
@@ -431,9 +467,77 @@ async fn what_is_under_way_is_shown_refuses_others_and_can_be_cancelled() {
     })
     .await;
 
-    let again = Permit::mint().confirm((operation, Recovery::Cancel));
-    let fault = within(target.recover(again)).await.unwrap_err();
+    let again = cancel(operation);
+    let fault = within(target.recover(again, &mira())).await.unwrap_err();
     assert!(fault.message.contains("already ended"), "{fault}");
+}
+
+#[tokio::test]
+async fn a_stuck_operation_is_recovered_by_another_operator_once_its_step_is_decided() {
+    let engine = FakeEngine::start();
+    let targets = Targets::new(false, Clock::system());
+    let target = target(&targets, &engine);
+    let mut plan = plan("[ -e .flightdeck/done ]");
+    plan.forward[0].again = Again::Ask;
+    plan.forward[0].changes = true;
+    let stuck = within(target.start(confirmed(&plan))).await.unwrap();
+    assert_eq!(end_of(&target, stuck).await.outcome, Outcome::Stuck);
+
+    let jonas = Operator {
+        name: "jonas".into(),
+        ..mira()
+    };
+    let resume = |stopped_step| wish(stuck, Recovery::Resume, stopped_step);
+    let asked = within(target.recover(resume(StoppedStep::Ask), &jonas))
+        .await
+        .unwrap_err();
+    assert!(asked.message.contains("only you can tell"), "{asked}");
+    let back = wish(stuck, Recovery::Back, StoppedStep::Ask);
+    let fault = within(target.recover(back, &jonas)).await.unwrap_err();
+    assert!(fault.message.contains("no way back"), "{fault}");
+
+    let skipped = within(target.recover(resume(StoppedStep::Skip), &jonas)).await;
+    let recovery = skipped.unwrap().expect("another operation");
+    assert_eq!(end_of(&target, recovery).await.outcome, Outcome::Succeeded);
+    let last = within(target.history(5)).await.unwrap().pop().unwrap();
+    assert_eq!(
+        (
+            last.operation,
+            last.recovers,
+            &*last.operator,
+            &*last.reason
+        ),
+        (recovery, Some(stuck), "jonas", "by hand")
+    );
+
+    let fault = within(target.recover(resume(StoppedStep::Again), &jonas))
+        .await
+        .unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Conflict);
+    assert!(fault.message.contains("has been since"), "{fault}");
+}
+
+#[tokio::test]
+async fn a_lock_refuses_with_its_message() {
+    let engine = FakeEngine::start();
+    let targets = Targets::new(false, Clock::system());
+    let target = target(&targets, &engine);
+    let message = "database \"maintenance\" until $(date)";
+    let lock = Permit::mint().confirm(LockRequest {
+        message: message.into(),
+    });
+    within(target.lock(lock, &mira())).await.unwrap();
+    let refused = within(target.start(confirmed(&plan("true"))))
+        .await
+        .unwrap_err();
+    assert!(refused.message.contains(message), "{refused}");
+    let operation = next(&mut target.readings(), |reading| match reading {
+        Reading::Files(files) => files.operation.clone(),
+        _ => None,
+    })
+    .await;
+    assert!(operation.is_lock());
+    assert_eq!(operation.claim.reason, message);
 }
 
 #[tokio::test]

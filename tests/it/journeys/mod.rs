@@ -3,6 +3,7 @@
 //! A journey is one function over a [`world::World`]. It runs in the embedded world, which needs
 //! nothing, and in the real one (`FLIGHTDECK_REAL=1`), each time on a project of its own.
 
+mod backup;
 mod cockpit;
 mod embedded;
 mod failing;
@@ -14,3 +15,5 @@ mod rollback;
 mod schema;
 mod watch;
 pub mod world;
+
+pub(crate) use world::program;

@@ -1,14 +1,12 @@
 //! The claim: one operation at a time, whoever starts it; dead is proven, never guessed.
 
-use std::{fs, os::unix::fs::symlink, process::Child, thread};
+use std::{fs, os::unix::fs::symlink};
 
 use flightdeck::{
     release::operation::{Direction, OperationId, Outcome},
-    target::compose::script::{
-        Nonce, Refusal, StartReply, find, find_reply, lock, start_reply, upload,
-    },
+    target::compose::script::{Nonce, Refusal, StartReply, find, find_reply, upload},
 };
-use rustix::process::{Signal, kill_process_group};
+use rustix::process::{Signal, kill_process, kill_process_group};
 
 use super::{
     under_each_shell,
@@ -54,42 +52,6 @@ fn kill_all(world: &World, tail: &Tail) {
 }
 
 under_each_shell! {
-    fn of_twenty_racers_one_holds(world) {
-        for round in 1..=3 {
-            let go = world.root.join(format!("go{round}"));
-            let operation = Operation::promotion()
-                .step("wait", &format!("until [ -e {} ]; do sleep 0.05; done", go.display()))
-                .folder();
-            let racers: Vec<Child> = (0..20).map(|_| world.sh().spawn().unwrap()).collect();
-            let replies: Vec<_> = thread::scope(|scope| {
-                let threads: Vec<_> = racers
-                    .into_iter()
-                    .map(|mut child| {
-                        let script = upload(&operation, &Nonce::random(), &world.place).unwrap();
-                        scope.spawn(move || {
-                            use std::io::Write as _;
-                            child.stdin.take().unwrap().write_all(&script).unwrap();
-                            start_reply(&child.wait_with_output().unwrap().stdout).unwrap()
-                        })
-                    })
-                    .collect();
-                threads.into_iter().map(|t| t.join().unwrap()).collect()
-            });
-            let id = OperationId(round);
-            let holders = replies.iter().filter(|r| **r == StartReply::Started(id)).count();
-            assert_eq!(holders, 1, "{replies:?}");
-            let refused = replies.into_iter().filter(|r| !matches!(r, StartReply::Started(_)));
-            for reply in refused {
-                assert_eq!(refusal(reply), (Refusal::Held, round));
-            }
-            fs::write(go, "").unwrap();
-            assert_eq!(world.tail(id).end().outcome, Outcome::Succeeded);
-        }
-        // The others left nothing.
-        let folders = fs::read_dir(world.state().join("operations")).unwrap().count();
-        eventually("refused folders are gone", || folders == 3);
-    }
-
     fn a_refusal_shows_the_holder(world) {
         let tail = endless(world);
         let StartReply::Refused { why, claim: Some(claim), .. } = world.start(&short().folder())
@@ -216,28 +178,76 @@ under_each_shell! {
         assert!(!evil.exists());
     }
 
-    fn a_lock_by_hand_stands_until_it_is_unlocked(world) {
-        let folder = short().with("who.json", "{\"v\":1,\"kind\":\"lock\",\"operator\":\"mira\",\"origin\":\"x\"").folder();
-        let script = lock(&folder, &Nonce::random(), &world.place).unwrap();
-        assert_eq!(start_reply(&world.run(&script)).unwrap(), StartReply::Started(OperationId(1)));
-        assert_eq!(refusal(world.start(&short().folder())), (Refusal::Lock, 1));
-        let rollback = Operation::rollback().step("switch", "echo switched");
-        assert_eq!(refusal(world.start(&rollback.folder())), (Refusal::Lock, 1));
-        // It may be passed, and stands nevertheless.
-        let passing = rollback.with("passes", "lock\n").folder();
-        assert_eq!(world.started(&passing).end().outcome, Outcome::Succeeded);
-        assert_eq!(refusal(world.start(&short().folder())), (Refusal::Lock, 1));
-        fs::write(world.folder(OperationId(1)).join("end.json"), "{}\n").unwrap();
-        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
-    }
-
     fn a_newer_format_is_refused(world) {
         let tail = endless(world);
         kill_all(world, &tail);
-        let path = world.state().join("claims/000001");
-        let record = fs::read_to_string(&path).unwrap();
-        fs::write(path, record.replace("{\"v\":1,", "{\"v\":2,")).unwrap();
-        assert_eq!(refusal(world.start(&Operation::rollback().folder())), (Refusal::Format, 1));
+        // In any of the files, wherever a newer flightdeck has written last.
+        let newer = |path: std::path::PathBuf, text: &str| {
+            let before = fs::read(&path).ok();
+            fs::write(&path, text).unwrap();
+            let recovery = Operation::recovery(tail.id, "resume");
+            for folder in [Operation::rollback().folder(), recovery] {
+                assert_eq!(refusal(world.start(&folder)).0, Refusal::Format, "{path:?}");
+            }
+            // Nobody has touched what he does not understand.
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+            match before {
+                Some(before) => fs::write(path, before).unwrap(),
+                None => fs::remove_file(path).unwrap(),
+            }
+        };
+        let claim = world.state().join("claims/000001");
+        newer(claim.clone(), &fs::read_to_string(&claim).unwrap().replace("{\"v\":1,", "{\"v\":2,"));
+        let journal = world.folder(tail.id).join("journal.jsonl");
+        let lines = fs::read_to_string(&journal).unwrap();
+        newer(journal, &format!("{lines}{{\"v\":12,\"at\":\"noon\",\"event\":\"novelty\"}}\n"));
+        newer(world.folder(tail.id).join("end.json"), "{\"v\":2,\"outcome\":\"improved\"}\n");
+        newer(world.state().join("ledger.jsonl"), "{\"v\":3,\"operation\":1}\n");
+        let rollback = Operation::rollback().step("switch", "echo switched").folder();
+        assert_eq!(world.started(&rollback).end().outcome, Outcome::Succeeded);
+    }
+
+    fn what_a_step_leaves_in_a_session_of_its_own_holds_nothing(world) {
+        let pid = world.root.join("pid");
+        let step = format!(
+            "setsid sh -c 'echo $$ >{0}; exec sleep 600' </dev/null >/dev/null 2>&1 &
+             until [ -s {0} ]; do sleep 0.05; done; echo left; [ -e {0}.go ] || exec sleep 600",
+            pid.display()
+        );
+        let mut tail = world.started(&Operation::promotion().step("hook", &step).folder());
+        tail.until_printed("left");
+        kill_all(world, &tail);
+        let left = || {
+            let pid = fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
+            rustix::process::Pid::from_raw(pid).unwrap()
+        };
+        assert!(lives(left()));
+        // It has inherited nothing that would say so.
+        assert_eq!(refusal(world.start(&short().folder())), (Refusal::Interrupted, 1));
+        kill_process(left(), Signal::KILL).unwrap();
+
+        fs::write(pid.with_extension("go"), "").unwrap();
+        fs::remove_file(&pid).unwrap();
+        let rollback = Operation::rollback().step("hook", &step).folder();
+        assert_eq!(world.started(&rollback).end().outcome, Outcome::Succeeded);
+        assert!(lives(left()));
+        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+        kill_process(left(), Signal::KILL).unwrap();
+    }
+
+    fn uploads_that_died_on_their_way_are_swept(world) {
+        let operations = world.state().join("operations");
+        fs::create_dir_all(&operations).unwrap();
+        for (name, age) in [(".new-old", 2), (".new-young", 0)] {
+            let folder = operations.join(name);
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join("who.json"), "half").unwrap();
+            let then = std::time::SystemTime::now() - std::time::Duration::from_secs(age * 86_400 + 60);
+            fs::File::open(&folder).unwrap().set_modified(then).unwrap();
+        }
+        world.started(&short().folder()).end();
+        assert!(!operations.join(".new-old").exists());
+        assert!(operations.join(".new-young/who.json").exists());
     }
 
     fn a_lost_reply_is_found_by_its_nonce(world) {

@@ -327,6 +327,8 @@ impl Tail {
                     let why = why.as_deref().map(|w| format!(" {w}")).unwrap_or_default();
                     format!("{step}={exit}{why}")
                 }
+                Event::Recovers { operation, .. } => format!("recovers {operation}"),
+                Event::Held { step, .. } => format!("{step} held"),
                 Event::Cancel => "cancel".to_owned(),
                 Event::RunnerLost => "lost".to_owned(),
                 Event::End { outcome, .. } => format!("{outcome:?}"),

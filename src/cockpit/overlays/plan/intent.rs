@@ -1,8 +1,8 @@
 //! A step in words: what it does and on what, short enough for a line.
 
 use crate::release::{
-    plan::{Check, ImageName, Intent, PinFile, Step},
-    text::clean,
+    plan::{BackupTool, Check, Intent, PinFile, Removal, RestoreFrom, Step},
+    text::{bytes, clean},
 };
 
 /// The step's verb, and on what; digests in their short form.
@@ -38,13 +38,33 @@ fn short_digests(text: &str) -> String {
 fn long_words(intent: &Intent) -> (&'static str, String) {
     match intent {
         Intent::Pull { reference, .. } => ("pull", reference.to_string()),
-        Intent::Keep { service, image } => ("keep", format!("{service}: {}", short(image))),
+        Intent::Keep { service, image } => ("keep", format!("{service}: {}", image.label())),
         Intent::Migrate {
             command, summary, ..
         } => {
             let command = command.join(" ");
             ("migrate", clean(&format!("{command}  {summary}")))
         }
+        Intent::KnowsSchema { image, at, .. } => {
+            let at = at.as_ref().map_or_else(
+                || "where the database is".to_owned(),
+                |heads| {
+                    format!(
+                        "the database's revision {}",
+                        crate::plan::schema::words(heads)
+                    )
+                },
+            );
+            (
+                "schema",
+                clean(&format!("see that {} knows {at}", image.label())),
+            )
+        }
+        Intent::Backup { tool } => ("backup", clean(&backup_words(tool))),
+        Intent::Restore { tool, from } => ("restore", clean(&restore_words(tool, from))),
+        Intent::Stop { services } => ("stop", listed(services)),
+        Intent::Start { services } => ("start", listed(services)),
+        Intent::CleanUp { removals } => ("remove", clean(&removal_words(removals))),
         Intent::Pin { files } => ("pin", pins(files)),
         Intent::Switch {
             services,
@@ -102,20 +122,10 @@ fn long_words(intent: &Intent) -> (&'static str, String) {
             "snapshot",
             format!("copy {} files, keep {} images", files.len(), keep.len()),
         ),
+        Intent::Unknown => ("newer", "only a newer flightdeck knows".to_owned()),
         Intent::Observe { services, .. } => {
             ("observe", format!("record what {} run", listed(services)))
         }
-    }
-}
-
-fn short(image: &ImageName) -> String {
-    match image {
-        ImageName::Reference(reference) => match (&reference.tag, &reference.digest) {
-            (Some(tag), _) => tag.to_string(),
-            (None, Some(digest)) => digest.short().to_owned(),
-            (None, None) => reference.to_string(),
-        },
-        ImageName::Id(id) => id.short().to_owned(),
     }
 }
 
@@ -132,6 +142,49 @@ fn pins(files: &[PinFile]) -> String {
         })
         .collect();
     clean(&words.join("; "))
+}
+
+fn backup_words(tool: &BackupTool) -> String {
+    match tool {
+        BackupTool::PgDump {
+            service, database, ..
+        } => format!("pg_dump of {database} in {service}"),
+        BackupTool::Command { backup, .. } => backup.clone(),
+    }
+}
+
+fn restore_words(tool: &BackupTool, from: &RestoreFrom) -> String {
+    let from = match from {
+        RestoreFrom::Handle(handle) => handle.as_str(),
+        RestoreFrom::OwnBackup => "what was saved before, if the database was touched",
+    };
+    match tool {
+        BackupTool::PgDump {
+            service, database, ..
+        } => format!("{database} in {service} from {from}"),
+        BackupTool::Command { restore, .. } => match restore {
+            Some(restore) => format!("{restore}  {from}"),
+            None => from.to_owned(),
+        },
+    }
+}
+
+fn removal_words(removals: &[Removal]) -> String {
+    let words: Vec<String> = removals
+        .iter()
+        .map(|removal| match removal {
+            Removal::Image { label, frees, .. } => match frees {
+                Some(frees) => format!("{label} ({})", bytes(*frees)),
+                None => label.clone(),
+            },
+            Removal::Container { name, .. } => name.clone(),
+            Removal::Backup { handle, size } => {
+                let file = handle.rsplit('/').next().unwrap_or(handle);
+                format!("{file} ({})", bytes(*size))
+            }
+        })
+        .collect();
+    format!("{}: {}", words.len(), words.join(", "))
 }
 
 fn check_words(check: &Check) -> String {

@@ -18,7 +18,7 @@ pub fn style(theme: &Theme, outcome: Outcome) -> Style {
         Outcome::WentBack | Outcome::Refused | Outcome::Cancelled | Outcome::Abandoned => {
             theme.warning
         }
-        Outcome::Stuck | Outcome::Interrupted => theme.bad,
+        Outcome::Stuck | Outcome::Interrupted | Outcome::Unknown => theme.bad,
     }
 }
 
@@ -53,6 +53,10 @@ pub fn words(plan: Option<&Plan>, end: &End) -> String {
             format!("INTERRUPTED: the server or its runner died; {failed}. Roll back to recover it")
         }
         Outcome::Abandoned => "abandoned: left as it was; what was observed is recorded".to_owned(),
+        Outcome::Unknown => {
+            "it ended in a way that this version does not know: look at it with the newer flightdeck"
+                .to_owned()
+        }
     }
 }
 

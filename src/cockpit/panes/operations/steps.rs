@@ -231,6 +231,8 @@ fn step_line<'a>(
             ),
             theme.warning,
         ),
+        StepState::Held { skipped: false } => ("ok before".to_owned(), theme.good),
+        StepState::Held { skipped: true } => ("skipped".to_owned(), theme.warning),
         StepState::Done { seconds: took } => {
             (format!("ok {}", seconds(took.unsigned_abs())), theme.good)
         }

@@ -9,7 +9,10 @@ use crate::{
     release::{
         ServiceName,
         operation::Direction,
-        plan::{Check, HttpMeans, ImageName, Intent, PinFile, Plan, Step},
+        plan::{
+            BackupTool, Check, HeadsQuery, HttpMeans, ImageName, Intent, PinFile, Plan, Removal,
+            RestoreFrom, Step,
+        },
         text::clean,
     },
     target::{
@@ -90,7 +93,31 @@ impl People<'_> {
                 command,
                 heads,
                 ..
-            } => self.migrate(step, service, image, command, heads),
+            } => self.migrate(step, service, image, command, heads.as_ref()),
+            Intent::KnowsSchema {
+                service,
+                image,
+                heads,
+                ..
+            } => vec![
+                image_file(step, service, image),
+                self.once(step, service, heads),
+            ],
+            Intent::Backup { tool } => self.backup(tool),
+            Intent::Restore { tool, from } => self.restore(tool, from),
+            Intent::Stop { services } => {
+                let mut words = vec!["stop"];
+                words.extend(services.iter().map(ServiceName::as_str));
+                vec![self.docker_compose(&words)]
+            }
+            Intent::Start { services } => services
+                .iter()
+                .map(|service| format!("{} $({})", self.docker(&["start"]), self.ids_of(service)))
+                .collect(),
+            Intent::CleanUp { removals } => removals
+                .iter()
+                .map(|removal| self.removal(removal))
+                .collect(),
             Intent::Pin { files } => files.iter().flat_map(pin).collect(),
             Intent::Switch {
                 services,
@@ -139,12 +166,14 @@ impl People<'_> {
                 commands
             }
             Intent::Check { check, .. } => vec![self.check(check)],
+            // No plan of this version's has it; one of a newer version's is shown, and never rendered.
+            Intent::Unknown => Vec::new(),
             Intent::Observe { services, heads } => {
                 let mut words = vec!["images"];
                 words.extend(services.iter().map(ServiceName::as_str));
                 let mut commands = vec![self.docker_compose(&words)];
-                if let Some((service, command)) = heads {
-                    commands.push(self.exec(service, command));
+                if let Some((service, heads)) = heads {
+                    commands.push(self.exec(service, &heads.command));
                 }
                 commands
             }
@@ -213,10 +242,9 @@ impl People<'_> {
         service: &ServiceName,
         image: &ImageName,
         command: &[String],
-        heads: &[String],
+        heads: Option<&HeadsQuery>,
     ) -> Vec<String> {
         let file = format!("{}.yml", step.id);
-        let text = scripts::image_override(service, image).replace('\n', "\\n");
         let container =
             names::migration(&self.compose.project, &self.operation.to_string(), &step.id);
         let mut words = vec![
@@ -232,25 +260,112 @@ impl People<'_> {
         ];
         words.extend(command.iter().map(String::as_str));
         let mut commands = vec![
-            format!("printf {} >{file}", word(&text)),
+            image_file(step, service, image),
             self.docker_compose(&words),
             self.docker(&["logs", "-f", &container]),
             self.docker(&["wait", &container]),
         ];
-        if !heads.is_empty() {
-            let mut words = vec![
-                "-f",
-                &file,
-                "run",
-                "--rm",
-                "--no-deps",
-                "-T",
-                service.as_str(),
-            ];
-            words.extend(heads.iter().map(String::as_str));
-            commands.push(self.docker_compose(&words));
-        }
+        commands.extend(heads.map(|heads| self.once(step, service, heads)));
         commands
+    }
+
+    /// Asks where the schema is with the image of a step's own Compose file.
+    fn once(&self, step: &Step, service: &ServiceName, heads: &HeadsQuery) -> String {
+        let file = format!("{}.yml", step.id);
+        let mut words = vec![
+            "-f",
+            &file,
+            "run",
+            "--rm",
+            "--no-deps",
+            "-T",
+            service.as_str(),
+        ];
+        words.extend(heads.command.iter().map(String::as_str));
+        self.docker_compose(&words)
+    }
+
+    fn backup(&self, tool: &BackupTool) -> Vec<String> {
+        match tool {
+            BackupTool::PgDump {
+                service,
+                database,
+                user,
+            } => {
+                let handle = names::backup(&self.compose.project, self.operation);
+                let dump = self.exec(
+                    service,
+                    &["pg_dump", "-Fc", "-U", user, "-d", database].map(str::to_owned),
+                );
+                vec![format!("{dump} >{}", word(&handle))]
+            }
+            BackupTool::Command { backup, .. } => vec![clean(backup)],
+        }
+    }
+
+    fn restore(&self, tool: &BackupTool, from: &RestoreFrom) -> Vec<String> {
+        let handle = match from {
+            RestoreFrom::Handle(handle) => handle.clone(),
+            RestoreFrom::OwnBackup => names::backup(&self.compose.project, self.operation),
+        };
+        match tool {
+            BackupTool::PgDump {
+                service,
+                database,
+                user,
+            } => {
+                let restore = [
+                    "pg_restore",
+                    "--clean",
+                    "--if-exists",
+                    "--single-transaction",
+                    "-U",
+                    user,
+                    "-d",
+                    database,
+                ];
+                vec![
+                    format!(
+                        "# in one transaction, after everything in {} has been dropped",
+                        clean(database)
+                    ),
+                    format!(
+                        "{} <{}",
+                        self.exec(service, &restore.map(str::to_owned)),
+                        word(&handle)
+                    ),
+                ]
+            }
+            BackupTool::Command { restore, .. } => restore
+                .iter()
+                .flat_map(|restore| {
+                    [
+                        format!("export FD_HANDLE={}", word(&handle)),
+                        clean(restore),
+                    ]
+                })
+                .collect(),
+        }
+    }
+
+    fn removal(&self, removal: &Removal) -> String {
+        match removal {
+            Removal::Image { references, .. } => {
+                let references: Vec<String> = references.iter().map(ToString::to_string).collect();
+                let mut words = vec!["image", "rm"];
+                words.extend(references.iter().map(String::as_str));
+                self.docker(&words)
+            }
+            Removal::Container { name, .. } => self.docker(&["rm", name]),
+            Removal::Backup { handle, .. } => line(&["rm", handle]),
+        }
+    }
+
+    /// The command that prints the IDs of a service's containers.
+    fn ids_of(&self, service: &ServiceName) -> String {
+        let project = format!("label=com.docker.compose.project={}", self.compose.project);
+        let service = format!("label=com.docker.compose.service={service}");
+        self.docker(&["ps", "-aq", "--filter", &project, "--filter", &service])
     }
 
     fn check(&self, check: &Check) -> String {
@@ -318,6 +433,12 @@ pub fn compose_words(compose: &Compose) -> Vec<String> {
         }
     }
     words
+}
+
+/// Writes the Compose file that gives a service another image.
+fn image_file(step: &Step, service: &ServiceName, image: &ImageName) -> String {
+    let text = scripts::image_override(service, image).replace('\n', "\\n");
+    format!("printf {} >{}.yml", word(&text), step.id)
 }
 
 /// What holds secrets is not shown: only what changes in it.

@@ -17,10 +17,9 @@ pub use commands::{commands, compose_words};
 use super::script::{Access, Folder, LayError, Pass, Unquotable};
 use crate::{
     config::{Compose, Environment, Service, Target},
-    plan::LOCK_GATE,
     release::{
         Fault, FaultKind, ServiceName,
-        plan::{Plan, PlanKind},
+        plan::{LOCK_GATE, Plan, PlanKind},
     },
 };
 

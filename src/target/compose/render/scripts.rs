@@ -8,7 +8,10 @@ use crate::{
     release::{
         ServiceName,
         operation::Direction,
-        plan::{Check, HttpMeans, ImageName, Intent, PinFile, Plan, PlanKind, Step},
+        plan::{
+            BackupTool, Check, HeadsQuery, HttpMeans, ImageName, Intent, PinFile, Plan, PlanKind,
+            Removal, RestoreFrom, Step,
+        },
     },
     target::compose::{
         docker::quoted as words,
@@ -41,7 +44,9 @@ pub(super) fn overrides(plan: &Plan) -> Vec<(String, String)> {
     let mut files = Vec::new();
     for direction in Direction::ALL {
         for step in plan.steps(direction) {
-            if let Intent::Migrate { service, image, .. } = &step.intent {
+            if let Intent::Migrate { service, image, .. }
+            | Intent::KnowsSchema { service, image, .. } = &step.intent
+            {
                 files.push((
                     override_path(direction, step),
                     image_override(service, image),
@@ -87,7 +92,36 @@ fn script(
             format!("last_words{}\n", pairs(keep)?)
         }
         Intent::Snapshot { files, keep } => snapshot(plan.kind, compose, files, keep)?,
-        Intent::Migrate { .. } => migrate(plan, compose, direction, step)?,
+        Intent::Migrate {
+            service,
+            image,
+            command,
+            heads,
+            ..
+        } => {
+            with_image(plan, compose, direction, step, image)?
+                + &migrate(compose, step, service, command, heads.as_ref())?
+        }
+        Intent::KnowsSchema {
+            service,
+            image,
+            heads,
+            at,
+        } => {
+            let at = at.as_deref().unwrap_or_default().join(" ");
+            format!(
+                "{}knows_schema {} {} {}\n",
+                with_image(plan, compose, direction, step, image)?,
+                quote(&image.label())?,
+                quote(&at)?,
+                asked("once", service, heads)?
+            )
+        }
+        Intent::Backup { tool } => backup(tool)?,
+        Intent::Restore { tool, from } => restore(tool, from)?,
+        Intent::Stop { services } => format!("stop_services{}\n", list_of(services)),
+        Intent::Start { services } => format!("start_services{}\n", list_of(services)),
+        Intent::CleanUp { removals } => clean_up(removals)?,
         Intent::Pin { files } => pin(files)?,
         Intent::Switch {
             services,
@@ -130,6 +164,8 @@ fn script(
             check(what)?
         ),
         Intent::Observe { services, heads } => observe(services, heads.as_ref())?,
+        // No plan of this version's has it.
+        Intent::Unknown => "fail 'only a newer flightdeck knows this step'\n".to_owned(),
     };
     Ok(begin() + &body)
 }
@@ -143,7 +179,7 @@ fn snapshot(
     // A copy for later is no reason to keep somebody from rolling back now.
     let otherwise = match kind {
         PlanKind::Rollback => "say",
-        PlanKind::Adopt | PlanKind::Promote | PlanKind::Migrate => "fail",
+        _ => "fail",
     };
     let mut text = String::new();
     for (path, name) in names::copies(files) {
@@ -167,22 +203,14 @@ fn snapshot(
     Ok(text)
 }
 
-fn migrate(
+/// Makes Compose use an image that is not pinned yet.
+fn with_image(
     plan: &Plan,
     compose: &Compose,
     direction: Direction,
     step: &Step,
+    image: &ImageName,
 ) -> Result<String, RenderError> {
-    let Intent::Migrate {
-        service,
-        image,
-        command,
-        heads,
-        ..
-    } = &step.intent
-    else {
-        return Ok(String::new());
-    };
     let mut text = format!(
         "override=\"$FD_FOLDER\"/{}\n",
         override_path(direction, step)
@@ -190,13 +218,36 @@ fn migrate(
     if let ImageName::Reference(_) = image {
         text.push_str(&candidate_variables(plan, compose, direction, step)?);
     }
+    Ok(text)
+}
+
+/// How the heads are asked for, as arguments: the answer's format, and the command that asks.
+fn asked(how: &str, service: &ServiceName, heads: &HeadsQuery) -> Result<String, Unquotable> {
+    Ok(format!(
+        "{} {how} {service} {}",
+        library::heads_format(heads.format),
+        words(&heads.command)?
+    ))
+}
+
+fn migrate(
+    compose: &Compose,
+    step: &Step,
+    service: &ServiceName,
+    command: &[String],
+    heads: Option<&HeadsQuery>,
+) -> Result<String, RenderError> {
     let ask = |result: &str| -> Result<String, Unquotable> {
-        Ok(format!(
-            "note_heads {result} once {service} {}\n",
-            words(heads)?
-        ))
+        match heads {
+            Some(heads) => Ok(format!(
+                "note_heads {result} {}\n",
+                asked("once", service, heads)?
+            )),
+            None => Ok(String::new()),
+        }
     };
-    if !heads.is_empty() {
+    let mut text = String::new();
+    if heads.is_some() {
         // Where it was before the first run, not in the middle of one.
         text.push_str("[ -e \"$FD_FOLDER\"/results/schema_heads_before ] || ");
         text.push_str(&ask("schema_heads_before")?);
@@ -206,9 +257,7 @@ fn migrate(
         names::migration(&quote(&compose.project)?, "\"$FD_FIRST\"", &step.id),
         words(command)?
     ));
-    if !heads.is_empty() {
-        text.push_str(&ask("schema_heads")?);
-    }
+    text.push_str(&ask("schema_heads")?);
     text.push_str("exit \"$migrate_exit\"\n");
     Ok(text)
 }
@@ -252,6 +301,85 @@ fn is_file(path: &str, configured: &str) -> bool {
         || path
             .strip_suffix(configured)
             .is_some_and(|before| before.ends_with('/'))
+}
+
+fn backup(tool: &BackupTool) -> Result<String, RenderError> {
+    Ok(match tool {
+        BackupTool::PgDump {
+            service,
+            database,
+            user,
+        } => format!(
+            "backup_postgres {service} {} {}\n",
+            quote(database)?,
+            quote(user)?
+        ),
+        BackupTool::Command { backup, .. } => format!("backup_command {}\n", quote(backup)?),
+    })
+}
+
+fn restore(tool: &BackupTool, from: &RestoreFrom) -> Result<String, RenderError> {
+    let (first, handle) = match from {
+        RestoreFrom::Handle(handle) => (String::new(), quote(handle)?),
+        RestoreFrom::OwnBackup => (
+            "own_backup\n[ -n \"$handle\" ] || exit 0\n".to_owned(),
+            "\"$handle\"".to_owned(),
+        ),
+    };
+    let call = match tool {
+        BackupTool::PgDump {
+            service,
+            database,
+            user,
+        } => format!(
+            "restore_postgres {handle} {service} {} {}\n",
+            quote(database)?,
+            quote(user)?
+        ),
+        BackupTool::Command { restore, .. } => match restore {
+            Some(restore) => format!("restore_command {handle} {}\n", quote(restore)?),
+            None => "fail 'no command is configured that brings a backup back'\n".to_owned(),
+        },
+    };
+    Ok(first + &call)
+}
+
+fn clean_up(removals: &[Removal]) -> Result<String, RenderError> {
+    let mut text = String::new();
+    if removals
+        .iter()
+        .any(|removal| matches!(removal, Removal::Image { .. }))
+    {
+        text.push_str("image_users\n");
+    }
+    for removal in removals {
+        match removal {
+            Removal::Image {
+                id,
+                references,
+                all,
+                ..
+            } => {
+                let references: Vec<String> = references.iter().map(ToString::to_string).collect();
+                let all = if *all { "all" } else { "some" };
+                text.push_str(&format!(
+                    "remove_image {id} {all} {}\n",
+                    words(&references)?
+                ));
+            }
+            Removal::Container { id, name } => {
+                text.push_str(&format!(
+                    "remove_container {} {}\n",
+                    quote(id)?,
+                    quote(name)?
+                ));
+            }
+            Removal::Backup { handle, .. } => {
+                text.push_str(&format!("remove_backup {}\n", quote(handle)?));
+            }
+        }
+    }
+    Ok(text)
 }
 
 fn pin(files: &[PinFile]) -> Result<String, RenderError> {
@@ -301,13 +429,13 @@ fn check(check: &Check) -> Result<String, Unquotable> {
 
 fn observe(
     services: &[ServiceName],
-    heads: Option<&(ServiceName, Vec<String>)>,
+    heads: Option<&(ServiceName, HeadsQuery)>,
 ) -> Result<String, RenderError> {
     let mut text = format!("observe{}\n", list_of(services));
-    if let Some((service, command)) = heads {
+    if let Some((service, heads)) = heads {
         text.push_str(&format!(
-            "note_heads schema_heads inside {service} {}\n",
-            words(command)?
+            "note_heads schema_heads {}\n",
+            asked("inside", service, heads)?
         ));
     }
     Ok(text)
@@ -340,16 +468,16 @@ fn basis(plan: &Plan) -> Result<String, RenderError> {
     for (path, hash) in &basis.files {
         text.push_str(&format!("basis_file {} {}\n", quote(path)?, quote(hash)?));
     }
-    if let (Some(heads), Some((service, command))) = (&basis.schema_heads, heads_command(plan)) {
+    if let (Some(heads), Some((service, query))) = (&basis.schema_heads, heads_query(plan)) {
         let heads = if heads.is_empty() {
             "base".to_owned()
         } else {
             heads.join(",")
         };
         text.push_str(&format!(
-            "basis_heads {} inside {service} {}\n",
+            "basis_heads {} {}\n",
             quote(&heads)?,
-            words(command)?
+            asked("inside", service, query)?
         ));
     }
     text.push_str("basis_end\n");
@@ -357,18 +485,12 @@ fn basis(plan: &Plan) -> Result<String, RenderError> {
 }
 
 /// How the schema's heads are asked for, where a step knows.
-fn heads_command(plan: &Plan) -> Option<(&ServiceName, &[String])> {
-    plan.forward
-        .iter()
-        .find_map(|step| match &step.intent {
-            Intent::Migrate { service, heads, .. } => Some((service, heads.as_slice())),
-            Intent::Observe {
-                heads: Some((service, command)),
-                ..
-            } => Some((service, command.as_slice())),
-            _ => None,
-        })
-        .filter(|(_, command)| !command.is_empty())
+fn heads_query(plan: &Plan) -> Option<(&ServiceName, &HeadsQuery)> {
+    plan.forward.iter().find_map(|step| match &step.intent {
+        Intent::Migrate { service, heads, .. } => Some((service, heads.as_ref()?)),
+        Intent::Observe { heads, .. } => heads.as_ref().map(|(service, heads)| (service, heads)),
+        _ => None,
+    })
 }
 
 fn list_of(services: &[ServiceName]) -> String {

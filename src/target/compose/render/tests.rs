@@ -6,8 +6,8 @@ use crate::{
     release::{
         operation::{Direction, OperationId},
         plan::{
-            Again, Basis, Check, FORMAT, Gate, HttpMeans, ImageName, Intent, OnFailure,
-            OnStepFailure, PinFile, Step, Verdict,
+            Again, Basis, Check, FORMAT, Gate, HeadsFormat, HeadsQuery, HttpMeans, ImageName,
+            Intent, OnFailure, OnStepFailure, PinFile, Step, Verdict,
         },
         record::Release,
     },
@@ -45,6 +45,7 @@ fn environment(host: Host) -> Environment {
         gates: Vec::new(),
         checks: Vec::new(),
         migration: None,
+        backup: None,
         restart: Vec::new(),
         health_timeout: Duration::from_secs(120),
         stable_for: Duration::from_secs(10),
@@ -136,7 +137,10 @@ fn steps(intents: impl IntoIterator<Item = (&'static str, Intent)>) -> Vec<Step>
 fn plan() -> Plan {
     let backend = || name("backend");
     let images = |image: ImageName| BTreeMap::from([(backend(), image)]);
-    let heads = words(&["alembic", "current"]);
+    let heads = HeadsQuery {
+        command: words(&["alembic", "current"]),
+        format: HeadsFormat::Lines,
+    };
     let switch = |image, dependencies| Intent::Switch {
         services: vec![backend(), name("worker")],
         expected: images(image),
@@ -165,12 +169,21 @@ fn plan() -> Plan {
             },
         ),
         (
+            "schema",
+            Intent::KnowsSchema {
+                service: backend(),
+                image: candidate(),
+                heads: heads.clone(),
+                at: Some(words(&["a1f3", "b2c4"])),
+            },
+        ),
+        (
             "migrate",
             Intent::Migrate {
                 service: backend(),
                 image: candidate(),
                 command: words(&["sh", "-c", "alembic upgrade heads; echo $?"]),
-                heads: heads.clone(),
+                heads: Some(heads.clone()),
                 summary: "a1f3 → head".to_owned(),
             },
         ),
@@ -254,6 +267,7 @@ fn plan() -> Plan {
         back,
         closing: Vec::new(),
         on_failure: OnFailure::GoBack,
+        schema_offers: Vec::new(),
         confirm: None,
         attachments: Vec::new(),
     }
@@ -376,5 +390,5 @@ fn a_candidate_migrates_with_its_own_variables_and_what_runs_with_those_in_place
         }
     }
     assert!(!script(&plan).contains("environment_1="));
-    assert_eq!(plan.steps(Direction::Forward)[3].id, "migrate");
+    assert_eq!(plan.steps(Direction::Forward)[4].id, "migrate");
 }

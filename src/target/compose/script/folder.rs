@@ -214,6 +214,13 @@ impl Folder {
         Ok(())
     }
 
+    /// What the file at `path` holds, if there is one.
+    #[cfg(test)]
+    pub fn bytes(&self, path: &str) -> Option<&[u8]> {
+        let file = self.files.iter().find(|file| file.path == path)?;
+        Some(&file.bytes)
+    }
+
     pub(super) fn files(&self) -> &[File] {
         &self.files
     }

@@ -71,6 +71,8 @@ pub enum StartFailure {
     Directory,
     /// There is no `setsid` on the server.
     Setsid,
+    /// systemd-logind is set to end whatever a session has started together with the session.
+    Logind,
     /// `.flightdeck` cannot be written.
     Write,
     /// The file system cannot link.
@@ -191,6 +193,48 @@ pub fn cancel_reply(stdout: &[u8]) -> Result<CancelReply, Unreadable> {
             Why::Ended => CancelReply::Ended,
             Why::Write => CancelReply::Write,
         }),
+        _ => Err(unreadable(stdout)),
+    }
+}
+
+/// What became of the wish to unlock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnlockReply {
+    /// The lock has ended.
+    #[serde(skip)]
+    Unlocked,
+    /// There is no such claim.
+    Missing,
+    /// It was unlocked before.
+    Ended,
+    /// It is an operation's claim, not a lock by hand.
+    NotALock,
+    /// An operation that passed the lock still runs: unlock when it has ended.
+    Held,
+    /// Written by a newer flightdeck.
+    Format,
+    /// It could not be written down.
+    Write,
+}
+
+/// Reads what [`unlock`](super::unlock) printed.
+///
+/// # Errors
+/// Anything that is not such an answer.
+pub fn unlock_reply(stdout: &[u8]) -> Result<UnlockReply, Unreadable> {
+    #[derive(Deserialize)]
+    struct Raw {
+        unlocked: Option<OperationId>,
+        failed: Option<UnlockReply>,
+    }
+    match parsed(stdout)? {
+        Raw {
+            unlocked: Some(_), ..
+        } => Ok(UnlockReply::Unlocked),
+        Raw {
+            failed: Some(why), ..
+        } => Ok(why),
         _ => Err(unreadable(stdout)),
     }
 }

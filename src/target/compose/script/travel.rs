@@ -9,8 +9,11 @@ use super::{
 use crate::release::operation::OperationId;
 
 const CLAIM: &str = include_str!("../../../../assets/claim.sh");
+const LEDGER: &str = include_str!("../../../../assets/ledger.sh");
+const UNLOCK: &str = include_str!("../../../../assets/unlock.sh");
 /// The runner's parts; the last one calls them.
-const RUNNER: [&str; 6] = [
+const RUNNER: [&str; 7] = [
+    LEDGER,
     include_str!("../../../../assets/runner/hold.sh"),
     include_str!("../../../../assets/runner/recover.sh"),
     include_str!("../../../../assets/runner/steps.sh"),
@@ -84,8 +87,8 @@ pub fn upload(folder: &Folder, nonce: &Nonce, place: &Place) -> Result<Vec<u8>, 
     start(folder, nonce, place, "supervise")
 }
 
-/// Uploads `folder` and claims with it, without any process: a lock by hand. Only its `who.json`
-/// counts, whose kind has to be `lock`.
+/// Uploads `folder` and claims with it, without any process: a lock by hand. Its `who.json` counts,
+/// whose kind has to be `lock`, its `passes`, and its `record.json` once it is unlocked.
 ///
 /// # Errors
 /// A NUL byte in a path or name.
@@ -184,7 +187,7 @@ pub fn follow(watched: &[Watched]) -> Result<Vec<u8>, Unquotable> {
 /// # Errors
 /// A NUL byte in a path or name.
 pub fn tail(place: &Place, operation: OperationId) -> Result<Vec<u8>, Unquotable> {
-    called(TAIL, "tail_operation", place, &operation.to_string())
+    called(&bare(TAIL), "tail_operation", place, &operation.to_string())
 }
 
 /// Looks for the operation of `nonce`, after a reply was lost. The answer is for
@@ -193,7 +196,7 @@ pub fn tail(place: &Place, operation: OperationId) -> Result<Vec<u8>, Unquotable
 /// # Errors
 /// A NUL byte in a path or name.
 pub fn find(place: &Place, nonce: &Nonce) -> Result<Vec<u8>, Unquotable> {
-    called(FIND, "find_operation", place, nonce.as_str())
+    called(&bare(FIND), "find_operation", place, nonce.as_str())
 }
 
 /// Asks an operation to cancel; `who` is JSON on one line, kept beside it. The answer is for
@@ -207,17 +210,32 @@ pub fn cancel(
     who: &serde_json::Value,
 ) -> Result<Vec<u8>, Unquotable> {
     let arguments = format!("{operation} {}", quote(&who.to_string())?);
-    called(CANCEL, "cancel_operation", place, &arguments)
+    called(&bare(CANCEL), "cancel_operation", place, &arguments)
 }
 
-/// `script`, then a call of `function` with the place and `arguments`, which are shell words.
+/// Ends the lock by hand `operation`; `who` is JSON on one line, and goes into its ledger line. The
+/// answer is for [`unlock_reply`](super::unlock_reply).
+///
+/// # Errors
+/// A NUL byte in a path or name.
+pub fn unlock(
+    place: &Place,
+    operation: OperationId,
+    who: &serde_json::Value,
+) -> Result<Vec<u8>, Unquotable> {
+    let script: String = [CLAIM, LEDGER, UNLOCK].map(bare).concat();
+    let arguments = format!("{operation} {}", quote(&who.to_string())?);
+    called(&script, "unlock", place, &arguments)
+}
+
+/// `script`, as it travels, then a call of `function` with the place and `arguments`, which are shell words.
 fn called(
     script: &str,
     function: &str,
     place: &Place,
     arguments: &str,
 ) -> Result<Vec<u8>, Unquotable> {
-    let mut body = bare(script);
+    let mut body = script.to_owned();
     line(
         &mut body,
         &format!(

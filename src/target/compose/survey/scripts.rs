@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    config::{Environment, Pin, Probe, Service, Target},
+    config::{Environment, Migration, Pin, Probe, Service, Target},
     plan::schema,
     release::{
         ServiceName,
-        plan::{Deed, Request},
+        plan::{BackupTool, Deed, Request},
     },
 };
 
@@ -18,11 +18,13 @@ use super::{
         render::library,
         script::{Unquotable, printf, quote},
     },
-    files,
+    files, storage,
 };
 
 const CLAIM: &str = include_str!("../../../../assets/claim.sh");
 const COMMON: &str = include_str!("../render/sh/common.sh");
+const HEADS: &str = include_str!("../render/sh/heads.sh");
+const POSTGRES: &str = include_str!("../render/sh/postgres.sh");
 const SURVEY: &str = include_str!("survey.sh");
 
 /// No answer of Compose's or the Engine's is longer.
@@ -42,6 +44,7 @@ impl Script {
         // Not steps of an operation, and yet they share its functions.
         text.push_str("FD_FOLDER=/nowhere\nFD_OPERATION=0\n");
         text.push_str(&docker::bare(COMMON));
+        text.push_str(&docker::bare(HEADS));
         text.push_str(&docker::bare(SURVEY));
         text.push_str(&format!(
             "open_survey\ndirectory={}\n",
@@ -81,6 +84,7 @@ impl Script {
 pub(super) fn first(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
+    neighbours: &[Environment],
     request: &Request,
 ) -> Result<Vec<u8>, Unquotable> {
     let Target::Compose(compose) = &environment.target;
@@ -135,28 +139,86 @@ pub(super) fn first(
         script.collect(&name, SHORT, ["means_in", service.as_str()])?;
     }
     if let Some(migration) = &environment.migration {
-        let heads = schema::heads_command(migration);
-        if !heads.is_empty() {
-            in_service(&mut script, "heads", &migration.service, &heads)?;
-        }
-        if let Deed::Migrate { to: Some(to), .. } = &request.deed
-            && schema::is_revision(to)
-        {
-            let path = schema::path_command(migration, to, "current");
-            if !path.is_empty() {
-                in_service(&mut script, "path", &migration.service, &path)?;
-            }
+        ask_schema(&mut script, migration, services, request)?;
+    }
+    if storage::asks_for_backups(environment, request) {
+        backups(&mut script, environment)?;
+    }
+    if let Deed::CleanUp { .. } = request.deed {
+        script.collect("users", LONG, ["users"])?;
+        script.collect("unique-sizes", LONG, ["unique_sizes"])?;
+        for (number, neighbour) in neighbours.iter().enumerate() {
+            let Target::Compose(compose) = &neighbour.target;
+            script.0.push_str(&format!(
+                "collect {} {LONG} ledger_of {} {}\n",
+                storage::neighbour_part(number),
+                directory(&compose.directory)?,
+                quote(&compose.project)?
+            ));
         }
     }
     Ok(script.finish())
 }
 
-/// What Compose makes of the candidate pins, and how far back the schema would go.
+/// Where the schema is, what the image that runs knows of it, and what a chosen one does.
+fn ask_schema(
+    script: &mut Script,
+    migration: &Migration,
+    services: &BTreeMap<ServiceName, Service>,
+    request: &Request,
+) -> Result<(), Unquotable> {
+    let tool = schema::tool(migration);
+    if let Some(heads) = tool.heads() {
+        let words = [
+            "heads_in",
+            migration.service.as_str(),
+            library::heads_format(heads.format),
+        ];
+        let command = heads.command.iter().map(String::as_str);
+        script.collect("heads", SHORT, words.into_iter().chain(command))?;
+    }
+    let (Some(history), false) = (tool.history(), request.deed == Deed::Adopt) else {
+        return Ok(());
+    };
+    in_service(script, "history", &migration.service, &history)?;
+    let (Deed::Promote { versions, .. } | Deed::Migrate { versions, .. }) = &request.deed else {
+        return Ok(());
+    };
+    if let (Some(version), Some(service), true) = (
+        versions.get(&migration.service),
+        services.get(&migration.service),
+        tool.history_needs_no_database(),
+    ) {
+        let image = format!("{}@{}", service.repository, version.digest);
+        let words = ["image_says", &image];
+        let command = history.iter().map(String::as_str);
+        script.collect("candidate", LONG, words.into_iter().chain(command))?;
+    }
+    Ok(())
+}
+
+/// What there is for backups.
+fn backups(script: &mut Script, environment: &Environment) -> Result<(), Unquotable> {
+    script.collect("backups", LONG, ["backups"])?;
+    if let Some(BackupTool::PgDump {
+        service,
+        database,
+        user,
+    }) = environment.backup.as_ref().map(|backup| &backup.tool)
+    {
+        script.0.push_str(&docker::bare(POSTGRES));
+        let words = ["database_size", service.as_str(), database, user];
+        script.collect("database", SHORT, words)?;
+    }
+    Ok(())
+}
+
+/// What Compose makes of the candidate pins, and what the revisions that are to be undone say of that.
 pub(super) fn second(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
     candidates: &[Rendered],
-    path_from: Option<&str>,
+    undo: &[Vec<String>],
 ) -> Result<Vec<u8>, Unquotable> {
     let Target::Compose(compose) = &environment.target;
     let mut script = Script::new(environment, services)?;
@@ -179,12 +241,18 @@ pub(super) fn second(
             }
         }
     }
-    script.collect("config", LONG, ["compose", "config", "--format", "json"])?;
-    script.collect("hashes", SHORT, ["compose", "config", "--hash", "*"])?;
-    if let (Some(migration), Some(from)) = (&environment.migration, path_from) {
-        let path = schema::path_command(migration, from, "current");
-        if !path.is_empty() {
-            in_service(&mut script, "path", &migration.service, &path)?;
+    if !candidates.is_empty() {
+        script.collect("config", LONG, ["compose", "config", "--format", "json"])?;
+        script.collect("hashes", SHORT, ["compose", "config", "--hash", "*"])?;
+    }
+    if let Some(migration) = &environment.migration {
+        for (number, command) in undo.iter().enumerate() {
+            in_service(
+                &mut script,
+                &format!("undo-{number}"),
+                &migration.service,
+                command,
+            )?;
         }
     }
     Ok(script.finish())
@@ -198,7 +266,7 @@ fn in_service(
 ) -> Result<(), Unquotable> {
     let words = ["in_service", service.as_str()];
     let command = command.iter().map(String::as_str);
-    script.collect(name, SHORT, words.into_iter().chain(command))
+    script.collect(name, LONG, words.into_iter().chain(command))
 }
 
 /// The files that pin services of this environment, each once.

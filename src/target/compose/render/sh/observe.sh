@@ -147,7 +147,7 @@ basis_file() {
 	differs "$1" "$basis_expected" "$basis_found"
 }
 
-# basis_heads HEADS COMMAND...: HEADS with commas between, or base.
+# basis_heads HEADS FORMAT COMMAND...: HEADS with commas between, or base.
 basis_heads() {
 	basis_expected=$1
 	shift

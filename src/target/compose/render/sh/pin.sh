@@ -56,12 +56,14 @@ pin() {
 		return
 	fi
 	pin_new=$FD_FOLDER/attachments/$3
-	pin_temporary=${target%/*}/.${target##*/}.flightdeck-$FD_OPERATION
 	if [ -w "$target" ] && [ ! -w "${target%/*}" ]; then
 		pin_in_place "$1"
 		return
 	fi
-	rm -f -- "$pin_temporary"
+	pin_temporary=${target%/*}/.${target##*/}.flightdeck-$project-
+	# Who died in the middle of this has left his behind.
+	rm -f -- "$pin_temporary"[0-9]*
+	pin_temporary=$pin_temporary$FD_OPERATION
 	pin_owner=
 	if [ -e "$target" ]; then
 		owner "$target" || fail "cannot look at $1"
@@ -99,9 +101,13 @@ pin_undone() {
 # pin_in_place PATH: as it is written, it is neither the one nor the other, so that
 # what it held is kept until it is whole.
 pin_in_place() {
-	pin_kept=$FD_FOLDER/attachments/in-place.former
-	(secretly && cat <"$target" >"$pin_kept") && cmp -s "$target" "$pin_kept" ||
-		fail "cannot keep what $1 holds while it is written; it is left as it is"
+	pin_kept=$pin_note.${pin_new##*/}
+	# Where it is written in part already, what it held lies there.
+	if [ ! -e "$pin_kept" ]; then
+		(secretly && cat <"$target" >"$pin_kept.part") && cmp -s "$target" "$pin_kept.part" &&
+			mv "$pin_kept.part" "$pin_kept" ||
+			fail "cannot keep what $1 holds while it is written; it is left as it is"
+	fi
 	printf '%s\n' "$target" >>"$pin_note" || fail "cannot note that $1 is being written; it is left as it is"
 	sync "$pin_kept" "$pin_note" 2>/dev/null || sync
 	if cat <"$pin_new" >"$target" && cmp -s "$pin_new" "$target"; then

@@ -1,0 +1,288 @@
+//! How the choice about an operation is drawn: how it stands, what can be chosen, and the steps that the
+//! choice in focus will run.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+    text::{Line, Span},
+};
+
+use crate::{
+    cockpit::{
+        cells,
+        model::Model,
+        overlays::{plan::intent, popup},
+        theme::Theme,
+    },
+    release::{
+        operation::Direction,
+        plan::{Intent, OnFailure, Step},
+        recovery::{self, Recovery, StoppedStep},
+        text::clean,
+    },
+};
+
+use super::{Confirm, Deed, Known, Recover, Situation, Stage};
+
+/// Draws the choice; returns where the terminal's cursor goes, if a word is typed.
+pub fn view(model: &Model, recover: &Recover, area: Rect, buf: &mut Buffer) -> Option<Position> {
+    let theme = &model.theme;
+    let width = popup::text_width(area).min(76);
+    let known = Known::of(model, recover);
+    let mut lines = wrapped(&standing(recover, known), width, theme.text);
+    lines.push(Line::default());
+    let mut typed_at = None;
+    let shown = match &recover.stage {
+        Stage::What(at) => {
+            for (index, deed) in recover.choices().iter().enumerate() {
+                let words = deed_words(recover, known, *deed);
+                lines.push(choice(theme, &words, index == *at));
+            }
+            match recover.choices().get(*at) {
+                Some(Deed::Recover(recovery)) => Some((*recovery, StoppedStep::Again)),
+                _ => None,
+            }
+        }
+        Stage::Ask(recovery, at) => {
+            let step = known
+                .and_then(|known| known.course(*recovery)?.ask)
+                .map_or_else(|| "that step".to_owned(), |step| step.id.clone());
+            let words = format!(
+                "{step} is a command of your own: whether it was done, and whether it may be done twice, \
+                 only you can tell."
+            );
+            lines.extend(wrapped(&words, width, theme.warning));
+            let answers = [
+                "leave it for now".to_owned(),
+                format!("run {step} again"),
+                format!("take {step} for done"),
+            ];
+            for (index, words) in answers.iter().enumerate() {
+                lines.push(choice(theme, words, index == *at));
+            }
+            let stopped_step = if *at == 2 {
+                StoppedStep::Skip
+            } else {
+                StoppedStep::Again
+            };
+            Some((*recovery, stopped_step))
+        }
+        Stage::Confirm(confirm) => {
+            typed_at = Some(confirm);
+            Some((confirm.recovery, confirm.stopped_step))
+        }
+    };
+    if let Some((recovery, stopped_step)) = shown {
+        if typed_at.is_none() {
+            lines.push(Line::default());
+        }
+        lines.extend(course(theme, known, recovery, stopped_step, width));
+    }
+    let mut column = None;
+    if let Some(confirm) = typed_at {
+        lines.push(Line::default());
+        column = confirmation(model, recover, confirm, width, &mut lines);
+    }
+    let border = if recover.words.is_some() && typed_at.is_some() {
+        theme.protected
+    } else {
+        theme.warning
+    };
+    let title = format!("{} {} on {}", recover.kind, recover.id, recover.environment);
+    // The last lines are those that a key acts on: of too many, the first are left out.
+    let height = usize::from(area.height).saturating_sub(2);
+    let skipped = match recover.stage {
+        Stage::Confirm(_) => lines.len().saturating_sub(height),
+        Stage::What(_) | Stage::Ask(..) => 0,
+    };
+    lines.drain(..skipped);
+    let inner = popup::open(theme, &title, border, (width, lines.len()), area, buf);
+    let last = lines.len();
+    cells::draw(lines, inner, buf);
+    let (column, above) = column?;
+    let row = u16::try_from(last.checked_sub(above)?).ok()?;
+    (!inner.is_empty()).then(|| {
+        Position::new(
+            inner.x + u16::try_from(column).unwrap_or_default(),
+            inner.y + row,
+        )
+    })
+}
+
+/// The word to be typed, or the buttons. Returns the cursor's column and its line from below.
+fn confirmation<'a>(
+    model: &Model,
+    recover: &'a Recover,
+    confirm: &Confirm,
+    width: usize,
+    lines: &mut Vec<Line<'a>>,
+) -> Option<(usize, usize)> {
+    let theme = &model.theme;
+    let Some(words) = &recover.words else {
+        let verb = verb(confirm.recovery);
+        lines.push(popup::buttons(model, &["Cancel", verb], confirm.at));
+        return None;
+    };
+    let mut asked = vec![
+        Span::styled(" type ", theme.text),
+        Span::styled(words.name.as_str(), theme.protected),
+    ];
+    if let Some(short) = &words.short {
+        asked.push(Span::styled(" or ", theme.text));
+        asked.push(Span::styled(short.as_str(), theme.protected));
+    }
+    asked.push(Span::styled(" and press Enter; Esc leaves it", theme.text));
+    lines.push(Line::from(asked));
+    let typed = cells::cut(confirm.input.text(), width.saturating_sub(5)).into_owned();
+    let column = 3 + cells::width(&typed);
+    lines.push(Line::from(vec![
+        Span::styled(" > ", theme.key),
+        Span::styled(typed, theme.title),
+    ]));
+    if confirm.wrong {
+        let words = " that is not it: nothing was started";
+        lines.push(Line::styled(words, theme.bad));
+    }
+    Some((column, if confirm.wrong { 2 } else { 1 }))
+}
+
+fn wrapped<'a>(words: &str, width: usize, style: ratatui::style::Style) -> Vec<Line<'a>> {
+    cells::wrap(words, width.saturating_sub(2))
+        .into_iter()
+        .map(|line| Line::styled(format!(" {line}"), style))
+        .collect()
+}
+
+fn choice<'a>(theme: &Theme, words: &str, is_focused: bool) -> Line<'a> {
+    let style = if is_focused { theme.cursor } else { theme.text };
+    Line::styled(format!(" [ {words} ]"), style)
+}
+
+/// How the operation stands, in a sentence or two.
+fn standing(recover: &Recover, known: Option<Known<'_>>) -> String {
+    let Recover {
+        id, kind, operator, ..
+    } = recover;
+    let at = known.map_or_else(String::new, |known| {
+        let stopped = recovery::stopped(known.journal, known.end);
+        let list = match stopped.direction {
+            Direction::Back => "on the way back",
+            Direction::Forward | Direction::Closing => "on the way forward",
+        };
+        match stopped.step {
+            Some(step) => format!(" at {} {list}", clean(&step)),
+            None => format!(" {list}, between two steps"),
+        }
+    });
+    match recover.situation {
+        Situation::UnderWay => format!("{kind} {id} of {operator}'s is under way."),
+        Situation::Interrupted => format!(
+            "{kind} {id} of {operator}'s was INTERRUPTED{at}: its runner is gone and nothing goes on by \
+             itself."
+        ),
+        Situation::Ended => {
+            let outcome = known
+                .and_then(|known| known.end)
+                .map_or("has ended", |end| end.outcome.words());
+            format!("{kind} {id} of {operator}'s: {outcome}{at}.")
+        }
+    }
+}
+
+fn before(known: Option<Known<'_>>) -> String {
+    known.map_or_else(
+        || "the release before".to_owned(),
+        |known| known.plan.before.changed_since(&known.plan.after).label(),
+    )
+}
+
+fn deed_words(recover: &Recover, known: Option<Known<'_>>, deed: Deed) -> String {
+    match deed {
+        Deed::Leave if recover.situation == Situation::UnderWay => "let it go on".to_owned(),
+        Deed::Leave => "leave it".to_owned(),
+        Deed::RollBack => "roll back to the last healthy release instead".to_owned(),
+        Deed::Recover(Recovery::Cancel) => match known.map(|known| known.plan.on_failure) {
+            Some(OnFailure::Stay) => "cancel it; it stays as it is then".to_owned(),
+            _ => format!("cancel it and go back to {}", before(known)),
+        },
+        Deed::Recover(Recovery::Back) => format!("go back to {}", before(known)),
+        Deed::Recover(Recovery::Resume) => "go on where it stopped".to_owned(),
+        Deed::Recover(Recovery::Abandon) => {
+            "abandon it: leave everything as it is and record that".to_owned()
+        }
+    }
+}
+
+fn verb(recovery: Recovery) -> &'static str {
+    match recovery {
+        Recovery::Resume => "go on",
+        Recovery::Back => "go back",
+        Recovery::Cancel => "cancel it",
+        Recovery::Abandon => "abandon",
+    }
+}
+
+/// What a recovery will do, step by step.
+fn course<'a>(
+    theme: &Theme,
+    known: Option<Known<'_>>,
+    recovery: Recovery,
+    stopped_step: StoppedStep,
+    width: usize,
+) -> Vec<Line<'a>> {
+    let Some(known) = known else {
+        return wrapped("reading what it was to do…", width, theme.dim);
+    };
+    if recovery == Recovery::Cancel {
+        return wrapped(&cancelling(known), width, theme.dim);
+    }
+    let Some(course) = known.course(recovery) else {
+        return wrapped("its plan has no way back", width, theme.warning);
+    };
+    let head = match (recovery, course.steps.is_empty()) {
+        (Recovery::Abandon, true) => "runs nothing, and records that it was abandoned",
+        (Recovery::Abandon, false) => "changes nothing; looks, and records what is observed:",
+        (_, true) => "all its steps have held: only its end is written",
+        (_, false) => "runs:",
+    };
+    let mut lines = wrapped(head, width, theme.dim);
+    let skips = |step: &Step| {
+        stopped_step == StoppedStep::Skip && course.ask.is_some_and(|ask| ask.id == step.id)
+    };
+    for (index, step) in course.steps.iter().filter(|step| !skips(step)).enumerate() {
+        let (name, words) = intent::words(step);
+        let line = format!(" {:>2} {name:<9}{words}", index + 1);
+        lines.push(Line::styled(
+            cells::cut(&line, width).into_owned(),
+            theme.text,
+        ));
+    }
+    lines
+}
+
+/// What a cancel does to the step that runs now.
+fn cancelling(known: Known<'_>) -> String {
+    let stopped = recovery::stopped(known.journal, known.end);
+    let running = stopped.step.as_deref().and_then(|id| {
+        let steps = known.plan.steps(stopped.direction).iter();
+        steps.clone().find(|step| step.id == id)
+    });
+    let then = match known.plan.on_failure {
+        OnFailure::GoBack => "then goes back",
+        OnFailure::Stay => "then stays as it is",
+    };
+    match running {
+        _ if stopped.direction == Direction::Back => {
+            "it is going back already: nothing cancels that".to_owned()
+        }
+        Some(Step {
+            intent: Intent::Migrate { .. },
+            ..
+        }) => format!(
+            "cancel waits for the migration that runs to end, {then}; the schema stays where that leaves it"
+        ),
+        Some(step) if step.interruptible => format!("cancel ends {} at once, {then}", step.id),
+        Some(step) => format!("cancel waits for {} to end, {then}", step.id),
+        None => format!("cancel stops it before its next step, {then}"),
+    }
+}

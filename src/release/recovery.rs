@@ -1,0 +1,187 @@
+//! Recovery: what an operator may do about an operation that runs, or that did not end well, and what
+//! each choice will run. The server decides whether it is allowed; here it is said before.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    operation::{Direction, End, Event, JournalLine, OperationId, Outcome},
+    plan::{Again, ConfirmWords, Intent, Plan, Step},
+};
+
+/// What an operator may do about an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recovery {
+    /// Go on with the list it was in.
+    Resume,
+    /// Go back to the recorded release.
+    Back,
+    /// Stop as soon as the running step allows, then go back.
+    Cancel,
+    /// Leave everything as it is and record what is observed.
+    Abandon,
+}
+
+impl Recovery {
+    /// The word that commands and the server's files have for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Resume => "resume",
+            Self::Back => "back",
+            Self::Cancel => "cancel",
+            Self::Abandon => "abandon",
+        }
+    }
+}
+
+/// What to do about the step at which an operation stopped, where nobody but the operator knows what a
+/// second run of it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoppedStep {
+    /// Refuse, and name the step.
+    #[default]
+    Ask,
+    /// Run it again.
+    Again,
+    /// Take it for done.
+    Skip,
+}
+
+impl StoppedStep {
+    /// The word that the server's files have for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ask => "ask",
+            Self::Again => "again",
+            Self::Skip => "skip",
+        }
+    }
+}
+
+/// What an operator asks for about an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryRequest {
+    /// Which operation.
+    pub operation: OperationId,
+    /// What to do about it.
+    pub recovery: Recovery,
+    /// What to do about the step at which it stopped.
+    pub stopped_step: StoppedStep,
+    /// Why, in the operator's words; may be empty.
+    pub reason: String,
+}
+
+/// A lock by hand: nobody changes the environment until it is unlocked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockRequest {
+    /// Why: what everybody else reads.
+    pub message: String,
+}
+
+/// Where an operation stopped: the list that it was in and the step that had begun last and had not
+/// held, if one had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// The list.
+    pub direction: Direction,
+    /// The step's id; `None` between two steps.
+    pub step: Option<String>,
+}
+
+/// Where an operation stopped, by its journal and, once it has ended, its end.
+pub fn stopped(journal: &[JournalLine], end: Option<&End>) -> Stopped {
+    let mut direction = Direction::Forward;
+    let mut step = None;
+    for line in journal {
+        match &line.event {
+            // What comes after the outcome is nothing that an operation stops at.
+            Event::Begin {
+                direction: Direction::Closing,
+            } => break,
+            Event::Begin { direction: begun } | Event::Recovers { list: begun, .. } => {
+                direction = *begun;
+                step = None;
+            }
+            Event::StepStart { step: begun, .. } => step = Some(begun.clone()),
+            Event::StepEnd { exit: Some(0), .. } => step = None,
+            _ => {}
+        }
+    }
+    if let Some(end) = end {
+        let failed = match direction {
+            Direction::Back => &end.back_step,
+            Direction::Forward | Direction::Closing => &end.step,
+        };
+        step = step.or_else(|| failed.clone());
+    }
+    Stopped { direction, step }
+}
+
+/// What a recovery will run, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Course<'a> {
+    /// Of which list.
+    pub direction: Direction,
+    /// The steps that will run.
+    pub steps: Vec<&'a Step>,
+    /// The step at which it stopped, where it is one of an operator's own that may do harm twice: to be
+    /// run again or skipped.
+    pub ask: Option<&'a Step>,
+}
+
+/// What `recovery` of an operation with this plan, journal and end will run; `None` where there is
+/// nothing to recover in that way.
+pub fn course<'a>(
+    plan: &'a Plan,
+    journal: &[JournalLine],
+    end: Option<&End>,
+    recovery: Recovery,
+) -> Option<Course<'a>> {
+    let at = stopped(journal, end);
+    let (direction, first) = match recovery {
+        Recovery::Cancel => return None,
+        Recovery::Abandon => {
+            let steps = plan.forward.iter();
+            return Some(Course {
+                direction: Direction::Forward,
+                steps: steps
+                    .filter(|step| matches!(step.intent, Intent::Observe { .. }))
+                    .collect(),
+                ask: None,
+            });
+        }
+        Recovery::Back if plan.back.is_empty() => return None,
+        Recovery::Back if at.direction == Direction::Forward => (Direction::Back, None),
+        Recovery::Resume | Recovery::Back => match end.map(|end| end.outcome) {
+            // Back has held: what was asked for begins anew.
+            Some(Outcome::WentBack | Outcome::Cancelled) if recovery == Recovery::Resume => {
+                (Direction::Forward, None)
+            }
+            Some(Outcome::Succeeded) => return None,
+            _ => (at.direction, at.step.as_deref()),
+        },
+    };
+    let steps = plan.steps(direction);
+    let held = |id: &str| {
+        direction == at.direction
+            && super::operation::has_held(journal, direction, id)
+            && !matches!(
+                end.map(|end| end.outcome),
+                Some(Outcome::WentBack | Outcome::Cancelled)
+            )
+    };
+    Some(Course {
+        direction,
+        steps: steps.iter().filter(|step| !held(&step.id)).collect(),
+        ask: first
+            .and_then(|id| steps.iter().find(|step| step.id == id))
+            .filter(|step| step.again == Again::Ask),
+    })
+}
+
+/// What has to be typed before `recovery` is done, where the environment asks for `words`: cancelling
+/// what one sees running needs none.
+pub fn confirm_words(recovery: Recovery, words: Option<ConfirmWords>) -> Option<ConfirmWords> {
+    words.filter(|_| recovery != Recovery::Cancel)
+}

@@ -1,0 +1,137 @@
+//! A lock by hand: a claim with a message and no process.
+
+use std::{fs, thread};
+
+use flightdeck::{
+    release::operation::{OperationId, Outcome},
+    target::compose::script::{
+        Access, Folder, Nonce, Refusal, StartReply, UnlockReply, lock, start_reply, unlock,
+        unlock_reply,
+    },
+};
+
+use super::{
+    under_each_shell,
+    world::{Operation, World},
+};
+
+fn locked(world: &World) -> OperationId {
+    let mut folder = Folder::new();
+    let who = r#""operator":"mira","origin":"laptop","reason":"database \"maintenance\"""#;
+    folder.add(
+        "who.json",
+        Access::Shared,
+        format!(r#"{{"v":1,"kind":"lock",{who}"#),
+    );
+    folder.add(
+        "record.json",
+        Access::Shared,
+        format!(
+            r#"{{"v":1,"environment":"production","kind":"lock",{who},"before":{{"services":{{}}}},"after":{{"services":{{}}}}"#
+        ),
+    );
+    let script = lock(&folder, &Nonce::random(), &world.place).unwrap();
+    match start_reply(&world.run(&script)).unwrap() {
+        StartReply::Started(id) => id,
+        other => panic!("not locked: {other:?}"),
+    }
+}
+
+/// The ledger's lines.
+fn lines(world: &World) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(world.state().join("ledger.jsonl")).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn unlocked(world: &World, id: OperationId) -> UnlockReply {
+    let who = serde_json::json!({"operator": "jo's", "origin": "desk"});
+    unlock_reply(&world.run(&unlock(&world.place, id, &who).unwrap())).unwrap()
+}
+
+fn refusal(world: &World, operation: &Operation) -> (Refusal, u64) {
+    match world.start(&operation.folder()) {
+        StartReply::Refused { why, operation, .. } => (why, operation.0),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn short() -> Operation {
+    Operation::promotion().step("pull", "echo pulled")
+}
+
+under_each_shell! {
+    fn it_stands_until_it_is_unlocked(world) {
+        let id = locked(world);
+        assert_eq!(refusal(world, &short()), (Refusal::Lock, 1));
+        let rollback = Operation::rollback().step("switch", "echo switched");
+        assert_eq!(refusal(world, &rollback), (Refusal::Lock, 1));
+        // It may be passed, which is written down, and stands nevertheless.
+        let passing = rollback.with("passes", "lock\n").folder();
+        assert_eq!(world.started(&passing).end().outcome, Outcome::Succeeded);
+        assert_eq!(lines(world)[0]["passed_lock"], 1);
+        assert_eq!(refusal(world, &short()), (Refusal::Lock, 1));
+
+        assert_eq!(unlocked(world, id), UnlockReply::Unlocked);
+        let record = &lines(world)[1];
+        assert_eq!((&record["operation"], &record["kind"], &record["outcome"]), (&1.into(), &"lock".into(), &"succeeded".into()));
+        assert_eq!((&record["operator"], &record["reason"]), (&"mira".into(), &"database \"maintenance\"".into()));
+        assert_eq!(record["unlocked_by"]["operator"], "jo's");
+        assert_eq!(unlocked(world, id), UnlockReply::Ended);
+        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+        assert!(lines(world)[2].get("passed_lock").is_none());
+    }
+
+    fn only_a_lock_is_unlocked(world) {
+        assert_eq!(unlocked(world, OperationId(1)), UnlockReply::Missing);
+        let mut tail = world.started(&Operation::promotion().step("wait", "echo hangs; exec sleep 600").folder());
+        tail.until_printed("hangs");
+        assert_eq!(unlocked(world, tail.id), UnlockReply::NotALock);
+        world.cancel(tail.id);
+        assert_eq!(tail.end().outcome, Outcome::Cancelled);
+        assert_eq!(unlocked(world, tail.id), UnlockReply::NotALock);
+    }
+
+    fn it_is_not_unlocked_under_an_operation_that_passed_it(world) {
+        let id = locked(world);
+        let rollback = Operation::rollback().step("wait", "echo hangs; exec sleep 600").with("passes", "lock\n");
+        let mut tail = world.started(&rollback.folder());
+        tail.until_printed("hangs");
+        assert_eq!(unlocked(world, id), UnlockReply::Held);
+        world.cancel(tail.id);
+        tail.end();
+        assert_eq!(unlocked(world, id), UnlockReply::Unlocked);
+    }
+
+    fn of_many_who_unlock_one_does(world) {
+        let id = locked(world);
+        let replies: Vec<UnlockReply> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..12).map(|_| scope.spawn(|| unlocked(world, id))).collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        let winners = replies.iter().filter(|reply| **reply == UnlockReply::Unlocked).count();
+        assert_eq!(winners, 1, "{replies:?}");
+        assert!(replies.iter().all(|r| matches!(r, UnlockReply::Unlocked | UnlockReply::Ended)), "{replies:?}");
+        assert!(lines(world).iter().all(|line| *line == lines(world)[0]));
+        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+        let mut names: Vec<_> = fs::read_dir(world.folder(id)).unwrap().map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(
+            names,
+            ["claim", "end.json", "output.log", "record.json", "results", "runner.log", "runner.sh", "unlocked", "who.json"]
+        );
+    }
+
+    fn who_died_unlocking_is_finished_by_the_next(world) {
+        let id = locked(world);
+        assert_eq!(unlocked(world, id), UnlockReply::Unlocked);
+        // As if he had died before the last two of his three deeds.
+        fs::remove_file(world.folder(id).join("end.json")).unwrap();
+        fs::remove_file(world.state().join("ledger.jsonl")).unwrap();
+        assert_eq!(refusal(world, &short()), (Refusal::Lock, 1));
+        assert_eq!(unlocked(world, id), UnlockReply::Ended);
+        assert_eq!(lines(world)[0]["unlocked_by"]["operator"], "jo's");
+        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+    }
+}

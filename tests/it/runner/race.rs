@@ -1,0 +1,111 @@
+//! Many operators who all want the one claim at the same time.
+//!
+//! `FLIGHTDECK_RACES` says how often each shell races; the evidence was made with 200.
+
+use std::{collections::BTreeSet, fs, io::Write as _, process::Child, sync::Barrier, thread};
+
+use flightdeck::{
+    release::operation::{OperationId, Outcome},
+    target::compose::script::{Nonce, Refusal, StartReply, start_reply, upload},
+};
+
+use super::{
+    under_each_shell,
+    world::{Operation, World, eventually, lives},
+};
+
+const RACERS: usize = 50;
+
+fn rounds() -> u64 {
+    std::env::var("FLIGHTDECK_RACES").map_or(1, |text| text.parse().unwrap())
+}
+
+/// All racers' shells are up and have read all but the last line before one of them may begin.
+fn race(world: &World, operation: &Operation) -> Vec<StartReply> {
+    let folder = operation.folder();
+    let start = Barrier::new(RACERS);
+    let racers: Vec<Child> = (0..RACERS).map(|_| world.sh().spawn().unwrap()).collect();
+    thread::scope(|scope| {
+        let threads: Vec<_> = racers
+            .into_iter()
+            .map(|mut child| {
+                let script = upload(&folder, &Nonce::random(), &world.place).unwrap();
+                let start = &start;
+                scope.spawn(move || {
+                    let (body, call) = script.split_at(script.len() - "complete\n".len());
+                    let mut stdin = child.stdin.take().unwrap();
+                    stdin.write_all(body).unwrap();
+                    start.wait();
+                    stdin.write_all(call).unwrap();
+                    drop(stdin);
+                    start_reply(&child.wait_with_output().unwrap().stdout).unwrap()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|t| t.join().unwrap()).collect()
+    })
+}
+
+under_each_shell! {
+    fn of_fifty_racers_one_holds(world) {
+        for round in 1..=rounds() {
+            let go = world.root.join(format!("go{round}"));
+            let wait = format!("until [ -e {} ]; do sleep 0.05; done", go.display());
+            let replies = race(world, &Operation::promotion().step("wait", &wait));
+            let id = OperationId(round);
+            let holders = replies.iter().filter(|r| **r == StartReply::Started(id)).count();
+            assert_eq!(holders, 1, "round {round}: {replies:?}");
+            for reply in replies {
+                match reply {
+                    StartReply::Started(_) => {}
+                    StartReply::Refused { why: Refusal::Held, operation, .. } => assert_eq!(operation, id),
+                    other => panic!("round {round}: {other:?}"),
+                }
+            }
+            fs::write(go, "").unwrap();
+            assert_eq!(world.tail(id).end().outcome, Outcome::Succeeded);
+            let supervisor = world.process(id, "supervisor");
+            eventually("nobody is left", || !lives(supervisor));
+        }
+        // The others have left nothing: no folder, no claim, no line.
+        let names = |directory: &str| -> BTreeSet<String> {
+            fs::read_dir(world.state().join(directory))
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect()
+        };
+        let expected: BTreeSet<String> = (1..=rounds()).map(|n| OperationId(n).to_string()).collect();
+        eventually("refused folders are gone", || names("operations") == expected);
+        assert_eq!(names("claims"), expected);
+        assert_eq!(world.records().len() as u64, rounds());
+    }
+
+    fn of_many_who_recover_one_does(world) {
+        let dead = {
+            let mut tail = world.started(&Operation::promotion().step("switch", "echo hangs; exec sleep 600").folder());
+            tail.until_printed("hangs");
+            world.kill(tail.id, "supervisor");
+            world.kill(tail.id, "pid");
+            tail.id
+        };
+        let folder = Operation::recovery(dead, "abandon");
+        let mut started = 0;
+        let replies: Vec<StartReply> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| world.start(&folder))).collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        for reply in replies {
+            match reply {
+                StartReply::Started(id) => {
+                    started += 1;
+                    assert_eq!(world.tail(id).end().outcome, Outcome::Abandoned);
+                }
+                StartReply::Refused { why: Refusal::Held | Refusal::Superseded, operation, .. } => {
+                    assert_eq!(operation, OperationId(2));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(started, 1);
+    }
+}
