@@ -197,7 +197,7 @@ fn registry(host: &Spanned<&str>, value: &Value<'_>, p: &mut Problems) -> Option
 }
 
 /// Reads a reference to a secret. A secret in clear is a problem, and is never shown.
-fn secret(value: &Value<'_>, key: &str, p: &mut Problems) -> Option<SecretReference> {
+pub(super) fn secret(value: &Value<'_>, key: &str, p: &mut Problems) -> Option<SecretReference> {
     if !value.get_ref().is_table() {
         p.hide(value.span());
         p.add(

@@ -11,6 +11,7 @@ mod downgrade;
 pub mod gates;
 pub mod history;
 mod holder;
+mod hooks;
 mod layers;
 mod mark_bad;
 mod migrate;
@@ -117,7 +118,7 @@ pub fn make(
         context,
         running: running::release(environment, &config.services, survey),
     };
-    match &request.deed {
+    let mut plan = match &request.deed {
         Deed::Adopt => adopt::plan(&made),
         Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
         Deed::Rollback { to, schema, .. } => rollback::plan(&made, to, *schema),
@@ -125,7 +126,10 @@ pub fn make(
         Deed::CleanUp { keep, older_than } => clean_up::plan(&made, *keep, *older_than),
         Deed::MarkBad { release } => mark_bad::plan(&made, *release),
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
-    }
+    }?;
+    hooks::weave(&made, &mut plan)?;
+    steps::finish(&mut plan, &survey.records);
+    Ok(plan)
 }
 
 /// What every deed's plan is made from.
@@ -197,7 +201,7 @@ impl Making<'_> {
         } else {
             self.environment.confirm_words()
         };
-        let mut plan = Plan {
+        Plan {
             v: FORMAT,
             kind: draft.kind,
             environment: self.environment.name.clone(),
@@ -225,9 +229,7 @@ impl Making<'_> {
             schema_offers: draft.schema_offers,
             confirm,
             attachments: self.survey.attachments.clone(),
-        };
-        steps::finish(&mut plan, &self.survey.records);
-        plan
+        }
     }
 }
 

@@ -174,17 +174,28 @@ pub enum Exclusive {
     Global,
 }
 
-/// What there is to ask an HTTP server with.
+/// What there is to ask an HTTP server and to read JSON with. Containers are looked into only where a
+/// check or a hook may need it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Means {
     /// `curl` on the server.
     pub curl: bool,
     /// `wget` on the server.
     pub wget: bool,
+    /// Whether that is GNU's, which can read an address from a file.
+    pub wget_is_gnu: bool,
+    /// `jq` on the server.
+    pub jq: bool,
+    /// `python3` on the server.
+    pub python: bool,
     /// Services in whose running containers there is a `curl`.
     pub curl_in: BTreeSet<ServiceName>,
     /// Services in whose running containers there is a `wget`.
     pub wget_in: BTreeSet<ServiceName>,
+    /// Services in whose running containers there is a `jq`.
+    pub jq_in: BTreeSet<ServiceName>,
+    /// Services in whose running containers there is a `python3`.
+    pub python_in: BTreeSet<ServiceName>,
 }
 
 /// One revision of a schema's history.

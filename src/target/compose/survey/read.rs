@@ -246,9 +246,12 @@ fn means(environment: &Environment, parts: &BTreeMap<String, Part>) -> Means {
     let mut means = Means {
         curl: place(parts, "curl").is_some(),
         wget: place(parts, "wget").is_some(),
+        wget_is_gnu: place(parts, "wget") == Some("gnu"),
+        jq: place(parts, "jq").is_some(),
+        python: place(parts, "python3").is_some(),
         ..Means::default()
     };
-    for service in super::scripts::asked_inside(environment) {
+    for service in super::scripts::looked_into(environment).into_keys() {
         for line in parts
             .get(&format!("means-{service}"))
             .into_iter()
@@ -257,6 +260,8 @@ fn means(environment: &Environment, parts: &BTreeMap<String, Part>) -> Means {
             match line {
                 "curl" => drop(means.curl_in.insert(service.clone())),
                 "wget" => drop(means.wget_in.insert(service.clone())),
+                "jq" => drop(means.jq_in.insert(service.clone())),
+                "python3" => drop(means.python_in.insert(service.clone())),
                 _ => {}
             }
         }

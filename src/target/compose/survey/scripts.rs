@@ -1,9 +1,9 @@
 //! The two scripts of a survey.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    config::{Environment, Migration, Pin, Probe, Service, Target},
+    config::{AskedFrom, Environment, HookAction, Migration, Pin, Probe, Service, Target},
     plan::schema,
     release::{
         ServiceName,
@@ -134,9 +134,10 @@ pub(super) fn first(
     )?;
     script.collect("ledger", LONG, ["ledger"])?;
     script.collect("operation", SHORT, ["operation"])?;
-    for service in asked_inside(environment) {
+    for (service, programs) in looked_into(environment) {
         let name = format!("means-{service}");
-        script.collect(&name, SHORT, ["means_in", service.as_str()])?;
+        let words = ["means_in", service.as_str()];
+        script.collect(&name, SHORT, words.into_iter().chain(programs))?;
     }
     if let Some(migration) = &environment.migration {
         ask_schema(&mut script, migration, services, request)?;
@@ -301,18 +302,39 @@ fn pin_variables(
     pins.flatten().collect()
 }
 
-/// The services in whose containers an HTTP check is asked.
-pub(super) fn asked_inside(environment: &Environment) -> Vec<&ServiceName> {
-    let mut found: Vec<&ServiceName> = environment
-        .checks
+/// The services in whose containers programs are looked for, and which: what a check asks with inside
+/// them, and what the server itself may lack.
+pub(super) fn looked_into(
+    environment: &Environment,
+) -> BTreeMap<&ServiceName, BTreeSet<&'static str>> {
+    let mut found: BTreeMap<&ServiceName, BTreeSet<&'static str>> = BTreeMap::new();
+    let mut reads_json = false;
+    for check in &environment.checks {
+        let Probe::Http(http) = &check.probe else {
+            continue;
+        };
+        reads_json |= !http.json.is_empty() && http.from != AskedFrom::Here;
+        if let AskedFrom::Container(service) = &http.from {
+            let programs = found.entry(service).or_default();
+            programs.extend(["curl", "wget"]);
+            if !http.json.is_empty() {
+                programs.extend(["jq", "python3"]);
+            }
+        }
+    }
+    let notifies = environment
+        .hooks
         .iter()
-        .filter_map(|check| match &check.probe {
-            Probe::Http { inside, .. } => inside.as_ref(),
-            _ => None,
-        })
-        .collect();
-    found.sort();
-    found.dedup();
+        .any(|hook| matches!(hook.action, HookAction::Webhook { .. }));
+    for service in &environment.services {
+        if reads_json {
+            let programs = found.entry(service).or_default();
+            programs.extend(["jq", "python3"]);
+        }
+        if notifies {
+            found.entry(service).or_default().insert("curl");
+        }
+    }
     found
 }
 

@@ -64,7 +64,14 @@ place() {
 		[ ! -e "$place_state" ] || [ -w "$place_state" ] || printf 'state %s\n' "$place_state"
 	done
 	! command -v curl >/dev/null || echo 'curl yes'
-	! command -v wget >/dev/null || echo 'wget yes'
+	if command -v wget >/dev/null; then
+		case $(wget --version 2>&1) in
+		'GNU Wget'*) echo 'wget gnu' ;;
+		*) echo 'wget yes' ;;
+		esac
+	fi
+	! command -v jq >/dev/null || echo 'jq yes'
+	! command -v python3 >/dev/null || echo 'python3 yes'
 	printf 'algorithm %s\n' "$algorithm"
 	docker --version 2>&1 | head -n 1 | sed 's/^/docker /'
 }
@@ -181,14 +188,16 @@ running_of() {
 		--filter label=com.docker.compose.oneoff=False
 }
 
-# means_in SERVICE: a container without the program answers 126 or 127.
+# means_in SERVICE PROGRAM…: those that its running container has: one without the
+# program answers 126 or 127.
 means_in() {
 	means_id=$(running_of "$1")
 	means_id=${means_id%%
 *}
 	[ -n "$means_id" ] || return 0
+	shift
 	limit_to 10
-	for program in curl wget; do
+	for program; do
 		docker exec "$means_id" "$program" --help >/dev/null 2>&1
 		means_status=$?
 		[ "$means_status" -ge 124 ] || printf '%s\n' "$program"
