@@ -2,6 +2,7 @@
 #![no_main]
 
 use flightdeck::{
+    config::{Migration, MigrationTool},
     plan::schema,
     release::{ImageReference, ServiceName, Tag},
     target::compose::script::{cancel_reply, find_reply, quote, start_reply, unlock_reply},
@@ -12,12 +13,21 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let _ = find_reply(bytes);
     let _ = cancel_reply(bytes);
     let _ = unlock_reply(bytes);
-    for head in schema::heads_of_output(bytes) {
-        assert!(!head.chars().any(char::is_control), "{head:?}");
-    }
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
+    let command = || vec!["tool".to_owned()];
+    for tool in [
+        MigrationTool::Alembic { command: command() },
+        MigrationTool::Django { command: command() },
+        MigrationTool::Rails { command: command() },
+        MigrationTool::Flyway { command: command(), down: None },
+    ] {
+        let migration = Migration { service: "backend".parse().expect("a name"), tool };
+        for revision in schema::tool(&migration).revisions(text) {
+            assert!(schema::is_revision(&revision.revision), "{revision:?}");
+        }
+    }
     if let Ok(reference) = text.parse::<ImageReference>() {
         let again = reference.to_string().parse::<ImageReference>();
         assert_eq!(again.expect("a reference that was read can be written"), reference);

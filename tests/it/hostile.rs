@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use bytes::BytesMut;
 use flightdeck::{
-    config,
+    config::{self, Migration, MigrationTool},
     fleet::log_buffer::LineCutter,
     plan::schema,
     release::{ImageReference, ServiceName, Tag, text::clean},
@@ -83,6 +83,26 @@ fn frames(bytes: &[u8], piece: usize) -> (Vec<Frame>, bool) {
     (found, true)
 }
 
+/// The tools that print revisions.
+fn tools() -> Vec<Migration> {
+    let command = || vec!["tool".to_owned()];
+    [
+        MigrationTool::Alembic { command: command() },
+        MigrationTool::Django { command: command() },
+        MigrationTool::Rails { command: command() },
+        MigrationTool::Prisma { command: command() },
+        MigrationTool::Flyway {
+            command: command(),
+            down: None,
+        },
+    ]
+    .map(|tool| Migration {
+        service: "backend".parse().expect("a name"),
+        tool,
+    })
+    .into()
+}
+
 fn is_clean(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
@@ -145,7 +165,7 @@ proptest! {
     }
 
     #[test]
-    fn replies_and_heads_are_read_or_refused(edits in edits()) {
+    fn replies_are_read_or_refused(edits in edits()) {
         let bytes = edited(include_bytes!("../../fuzz/corpus/answers/refused"), &edits);
         for error in [
             start_reply(&bytes).err(),
@@ -155,9 +175,16 @@ proptest! {
         ] {
             prop_assert!(error.is_none_or(|error| is_clean(&error.to_string())));
         }
+    }
+
+    #[test]
+    fn revisions_of_a_tool_are_no_options(edits in edits()) {
         let bytes = edited(include_bytes!("../../fuzz/corpus/answers/heads"), &edits);
-        for head in schema::heads_of_output(&bytes) {
-            prop_assert!(is_clean(&head), "{head:?}");
+        let printed = String::from_utf8_lossy(&bytes);
+        for tool in tools() {
+            for revision in schema::tool(&tool).revisions(&printed) {
+                prop_assert!(schema::is_revision(&revision.revision) && is_clean(&revision.message), "{revision:?}");
+            }
         }
     }
 
