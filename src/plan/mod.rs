@@ -23,7 +23,7 @@ mod switch;
 use std::collections::BTreeMap;
 
 pub use gates::GateFacts;
-pub use rollback::{candidates, local_images, recorded_heads};
+pub use rollback::{candidates, local_images, recorded_files, recorded_heads};
 
 use crate::{
     config::{Config, Environment, Service},
@@ -112,7 +112,7 @@ pub fn make(
     match &request.deed {
         Deed::Adopt => adopt::plan(&made),
         Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
-        Deed::Rollback { to, schema, .. } => rollback::plan(&made, to, *schema),
+        Deed::Rollback { to, schema, files } => rollback::plan(&made, to, *schema, *files),
         Deed::MarkBad { release } => mark_bad::plan(&made, *release),
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
     }

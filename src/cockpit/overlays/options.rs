@@ -52,6 +52,8 @@ enum Item {
     },
     /// A rollback takes the schema back too.
     Schema,
+    /// A rollback takes compose and environment files back too.
+    Files,
     /// A gate is passed all the same.
     Gate {
         name: String,
@@ -86,6 +88,7 @@ impl Options {
             Deed::Promote { .. } => items.push(Item::Migrate),
             Deed::Rollback { .. } => {
                 items.push(Item::Schema);
+                items.push(Item::Files);
                 items.push(Item::LastHealthy);
                 items.extend(earlier_releases(model, request));
                 if let State::Refused(refusal) = &view.state {
@@ -126,6 +129,7 @@ impl Options {
                 others.keys().all(|name| versions.contains_key(name))
             }
             (Item::Schema, Deed::Rollback { schema, .. }) => *schema == SchemaChoice::Downgrade,
+            (Item::Files, Deed::Rollback { files, .. }) => *files,
             (Item::LastHealthy, Deed::Rollback { to, .. }) => *to == RollbackTo::LastHealthy,
             (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
                 *to == RollbackTo::Operation(*id)
@@ -160,6 +164,7 @@ impl Options {
                     SchemaChoice::Downgrade => SchemaChoice::ImageOnly,
                 };
             }
+            (Item::Files, Deed::Rollback { files, .. }) => *files = !*files,
             (Item::LastHealthy, Deed::Rollback { to, .. }) => *to = RollbackTo::LastHealthy,
             (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
                 *to = RollbackTo::Operation(*id);
@@ -294,6 +299,9 @@ pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> O
                 names(others)
             ),
             Item::Schema => format!("[{on}] take the schema back to that release's too"),
+            Item::Files => {
+                format!("[{on}] take compose and environment files back to that release's too")
+            }
             Item::Gate { name, detail } => {
                 format!("[{on}] pass the gate {}: {}", clean(name), clean(detail))
             }

@@ -12,5 +12,6 @@ mod overtaken;
 mod real;
 mod rollback;
 mod schema;
+mod services;
 mod watch;
 mod world;

@@ -4,6 +4,7 @@
 //! what it would make of the candidate files. What speaks against any plan (step 0 of an operation) is
 //! refused here, in words.
 
+mod copies;
 mod frames;
 mod pins;
 mod read;
@@ -54,7 +55,16 @@ pub async fn take(
     if wanted.pins.is_empty() {
         return Ok(survey);
     }
-    let pins = pins::Pins::render(environment, services, &wanted, &survey, &files)?;
+    let others = copies::wanted(environment, services, request, &survey, &files);
+    let mut changed = Vec::new();
+    if matches!(request.deed, Deed::Rollback { files: true, .. }) && !others.is_empty() {
+        let script =
+            scripts::copies(environment, services, &others).map_err(|e| bad(environment, e))?;
+        let answered = self::parts(environment, shell.run(script).await?)?;
+        changed = copies::found(environment, services, &others, &answered);
+        copies::refuse_lost(environment, &changed)?;
+    }
+    let pins = pins::Pins::render(environment, services, &wanted, &survey, &files, &changed)?;
     refuse::unwritable_pins(environment, &pins, &files)?;
     let path_from = path_from(request, environment, services, &survey);
     let script = scripts::second(
@@ -62,6 +72,8 @@ pub async fn take(
         services,
         &pins.candidates,
         path_from.as_deref(),
+        // Where they come back they are known already.
+        if changed.is_empty() { &others } else { &[] },
     )
     .map_err(|e| bad(environment, e))?;
     let answered = self::parts(environment, shell.run(script).await?)?;
@@ -70,6 +82,16 @@ pub async fn take(
     if let Some(path) = answered.get("path").filter(|part| part.status == 0) {
         survey.schema_path = read::revisions(&path.bytes, path_from.as_deref());
     }
+    if changed.is_empty() {
+        changed = copies::found(environment, services, &others, &answered);
+    } else {
+        survey.changed_settings = copies::settings_that_differ(
+            parts.get("config"),
+            answered.get("config"),
+            wanted.pins.keys(),
+        );
+    }
+    survey.changed_files = changed.into_iter().map(|found| found.changed).collect();
     pins.into_survey(&mut survey);
     Ok(survey)
 }
