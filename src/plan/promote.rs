@@ -12,7 +12,8 @@ use crate::{
 };
 
 use super::{
-    Draft, Making, Wanted, checks, gates, history, holder, running, schema, service, steps, switch,
+    Draft, Making, Wanted, backup, checks, gates, history, holder, running, schema, service, steps,
+    switch,
 };
 
 /// What a chosen version is as a release's part.
@@ -102,6 +103,9 @@ pub(super) fn plan(
         }
     }
     let depends_on_schema = migration.is_some();
+    if migration.is_some() {
+        forward.extend(backup::step(making, &mut warnings)?);
+    }
     forward.extend(migration);
     forward.extend(steps::converge(steps::Convergence {
         environment: making.environment,

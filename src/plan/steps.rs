@@ -25,21 +25,23 @@ const PULL: Duration = Duration::from_secs(1800);
 const MIGRATION: Duration = Duration::from_secs(3600);
 
 /// How a step behaves.
-struct Manners {
-    limit: Duration,
-    again: Again,
-    interruptible: bool,
-    changes: bool,
+pub(super) struct Manners {
+    pub limit: Duration,
+    pub again: Again,
+    pub interruptible: bool,
+    pub changes: bool,
 }
 
-const LOOKS: Manners = Manners {
+/// The manners of a step after which the environment is as it was.
+pub(super) const LOOKS: Manners = Manners {
     limit: SHORT,
     again: Again::Safe,
     interruptible: true,
     changes: false,
 };
 
-fn step(id: impl Into<String>, intent: Intent, manners: Manners) -> Step {
+/// A step of these manners.
+pub(super) fn step(id: impl Into<String>, intent: Intent, manners: Manners) -> Step {
     Step {
         id: id.into(),
         intent,
@@ -182,9 +184,26 @@ pub(super) fn converge(to: Convergence<'_>) -> Vec<Step> {
             steps.push(health(id, to.environment, layer.clone()));
         }
     }
-    let mut verified: Vec<ServiceName> = layers.into_iter().flatten().collect();
-    let restarted: Vec<ServiceName> = to
-        .environment
+    steps.extend(verified(
+        to.environment,
+        layers.into_iter().flatten().collect(),
+        to.interruptible,
+        to.checks,
+    ));
+    steps
+}
+
+/// Restart, verify, observe: what follows once `services` run. `interruptible`: whether somebody may end
+/// the restart in the middle.
+pub(super) fn verified(
+    environment: &Environment,
+    services: Vec<ServiceName>,
+    interruptible: bool,
+    checks: Vec<Step>,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut verified = services;
+    let restarted: Vec<ServiceName> = environment
         .restart
         .iter()
         .filter(|service| !verified.contains(service))
@@ -198,16 +217,16 @@ pub(super) fn converge(to: Convergence<'_>) -> Vec<Step> {
                 services: restarted,
             },
             Manners {
-                limit: to.environment.health_timeout + MARGIN,
+                limit: environment.health_timeout + MARGIN,
                 again: Again::Safe,
-                interruptible: to.interruptible,
+                interruptible,
                 changes: true,
             },
         ));
     }
-    steps.push(health("verify-health", to.environment, verified));
-    steps.extend(to.checks);
-    steps.push(observe(to.environment));
+    steps.push(health("verify-health", environment, verified));
+    steps.extend(checks);
+    steps.push(observe(environment));
     steps
 }
 

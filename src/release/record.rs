@@ -236,7 +236,7 @@ impl Record {
         (self.outcome == Outcome::Succeeded
             && matches!(
                 self.kind,
-                PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback
+                PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback | PlanKind::Restore
             )
             && self.results.get("healthy").map(String::as_str) != Some("no"))
         .then_some(&self.after)

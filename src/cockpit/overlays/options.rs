@@ -95,7 +95,11 @@ impl Options {
                     items.extend(images(refusal));
                 }
             }
-            Deed::Adopt | Deed::MarkBad { .. } | Deed::Migrate { .. } => {}
+            Deed::Adopt
+            | Deed::MarkBad { .. }
+            | Deed::Migrate { .. }
+            | Deed::Restore { .. }
+            | Deed::CleanUp { .. } => {}
         }
         items.extend(
             plan.into_iter()

@@ -48,8 +48,14 @@ fn script(place: &Place, n: usize) -> Result<Vec<u8>, Unquotable> {
         "history() {{\n\
          case $1 in '~' | '~/'*) set -- \"$HOME${{1#?}}\" \"$2\" ;; esac\n\
          cd -- \"$1\" || return 1\n\
-         ledger=.flightdeck/$2/ledger.jsonl\n\
-         [ ! -e \"$ledger\" ] || tail -n {lines} \"$ledger\"\n\
+         [ -e \".flightdeck/$2\" ] || return 0\n\
+         cd -- \".flightdeck/$2\" || return 1\n\
+         set --\n\
+         for ledger in ledger.1.jsonl ledger.jsonl; do\n\
+         [ ! -e \"$ledger\" ] || set -- \"$@\" \"$ledger\"\n\
+         [ ! -e \"$ledger\" ] || [ -r \"$ledger\" ] || return 1\n\
+         done\n\
+         [ $# = 0 ] || cat -- \"$@\" | tail -n {lines}\n\
          }}\n\
          history {directory} {project}\n"
     )
@@ -60,6 +66,24 @@ fn script(place: &Place, n: usize) -> Result<Vec<u8>, Unquotable> {
 mod tests {
     use super::*;
     use crate::target::compose::connection::channel::Channels;
+
+    #[tokio::test]
+    async fn history_reaches_into_the_older_half_of_the_ledger() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join(".flightdeck/shop");
+        std::fs::create_dir_all(&state).unwrap();
+        std::fs::write(state.join("ledger.1.jsonl"), "1\n2\n3\n").unwrap();
+        std::fs::write(state.join("ledger.jsonl"), "4\n5\n").unwrap();
+        let place = Place {
+            directory: directory.path().display().to_string(),
+            project: "shop".into(),
+        };
+        let output = Channels::Local
+            .run(script(&place, 2).unwrap())
+            .await
+            .unwrap();
+        assert_eq!(&*output.stdout, b"2\n3\n4\n5\n");
+    }
 
     #[tokio::test]
     async fn an_environment_that_was_never_seen_has_no_history() {

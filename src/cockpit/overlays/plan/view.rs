@@ -277,6 +277,9 @@ fn on_failure(plan: &Plan) -> String {
         (OnFailure::GoBack, _) if migrates => format!(
             "on failure: back to {before}; the schema stays where the migration left it"
         ),
+        (OnFailure::GoBack, PlanKind::Restore) => {
+            "on failure: the database as it was before, and what was stopped started again".to_owned()
+        }
         (OnFailure::GoBack, _) => format!("on failure: back to {before}"),
         (OnFailure::Stay, PlanKind::Adopt) => "on failure: nothing has changed".to_owned(),
         (OnFailure::Stay, PlanKind::Rollback) => {
@@ -286,6 +289,13 @@ fn on_failure(plan: &Plan) -> String {
         (OnFailure::Stay, PlanKind::Migrate) => {
             "on failure: the schema stays where the migration stopped; what runs is not touched"
                 .to_owned()
+        }
+        (OnFailure::Stay, PlanKind::Restore) => {
+            "on failure: stays as it is: only the configured command knows how the database is then"
+                .to_owned()
+        }
+        (OnFailure::Stay, PlanKind::CleanUp) => {
+            "on failure: what is removed is removed; what runs is not touched".to_owned()
         }
         (OnFailure::Stay, PlanKind::Lock | PlanKind::MarkBad) => {
             "on failure: nothing has changed".to_owned()

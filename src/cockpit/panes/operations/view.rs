@@ -140,7 +140,11 @@ fn under_way<'a>(
 /// What an ended operation was to bring: of an adoption all, else the services that were to change.
 fn what(record: &Record) -> String {
     match record.kind {
-        PlanKind::Adopt | PlanKind::Migrate | PlanKind::MarkBad => record.after.label(),
+        PlanKind::Adopt
+        | PlanKind::MarkBad
+        | PlanKind::Migrate
+        | PlanKind::Restore
+        | PlanKind::CleanUp => record.after.label(),
         PlanKind::Promote | PlanKind::Rollback => {
             record.after.changed_since(&record.before).label()
         }
