@@ -345,28 +345,25 @@ pub(super) fn plan(
         running::image_name(release, survey)
     })?;
     warnings.extend(switch.warnings.iter().cloned());
-    let checks = checks::steps(making)?;
+    let checks = checks::steps(making, &mut warnings)?;
 
-    let downgrade = downgrade::step(
-        making,
-        target.release.schema_heads.as_ref(),
-        choice,
-        &mut warnings,
-    )?;
-    after.schema_heads = match downgrade {
-        Some(_) => target.release.schema_heads.clone(),
+    let downgrade = downgrade::part(making, &target.release, choice)?;
+    warnings.extend(downgrade.warnings);
+    after.schema_heads = if downgrade.steps.is_empty() {
         // Where the database is says nothing of where this release's image can be.
-        None => after
+        after
             .schema_heads
-            .filter(|heads| target.release.schema_heads.as_ref() == Some(heads)),
+            .filter(|heads| target.release.schema_heads.as_ref() == Some(heads))
+    } else {
+        target.release.schema_heads.clone()
     };
-    let depends_on_schema = downgrade.is_some();
+    let depends_on_schema = !downgrade.steps.is_empty();
     let running = steps::images(&making.running, |s| running::image_name(s, survey));
     let mut forward = vec![steps::snapshot(&survey.files, &running)];
     for (name, release) in &pins {
         forward.push(steps::keep(name, running::image_name(release, survey)));
     }
-    forward.extend(downgrade);
+    forward.extend(downgrade.steps);
     forward.extend(steps::converge(steps::Convergence {
         environment: making.environment,
         pins: survey.candidate_pins.clone(),
@@ -402,6 +399,7 @@ pub(super) fn plan(
         forward,
         back,
         on_failure: OnFailure::Stay,
+        schema_offers: downgrade.offers,
         depends_on_schema,
     }))
 }
