@@ -165,6 +165,12 @@ directory = "/srv/two/app"
 services = ["b"]
 gates = [{ healthy_in = "one" }, { healthy_in = "two" }]
 
+[environments.beside]
+host = "local"
+directory = "/srv/two/app"
+project = "app-beside"
+services = ["b"]
+
 [environments.three]
 host = "local"
 directory = "/srv/three"
