@@ -27,12 +27,13 @@ mod switch;
 use std::collections::BTreeMap;
 
 pub use gates::GateFacts;
-pub use rollback::{candidates, local_images, recorded_heads};
+pub use rollback::{candidates, local_images, recorded_files, recorded_heads};
 
 use crate::{
     config::{Config, Environment, Service},
     release::{
         Fault, FaultKind, ServiceName,
+        observation::Container,
         plan::{
             Basis, ConfirmWords, Deed, FORMAT, Gate, LOCK_GATE, OnFailure, Plan, PlanKind, Request,
             SchemaOffer, Step,
@@ -120,7 +121,7 @@ pub fn make(
     let mut plan = match &request.deed {
         Deed::Adopt => adopt::plan(&made),
         Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
-        Deed::Rollback { to, schema, .. } => rollback::plan(&made, to, *schema),
+        Deed::Rollback { to, schema, files } => rollback::plan(&made, to, *schema, *files),
         Deed::Restore { operation } => restore::plan(&made, *operation),
         Deed::CleanUp { keep, older_than } => clean_up::plan(&made, *keep, *older_than),
         Deed::MarkBad { release } => mark_bad::plan(&made, *release),
@@ -162,12 +163,11 @@ impl Making<'_> {
     }
 
     fn plan(&self, draft: Draft) -> Plan {
-        let concerned = self
-            .environment
-            .services
-            .iter()
-            .chain(&self.environment.restart);
-        let images = concerned
+        let concerned = || {
+            let restarted = &self.environment.restart;
+            self.environment.services.iter().chain(restarted)
+        };
+        let images = concerned()
             .map(|service| {
                 let images = self.survey.containers.of(service);
                 (
@@ -176,6 +176,14 @@ impl Making<'_> {
                 )
             })
             .collect();
+        let made_from = concerned()
+            .map(|service| {
+                let containers = self.survey.containers.of(service);
+                (service.clone(), containers.map(made_from).collect())
+            })
+            .collect();
+        let mut warnings = draft.warnings;
+        warnings.extend(self.survey.warnings.iter().cloned());
         let confirm = if draft.gates.iter().any(|gate| gate.name == LOCK_GATE) {
             // A lock is passed by nothing shorter than the name, protected or not.
             Some(ConfirmWords {
@@ -203,6 +211,7 @@ impl Making<'_> {
             basis: Basis {
                 last_operation: self.survey.last_operation,
                 images,
+                made_from,
                 files: self.survey.files.clone(),
                 schema_heads: draft
                     .depends_on_schema
@@ -212,7 +221,7 @@ impl Making<'_> {
             before: self.running.clone(),
             after: draft.after,
             gates: draft.gates,
-            warnings: draft.warnings,
+            warnings,
             forward: draft.forward,
             back: draft.back,
             closing: Vec::new(),
@@ -222,6 +231,11 @@ impl Making<'_> {
             attachments: self.survey.attachments.clone(),
         }
     }
+}
+
+/// From where a container was made, as Compose's labels say.
+fn made_from(container: &Container) -> String {
+    format!("{},{}", container.working_directory, container.config_files)
 }
 
 /// A service that the environment has.

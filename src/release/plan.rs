@@ -144,6 +144,10 @@ pub struct Basis {
     pub last_operation: Option<OperationId>,
     /// Each concerned service's containers' image IDs then, in order; empty if none ran.
     pub images: BTreeMap<ServiceName, Vec<ImageId>>,
+    /// From where each concerned service's containers were made then, in order: Compose's labels for the
+    /// directory and the files, with a comma between.
+    #[serde(default)]
+    pub made_from: BTreeMap<ServiceName, Vec<String>>,
     /// Hashes of pin, compose and environment files then, as `algorithm:hex`, by absolute path.
     pub files: BTreeMap<String, String>,
     /// The schema's heads then, where the plan depends on them.
@@ -738,6 +742,8 @@ pub enum SchemaChoice {
     ImageOnly,
     /// Downgrade to the revision recorded with that release, with the image that runs now, then switch.
     Downgrade,
+    /// Bring back the newest backup that holds the schema as that release had it, then switch.
+    Restore,
 }
 
 impl SchemaChoice {
@@ -747,6 +753,7 @@ impl SchemaChoice {
             Self::Undecided => None,
             Self::ImageOnly => Some("image-only"),
             Self::Downgrade => Some("downgrade"),
+            Self::Restore => Some("restore"),
         }
     }
 }

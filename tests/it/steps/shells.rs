@@ -444,6 +444,7 @@ fn a_basis_that_does_not_hold_is_refused_with_what_differs() {
         let basis = Basis {
             last_operation: None,
             images: images(&["1", "2"]),
+            made_from: BTreeMap::new(),
             files: BTreeMap::from([(file.display().to_string(), hash("services: {}\n"))]),
             schema_heads: None,
         };

@@ -423,6 +423,15 @@ fn basis(plan: &Plan) -> Result<String, RenderError> {
         let images: String = images.iter().map(|id| format!(" {id}")).collect();
         text.push_str(&format!("basis_images {service}{images}\n"));
     }
+    for (service, made_from) in &basis.made_from {
+        // No container, no label: the images tell of that.
+        if !made_from.is_empty() {
+            text.push_str(&format!(
+                "basis_made_from {service} {}\n",
+                words(made_from)?
+            ));
+        }
+    }
     for (path, hash) in &basis.files {
         text.push_str(&format!("basis_file {} {}\n", quote(path)?, quote(hash)?));
     }

@@ -252,6 +252,13 @@ fn plan() -> Plan {
                 (backend(), vec![ID.parse().unwrap(), ID.parse().unwrap()]),
                 (name("proxy"), Vec::new()),
             ]),
+            made_from: BTreeMap::from([
+                (
+                    backend(),
+                    vec!["/srv/the shop,/srv/the shop/compose.yml".to_owned(); 2],
+                ),
+                (name("proxy"), Vec::new()),
+            ]),
             files: BTreeMap::from([("/srv/the shop/.env".to_owned(), "sha256:00ff".to_owned())]),
             schema_heads: Some(words(&["a1f3", "b2c4"])),
         },

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{
     super::{engine::containers as engine, script::read_ledger},
     frames::Part,
-    services, storage,
+    services, storage, surroundings,
 };
 use crate::{
     config::{Environment, Service},
@@ -31,20 +31,20 @@ pub(super) struct ServerFile {
     pub path: String,
     /// Its fingerprint; `None` if there is no such file.
     pub fingerprint: Option<String>,
-    /// Whether it could be replaced, and if not, why.
+    /// Whether it could be changed, and if not, why.
     pub state: FileState,
     /// Its bytes, where it is a pin file and exists.
     pub bytes: Option<Vec<u8>>,
 }
 
-/// Whether a file could be replaced.
+/// Whether a file could be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileState {
     /// It could.
     Fine,
-    /// Its directory is not ours to write.
+    /// Neither it nor its directory is ours to write.
     Directory,
-    /// It belongs to another user, and its owner could not be kept.
+    /// It belongs to another user, and is not ours to write.
     Owner,
 }
 
@@ -166,8 +166,11 @@ pub(super) fn survey(
         candidate_pins: Vec::new(),
         former_pins: Vec::new(),
         attachments: Vec::new(),
+        changed_files: Vec::new(),
+        changed_settings: Vec::new(),
         images,
         means: means(environment, parts),
+        warnings: surroundings::warnings(environment, parts),
         last_operation,
         operation,
         records: read_ledger(&part(environment, parts, "ledger")?.bytes).records,
