@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use crate::{
     cockpit::{
         model::{Effect, Model},
-        overlays::{Overlay, chooser::Chooser, plan, recover},
+        overlays::{Overlay, chooser::Chooser, lock::Lock, plan, recover},
         panes::{environments, nothing, versions},
     },
     fleet::join::Condition,
     release::{
         EnvironmentName, Repository,
-        plan::{ChosenVersion, Deed, Request, RollbackTo, SchemaChoice},
+        operation::OperationId,
+        plan::{ChosenVersion, Deed, MarkedRelease, Request, RollbackTo, SchemaChoice},
     },
 };
 
@@ -123,6 +124,23 @@ pub fn recover(model: &mut Model) -> Vec<Effect> {
         ));
     }
     nothing()
+}
+
+/// `K`: a lock by hand for the environment under the cursor, or the end of the one that stands.
+pub fn lock(model: &mut Model) -> Vec<Effect> {
+    if let Some(name) = environments::chosen(model).map(|e| e.name.clone()) {
+        let lock = Lock::of(model, &name);
+        model.overlays.push(Overlay::Lock(lock));
+    }
+    nothing()
+}
+
+/// `B` on an operation: no rollback returns by default to the release that it brought.
+pub fn mark_bad(model: &mut Model, name: EnvironmentName, operation: OperationId) -> Vec<Effect> {
+    let deed = Deed::MarkBad {
+        release: MarkedRelease::Operation(operation),
+    };
+    plan::open(model, request(name, deed))
 }
 
 /// A plan that rolls an environment back; where an operation runs or was interrupted, the choice of

@@ -5,17 +5,18 @@ use super::{
     script::{Place, Unquotable, quote, read_ledger},
     shell::Shell,
 };
-use crate::release::{Fault, FaultKind, record::Record};
+use crate::release::{Fault, FaultKind, record::Ledger};
 
 /// An operation can have several lines, of which the last counts: of a few it was written again by
 /// whoever recovered it.
 const LINES_AN_OPERATION: usize = 2;
 
-/// The last `n` records of the environment at `place`, oldest first.
+/// The last `n` records of the environment at `place`, oldest first, and which lines among them could not
+/// be read.
 ///
 /// # Errors
 /// The link's faults, and a directory that cannot be entered.
-pub async fn history(server: &Server, place: &Place, n: usize) -> Result<Vec<Record>, Fault> {
+pub async fn history(server: &Server, place: &Place, n: usize) -> Result<Ledger, Fault> {
     let subject = server.host().label();
     let script = script(place, n).map_err(|error| {
         Fault::new(FaultKind::Invalid, subject, "its ledger cannot be named")
@@ -34,12 +35,14 @@ pub async fn history(server: &Server, place: &Place, n: usize) -> Result<Vec<Rec
         .remedy(format!("look at {} on the server", place.directory))
         .because(said.trim()));
     }
-    let mut records = read_ledger(&output.stdout).records;
-    records.drain(..records.len().saturating_sub(n));
-    Ok(records)
+    let mut ledger = read_ledger(&output.stdout);
+    let older = ledger.records.len().saturating_sub(n);
+    ledger.records.drain(..older);
+    Ok(ledger)
 }
 
-/// One function called on its last line, as all that travels.
+/// One function called on its last line, as all that travels. The older half of a long ledger lies in a
+/// file of its own.
 fn script(place: &Place, n: usize) -> Result<Vec<u8>, Unquotable> {
     let directory = quote(&place.directory)?;
     let project = quote(&place.project)?;
@@ -48,8 +51,9 @@ fn script(place: &Place, n: usize) -> Result<Vec<u8>, Unquotable> {
         "history() {{\n\
          case $1 in '~' | '~/'*) set -- \"$HOME${{1#?}}\" \"$2\" ;; esac\n\
          cd -- \"$1\" || return 1\n\
-         ledger=.flightdeck/$2/ledger.jsonl\n\
-         [ ! -e \"$ledger\" ] || tail -n {lines} \"$ledger\"\n\
+         for ledger in \".flightdeck/$2/ledger.1.jsonl\" \".flightdeck/$2/ledger.jsonl\"; do\n\
+         [ ! -e \"$ledger\" ] || cat \"$ledger\" || return 1\n\
+         done | tail -n {lines}\n\
          }}\n\
          history {directory} {project}\n"
     )
@@ -58,8 +62,16 @@ fn script(place: &Place, n: usize) -> Result<Vec<u8>, Unquotable> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::target::compose::connection::channel::Channels;
+
+    async fn said(place: &Place, n: usize) -> (i32, String) {
+        let script = script(place, n).unwrap();
+        let output = Channels::Local.run(script).await.unwrap();
+        (output.status, String::from_utf8(output.stdout).unwrap())
+    }
 
     #[tokio::test]
     async fn an_environment_that_was_never_seen_has_no_history() {
@@ -68,20 +80,26 @@ mod tests {
             directory: directory.path().display().to_string(),
             project: "it's a shop".into(),
         };
-        let output = Channels::Local
-            .run(script(&place, 5).unwrap())
-            .await
-            .unwrap();
-        assert_eq!((output.status, &*output.stdout), (0, &b""[..]));
+        assert_eq!(said(&place, 5).await, (0, String::new()));
 
         let elsewhere = Place {
             directory: "/nowhere; echo".into(),
             ..place
         };
-        let output = Channels::Local
-            .run(script(&elsewhere, 5).unwrap())
-            .await
-            .unwrap();
-        assert_ne!(output.status, 0);
+        assert_ne!(said(&elsewhere, 5).await.0, 0);
+    }
+
+    #[tokio::test]
+    async fn a_rotated_ledger_is_read_over_both_its_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join(".flightdeck/it's a shop");
+        fs::create_dir_all(&state).unwrap();
+        fs::write(state.join("ledger.1.jsonl"), "1\n2\n3\n").unwrap();
+        fs::write(state.join("ledger.jsonl"), "4\n").unwrap();
+        let place = Place {
+            directory: directory.path().display().to_string(),
+            project: "it's a shop".into(),
+        };
+        assert_eq!(said(&place, 1).await, (0, "3\n4\n".to_owned()));
     }
 }

@@ -12,6 +12,7 @@ use crate::{
         keymap::Action,
         model::{Effect, Model, Want},
         panes::{Motion, Pane, logs, nothing},
+        update::deeds,
     },
     config::Environment,
     fleet::{Fleet, log_buffer::LogBuffer},
@@ -24,14 +25,24 @@ use crate::{
 };
 
 /// What the pane does by itself.
-pub const ACTIONS: &[Action] = &[Action {
-    name: "show",
-    help: "open the operation under the cursor: its steps, its output, how it ended",
-    hint: Some("open"),
-    keys: &["enter"],
-    changes: false,
-    run: open_chosen,
-}];
+pub const ACTIONS: &[Action] = &[
+    Action {
+        name: "show",
+        help: "open the operation under the cursor: its steps, its output, how it ended",
+        hint: Some("open"),
+        keys: &["enter"],
+        changes: false,
+        run: open_chosen,
+    },
+    Action {
+        name: "mark-bad",
+        help: "mark the release of the operation under the cursor bad: no rollback returns to it by default",
+        hint: Some("mark bad"),
+        keys: &["B"],
+        changes: true,
+        run: mark_bad,
+    },
+];
 
 /// A journal longer than this is no journal of ours.
 const MOST_JOURNAL_LINES: usize = 10_000;
@@ -192,6 +203,21 @@ fn open_chosen(model: &mut Model) -> Vec<Effect> {
     nothing()
 }
 
+fn mark_bad(model: &mut Model) -> Vec<Effect> {
+    let rows = rows(model);
+    let chosen = match rows.get(cursor(model, &rows)) {
+        Some(Row::Ended(environment, record)) => Some((environment.name.clone(), record.operation)),
+        _ => None,
+    };
+    match chosen {
+        Some((environment, id)) => deeds::mark_bad(model, environment, id),
+        None => {
+            model.complain("only what an operation has brought can be marked: it has not ended");
+            nothing()
+        }
+    }
+}
+
 /// Takes in what following the open operation tells.
 pub fn follow(
     model: &mut Model,
@@ -269,7 +295,7 @@ pub fn copied(model: &Model) -> Option<String> {
             record.operation,
             record.kind.verb(),
             environment.name,
-            record.after.label(),
+            record.brings(),
             record.outcome.words()
         )),
     }

@@ -4,7 +4,7 @@ use crate::{
     cockpit::theme::Theme,
     release::{
         operation::{End, Outcome},
-        plan::Plan,
+        plan::{Plan, PlanKind},
         text::clean,
     },
 };
@@ -34,6 +34,9 @@ pub fn words(plan: Option<&Plan>, end: &End) -> String {
     );
     let failed = failure(end);
     match end.outcome {
+        Outcome::Succeeded if plan.is_some_and(|plan| plan.kind == PlanKind::MarkBad) => {
+            format!("done: {after} is marked bad; what runs was not touched")
+        }
         Outcome::Succeeded => format!("done: {after} runs"),
         Outcome::WentBack => format!("{failed}; went back: {before} runs"),
         Outcome::Stuck => {
@@ -43,14 +46,14 @@ pub fn words(plan: Option<&Plan>, end: &End) -> String {
             };
             format!(
                 "STUCK: {failed}{back}. Neither {after} nor {before} is known to hold: look at the \
-                 output, put the server right, then roll back"
+                 output, put the server right, then recover it or roll back"
             )
         }
         Outcome::Refused => format!("refused before anything changed: {failed}; see its output"),
         Outcome::Cancelled if end.changed => format!("cancelled; went back: {before} runs"),
         Outcome::Cancelled => "cancelled before anything changed".to_owned(),
         Outcome::Interrupted => {
-            format!("INTERRUPTED: the server or its runner died; {failed}. Roll back to recover it")
+            format!("INTERRUPTED: the server or its runner died; {failed}. Another operation went over it")
         }
         Outcome::Abandoned => "abandoned: left as it was; what was observed is recorded".to_owned(),
         Outcome::Unknown => {
