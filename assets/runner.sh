@@ -183,7 +183,7 @@ take_over() {
 	holder_ledger=$(tail -n 1 "$root/ledger.jsonl" 2>/dev/null)
 	case $holder_ledger in
 	*"\"operation\":$operation,\"started\":"*'}')
-		mv end.new end.json
+		end_whole "$id"
 		return
 		;;
 	esac

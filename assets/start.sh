@@ -7,6 +7,7 @@
 # one line of JSON: the runner's (see runner.sh), or {"failed":WORD} with WORD
 #   directory   there is none, or it cannot be entered
 #   setsid      not on this server
+#   logind      it ends whatever a session has started together with the session
 #   write       .flightdeck or the folder could not be written
 #   nonce       a folder of that nonce is there: this script has run before
 #   runner      it said nothing: look for the nonce among the claims
@@ -23,6 +24,7 @@ prepare() {
 	unset CDPATH ENV BASH_ENV
 	cd -- "$directory" || fail directory
 	command -v setsid >/dev/null || fail setsid
+	! logind_kills || fail logind
 	# Who may write the directory may take part, who may read it may look on,
 	# others may not. The runner and its steps inherit this.
 	above=$(ls -ldn .)
@@ -43,6 +45,13 @@ prepare() {
 	[ ! -e ".new-$nonce" ] || fail nonce
 	mkdir ".new-$nonce" || fail write
 	cd ".new-$nonce" || fail write
+}
+
+# logind_kills: whether systemd-logind would end the runner with this connection.
+logind_kills() {
+	[ "$(id -u)" != 0 ] || return 1
+	case $(cat /proc/self/cgroup 2>/dev/null) in */session-*.scope*) ;; *) return 1 ;; esac
+	grep -qsE '^KillUserProcesses=(yes|true|on|1)' /etc/systemd/logind.conf /etc/systemd/logind.conf.d/*.conf
 }
 
 # launch HOW: starts the runner, and prints what it says of the claim.

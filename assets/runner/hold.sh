@@ -18,13 +18,11 @@ standing() {
 		holder_of "$refused_id"
 		standing_over=$over
 		case $holder in
-		never_began) ;;
-		ended)
-			# It died while putting this in its place.
-			if [ ! -e "$root/operations/$refused_id/end.json" ]; then
-				mv "$root/operations/$refused_id/end.new" "$root/operations/$refused_id/end.json"
-			fi
+		never_began)
+			value nonce "$claim"
+			case $value in '' | *[!0-9a-f]*) ;; *) rm -rf "../.new-$value" ;; esac
 			;;
+		ended) end_whole "$refused_id" ;;
 		lock)
 			[ "$over_first" != 0 ] || over_first=$(number "$refused_id")
 			passed_lock=$(number "$refused_id")
@@ -48,6 +46,16 @@ standing() {
 	over=$over_first
 }
 
+# end_whole ID: of one that may have died while it put its end in its place.
+end_whole() {
+	[ ! -e "$root/operations/$1/end.json" ] || return 0
+	(
+		cd "$root/operations/$1" || exit
+		mv end.new end.json
+		rm -rf gate reserve secrets
+	)
+}
+
 # passes WORD: whether the plan may be started over such a claim.
 passes() {
 	[ -r passes ] || return 1
@@ -66,8 +74,11 @@ claim() {
 	claim_first=
 	while :; do
 		refusal=
-		[ "$recovering" = no ] || recoverable
+		# Whoever comes after this look makes the link fail.
 		newest_claim
+		[ "$recovering" = no ] || recoverable
+		# Before anything is ended that still runs.
+		[ "$recovering" = no ] || [ -n "$refusal" ] || look_back
 		[ -n "$refusal" ] || standing "$newest"
 		if [ -n "$refusal" ]; then
 			refuse
@@ -76,10 +87,6 @@ claim() {
 		claim_over=$over${passed_lock:+,\"passed_lock\":$passed_lock}
 		if [ "$recovering" = yes ] && [ -z "$claim_first" ]; then
 			take_up
-			if [ -n "$refusal" ]; then
-				refuse
-				return 1
-			fi
 			if [ "$unwritten" = yes ]; then
 				printf '{"failed":"write"}\n'
 				return 1

@@ -66,35 +66,41 @@ ended_as() {
 	word_of outcome "$ended_line" && ended_outcome=$value
 }
 
-# counts: whether an ended operation has made what was before it a thing of the past:
-# claim, ended_outcome and ended_changed are its.
+# counts: whether an ended operation has made what was before it a thing of the past,
+# as whatever may have changed what runs does: claim, ended_outcome and ended_changed
+# are its.
 counts() {
-	case $claim in *'"kind":"lock"'* | *'"kind":"mark_bad"'*) return 1 ;; esac
+	value kind "$claim"
+	case $value in lock | mark_bad | backup | clean_up) return 1 ;; esac
 	case $ended_outcome:$ended_changed in
 	refused:* | went_back:false | cancelled:false) return 1 ;;
 	esac
 }
 
-# take_up: what the former operation left becomes this one's: its folder, and a
-# journal that tells what held there. Sets first, and refusal where an operator has
-# to decide (with list and stopped); unwritten where the disk is full.
-take_up() {
+# look_back: what the former operation has come to. Sets former, first, ended_outcome,
+# all that read_journal and where_it_stopped set, and refusal where it cannot be
+# taken up as is wished.
+look_back() {
 	former=$root/operations/$wish_id
 	refused_id=$wish_id
 	holder_of "$wish_id"
 	number_of first "$claim" && first=$value
 	[ "$first" != 0 ] || first=$(number "$wish_id")
 	ended_as "$wish_id"
-	end_left "$(cd -P .. && pwd -P)/$wish_id"
 	read_journal "$former/journal.jsonl"
 	set_changes_from "$former"
 	has_changed
 	where_it_stopped
-	[ -z "$refusal" ] || return 0
-	for take_file in "$former"/attachments/* "$former"/secrets/*; do
-		[ ! -e "$take_file" ] || [ -r "$take_file" ] || refusal=owner
+	for look_file in "$former"/attachments/* "$former"/secrets/*; do
+		[ ! -e "$look_file" ] || [ -r "$look_file" ] || refusal=owner
 	done
-	[ -z "$refusal" ] || return 0
+}
+
+# take_up: what the former operation left becomes this one's: its folder, and a
+# journal that tells what held there. Sets unwritten where the disk is full.
+take_up() {
+	look_back
+	end_left "$(cd -P .. && pwd -P)/$wish_id"
 	unwritten=no
 	torn=no
 	copy_former || unwritten=yes

@@ -6,6 +6,7 @@
 mod adopt;
 mod ask;
 mod attendant;
+mod clean_up;
 pub mod config;
 mod deed;
 mod exit;
@@ -19,6 +20,7 @@ mod plan_text;
 mod progress;
 mod promote;
 mod recover;
+mod restore;
 mod rollback;
 mod runs;
 mod status;
@@ -78,6 +80,10 @@ pub enum Command {
     Rollback(rollback::Rollback),
     /// Migrate the schema, without changing what runs
     Migrate(migrate::Migrate),
+    /// Bring a backup of the database back
+    Restore(restore::Restore),
+    /// Remove images, backups and containers that nothing needs any more
+    CleanUp(clean_up::CleanUp),
     /// Record what runs in an environment that flightdeck has not seen before
     Adopt(adopt::Adopt),
     /// Cancel the operation that runs, or deal with one that did not end well
@@ -157,6 +163,8 @@ impl Session {
             Command::Promote(promote) => return promote.run(self, permit).await,
             Command::Rollback(rollback) => return rollback.run(self, permit).await,
             Command::Migrate(migrate) => return migrate.run(self, permit).await,
+            Command::Restore(restore) => return restore.run(self, permit).await,
+            Command::CleanUp(clean_up) => return clean_up.run(self, permit).await,
             Command::Adopt(adopt) => return adopt.run(self, permit).await,
             Command::MarkBad(mark) => return mark.run(self, permit).await,
             Command::Recover(recover) => recover.run(self, permit).await?,

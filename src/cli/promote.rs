@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 
 use crate::{
     config::{Environment, GateRule, keys::did_you_mean},
@@ -19,7 +19,8 @@ use super::{Failure, Next, Session, deed::DeedFlags};
 pub struct Promote {
     /// Where
     environment: String,
-    /// A tag for every service that is released there, or SERVICE=TAG for one
+    /// A tag for every service that has it and is released there, or SERVICE=TAG for one; several
+    /// services are one release
     #[arg(required = true, value_name = "TAG|SERVICE=TAG")]
     versions: Vec<String>,
     /// Pass a closed gate by its name; recorded
@@ -35,8 +36,10 @@ pub struct Promote {
 impl Promote {
     pub(super) async fn run(self, session: &mut Session, permit: Permit) -> Result<Next, Failure> {
         let environment = session.environment(&self.environment)?.clone();
-        let tags = tags(&environment, &self.versions)?;
-        let versions = session.chosen(tags).await?;
+        let versions = match &self.versions[..] {
+            [tag] if !tag.contains('=') => session.chosen_by_tag(&environment, tag).await?,
+            versions => session.chosen(tags(&environment, versions)?).await?,
+        };
         let request = Request {
             environment: environment.name.clone(),
             deed: Deed::Promote {
@@ -76,6 +79,44 @@ impl Session {
             Ok::<_, Fault>((name, version))
         });
         Ok(try_join_all(chosen).await?.into_iter().collect())
+    }
+
+    /// The services of `environment` that have `tag`; says which ones have not.
+    ///
+    /// # Errors
+    /// What is not a tag; a tag that none of them has; the registry's faults.
+    async fn chosen_by_tag(
+        &mut self,
+        environment: &Environment,
+        tag: &str,
+    ) -> Result<BTreeMap<ServiceName, ChosenVersion>, Failure> {
+        let tags = tags(environment, &[tag.to_owned()])?;
+        let asked = tags.into_iter().map(|(name, tag)| {
+            let chosen = self.chosen(BTreeMap::from([(name.clone(), tag)]));
+            async move { (name, chosen.await) }
+        });
+        let mut versions = BTreeMap::new();
+        let mut without = Vec::new();
+        for (name, chosen) in join_all(asked).await {
+            match chosen {
+                Ok(chosen) => versions.extend(chosen),
+                Err(Failure::Fault(fault)) if fault.kind == FaultKind::Missing => {
+                    without.push((name, fault));
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        let named: Vec<&str> = without.iter().map(|(name, _)| name.as_str()).collect();
+        if !versions.is_empty() && !named.is_empty() && !self.output.json {
+            self.output.line(format!(
+                "{} has no {tag}, and stays as it is",
+                named.join(", ")
+            ))?;
+        }
+        match without.into_iter().next() {
+            Some((_, fault)) if versions.is_empty() => Err(fault.into()),
+            _ => Ok(versions),
+        }
     }
 }
 

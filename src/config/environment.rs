@@ -8,7 +8,7 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    Compose, Environment, Host, Pin, Protection, Reach, Target, keys,
+    Compose, Environment, Host, Pin, Protection, Reach, Target, backup, keys,
     problem::Problems,
     reader::{self, Fields, Value},
     rules::{self, Neighbours},
@@ -60,6 +60,7 @@ pub(super) fn read(
     let (gates, gate_spans) = gates.into_iter().unzip();
     let checks = rules::checks(&fields, p);
     let migration = rules::migration(&fields, &own, p);
+    let backup = backup::read(&fields, p);
     let restart = fields
         .parsed_list::<ServiceName>("restart", p)
         .unwrap_or_default()
@@ -79,6 +80,7 @@ pub(super) fn read(
         gates,
         checks,
         migration,
+        backup,
         restart,
         health_timeout,
         stable_for,

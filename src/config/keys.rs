@@ -56,6 +56,7 @@ pub(super) const ENVIRONMENT: Keys = Keys {
         "confirm",
         "gates",
         "migration",
+        "backup",
         "restart",
         "health_timeout",
         "stable_for",
@@ -69,6 +70,12 @@ pub(super) const GATE: Keys = Keys {
 pub(super) const MIGRATION: Keys = Keys {
     table: "environments.NAME.migration",
     keys: &["service", "tool", "command"],
+};
+pub(super) const BACKUP: Keys = Keys {
+    table: "environments.NAME.backup",
+    keys: &[
+        "tool", "service", "database", "user", "command", "restore", "stop", "keep", "timeout",
+    ],
 };
 pub(super) const CHECK: Keys = Keys {
     table: "environments.NAME.checks",
@@ -86,7 +93,7 @@ pub(super) const SECRET: Keys = Keys {
 };
 
 /// All of them.
-pub const TABLES: [Keys; 11] = [
+pub const TABLES: [Keys; 12] = [
     ROOT,
     GITHUB,
     REGISTRY,
@@ -95,6 +102,7 @@ pub const TABLES: [Keys; 11] = [
     ENVIRONMENT,
     GATE,
     MIGRATION,
+    BACKUP,
     CHECK,
     INTERFACE,
     SECRET,

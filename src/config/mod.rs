@@ -3,6 +3,7 @@
 //! Everything here is pure: where the file lies and reading it is [`locate`]'s; secrets are held as
 //! references and resolved by whoever needs them. Nothing here knows a target's client or a screen.
 
+mod backup;
 mod environment;
 pub mod keys;
 pub mod locate;
@@ -18,7 +19,9 @@ pub use problem::{ConfigError, Problem};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use crate::release::{
-    EnvironmentName, Repository, ServiceName, plan::ConfirmWords, version::TagConvention,
+    EnvironmentName, Repository, ServiceName,
+    plan::{BackupTool, ConfirmWords},
+    version::TagConvention,
 };
 
 /// The whole configuration.
@@ -168,6 +171,8 @@ pub struct Environment {
     pub checks: Vec<CheckRule>,
     /// The schema's migration, if there is one.
     pub migration: Option<Migration>,
+    /// How its database is saved, if it is.
+    pub backup: Option<Backup>,
     /// Services to restart after a switch, such as a reverse proxy.
     pub restart: Vec<ServiceName>,
     /// How long a service may take to become healthy.
@@ -311,6 +316,20 @@ pub enum Probe {
         /// The command and its arguments.
         command: Vec<String>,
     },
+}
+
+/// How an environment's database is saved before a migration, and brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// With what.
+    pub tool: BackupTool,
+    /// How many backups of our own a clean-up leaves.
+    pub keep: usize,
+    /// The services that are stopped while a backup is brought back; `None`: those that depend on the
+    /// database's.
+    pub stop: Option<Vec<ServiceName>>,
+    /// How long saving or bringing back may take.
+    pub timeout: Duration,
 }
 
 /// A schema's migration.

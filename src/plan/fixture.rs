@@ -196,6 +196,8 @@ impl World {
             schema_heads: None,
             schema_trouble: None,
             schema_path: Vec::new(),
+            backups: None,
+            clean_up: None,
         };
         let gates = GateFacts {
             now: Timestamp::from_second(1_765_100_000).unwrap(),

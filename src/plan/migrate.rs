@@ -7,7 +7,7 @@ use crate::release::{
     plan::{ChosenVersion, ImageName, OnFailure, Plan, PlanKind},
 };
 
-use super::{Draft, Making, holder, promote, running, schema, steps};
+use super::{Draft, Making, backup, holder, promote, running, schema, steps};
 
 pub(super) fn plan(
     making: &Making<'_>,
@@ -86,6 +86,7 @@ pub(super) fn plan(
         .map_or_else(|| "unknown".to_owned(), schema::words);
     warnings.extend(schema::trouble(survey));
     warnings.push("nothing brings the schema back by itself if this fails".to_owned());
+    forward.extend(backup::step(making, &mut warnings)?);
     forward.push(steps::migrate(
         migration,
         image,

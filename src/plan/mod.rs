@@ -4,7 +4,9 @@
 //! data; what cannot be done is a [`Fault`] in words, before anything has changed.
 
 mod adopt;
+pub mod backup;
 mod checks;
+mod clean_up;
 mod downgrade;
 pub mod gates;
 pub mod history;
@@ -13,6 +15,7 @@ mod layers;
 mod mark_bad;
 mod migrate;
 mod promote;
+mod restore;
 mod rollback;
 pub mod running;
 pub mod schema;
@@ -71,7 +74,11 @@ pub fn wanted(
 ) -> Result<Wanted, Fault> {
     let running = running::release(environment, services, survey);
     match &request.deed {
-        Deed::Adopt | Deed::MarkBad { .. } | Deed::Migrate { .. } => Ok(Wanted {
+        Deed::Adopt
+        | Deed::MarkBad { .. }
+        | Deed::Migrate { .. }
+        | Deed::Restore { .. }
+        | Deed::CleanUp { .. } => Ok(Wanted {
             after: running,
             pins: BTreeMap::new(),
         }),
@@ -113,6 +120,8 @@ pub fn make(
         Deed::Adopt => adopt::plan(&made),
         Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
         Deed::Rollback { to, schema, .. } => rollback::plan(&made, to, *schema),
+        Deed::Restore { operation } => restore::plan(&made, *operation),
+        Deed::CleanUp { keep, older_than } => clean_up::plan(&made, *keep, *older_than),
         Deed::MarkBad { release } => mark_bad::plan(&made, *release),
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
     }
@@ -163,6 +172,12 @@ impl Making<'_> {
             .collect();
         let confirm = if draft.gates.iter().any(|gate| gate.name == LOCK_GATE) {
             // A lock is passed by nothing shorter than the name, protected or not.
+            Some(ConfirmWords {
+                name: self.environment.name.to_string(),
+                short: None,
+            })
+        } else if draft.kind == PlanKind::Restore {
+            // What was written since is lost, wherever it is.
             Some(ConfirmWords {
                 name: self.environment.name.to_string(),
                 short: None,

@@ -1,6 +1,6 @@
 //! Promoting versions: pull, keep, migrate, pin, switch, verify; and the way back to what runs.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::{Environment, Service},
@@ -12,7 +12,8 @@ use crate::{
 };
 
 use super::{
-    Draft, Making, Wanted, checks, gates, history, holder, running, schema, service, steps, switch,
+    Draft, Making, Wanted, backup, checks, gates, history, holder, running, schema, service, steps,
+    switch,
 };
 
 /// What a chosen version is as a release's part.
@@ -102,12 +103,16 @@ pub(super) fn plan(
         }
     }
     let depends_on_schema = migration.is_some();
+    if migration.is_some() {
+        forward.extend(backup::step(making, &mut warnings)?);
+    }
     forward.extend(migration);
     forward.extend(steps::converge(steps::Convergence {
         environment: making.environment,
         pins: survey.candidate_pins.clone(),
         switch: &switch,
         expected: &switch.expected,
+        proven_for: making.environment.stable_for,
         watched: true,
         interruptible: on_failure == OnFailure::GoBack,
         checks: checks.clone(),
@@ -120,6 +125,7 @@ pub(super) fn plan(
             pins: survey.former_pins.clone(),
             switch: &switch,
             expected: &switch.former,
+            proven_for: Duration::ZERO,
             watched: false,
             interruptible: false,
             checks,

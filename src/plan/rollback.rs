@@ -1,7 +1,7 @@
 //! Rolling back: to a release that was healthy here, with the images that lie on the server. Needs no
 //! registry, no pipeline and no gate; where it fails it stays and says so.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::{Environment, Service},
@@ -372,6 +372,7 @@ pub(super) fn plan(
         pins: survey.candidate_pins.clone(),
         switch: &switch,
         expected: &switch.expected,
+        proven_for: making.environment.stable_for,
         watched: false,
         interruptible: false,
         checks: checks.clone(),
@@ -387,6 +388,7 @@ pub(super) fn plan(
             pins: survey.former_pins.clone(),
             switch: &switch,
             expected: &switch.former,
+            proven_for: Duration::ZERO,
             watched: false,
             interruptible: false,
             checks,

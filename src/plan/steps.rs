@@ -25,21 +25,23 @@ const PULL: Duration = Duration::from_secs(1800);
 const MIGRATION: Duration = Duration::from_secs(3600);
 
 /// How a step behaves.
-struct Manners {
-    limit: Duration,
-    again: Again,
-    interruptible: bool,
-    changes: bool,
+pub(super) struct Manners {
+    pub limit: Duration,
+    pub again: Again,
+    pub interruptible: bool,
+    pub changes: bool,
 }
 
-const LOOKS: Manners = Manners {
+/// The manners of a step after which the environment is as it was.
+pub(super) const LOOKS: Manners = Manners {
     limit: SHORT,
     again: Again::Safe,
     interruptible: true,
     changes: false,
 };
 
-fn step(id: impl Into<String>, intent: Intent, manners: Manners) -> Step {
+/// A step of these manners.
+pub(super) fn step(id: impl Into<String>, intent: Intent, manners: Manners) -> Step {
     Step {
         id: id.into(),
         intent,
@@ -136,6 +138,9 @@ pub(super) struct Convergence<'a> {
     /// Whether each layer is watched for the stabilisation window before the next one is touched. Not on
     /// the way back, nor where somebody waits for a rollback: there all are watched together at the end.
     pub watched: bool,
+    /// For how long new containers have to hold before the old ones beside them go. Not on the way back:
+    /// there the new ones have been before, and those beside them may be why somebody waits.
+    pub proven_for: Duration,
     /// Whether somebody may end the switch in the middle: only where a way back follows.
     pub interruptible: bool,
     pub checks: Vec<Step>,
@@ -172,14 +177,33 @@ pub(super) fn converge(to: Convergence<'_>) -> Vec<Step> {
     for (index, layer) in layers.iter().enumerate() {
         let number = (layers.len() > 1).then_some(index + 1);
         steps.extend(switch_layer(&to, layer, number));
-        if to.watched && index + 1 < layers.len() {
+        // What was rolled has been watched before its old containers went.
+        let recreated = |service| to.switch.ways.get(service) == Some(&Way::Recreate);
+        if to.watched && index + 1 < layers.len() && layer.iter().any(recreated) {
             let id = format!("verify-layer-{}", index + 1);
             steps.push(health(id, to.environment, layer.clone()));
         }
     }
-    let mut verified: Vec<ServiceName> = layers.into_iter().flatten().collect();
-    let restarted: Vec<ServiceName> = to
-        .environment
+    steps.extend(verified(
+        to.environment,
+        layers.into_iter().flatten().collect(),
+        to.interruptible,
+        to.checks,
+    ));
+    steps
+}
+
+/// Restart, verify, observe: what follows once `services` run. `interruptible`: whether somebody may end
+/// the restart in the middle.
+pub(super) fn verified(
+    environment: &Environment,
+    services: Vec<ServiceName>,
+    interruptible: bool,
+    checks: Vec<Step>,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut verified = services;
+    let restarted: Vec<ServiceName> = environment
         .restart
         .iter()
         .filter(|service| !verified.contains(service))
@@ -193,16 +217,16 @@ pub(super) fn converge(to: Convergence<'_>) -> Vec<Step> {
                 services: restarted,
             },
             Manners {
-                limit: to.environment.health_timeout + MARGIN,
+                limit: environment.health_timeout + MARGIN,
                 again: Again::Safe,
-                interruptible: to.interruptible,
+                interruptible,
                 changes: true,
             },
         ));
     }
-    steps.push(health("verify-health", to.environment, verified));
-    steps.extend(to.checks);
-    steps.push(observe(to.environment));
+    steps.push(health("verify-health", environment, verified));
+    steps.extend(checks);
+    steps.push(observe(environment));
     steps
 }
 
@@ -222,7 +246,7 @@ fn switch_layer(to: &Convergence<'_>, layer: &[ServiceName], number: Option<usiz
             continue;
         };
         if let Some(Way::Roll { replicas }) = to.switch.ways.get(service) {
-            let stable_for = to.environment.stable_for;
+            let stable_for = to.proven_for;
             let intent = Intent::Roll {
                 service: service.clone(),
                 expected: expected.clone(),

@@ -33,6 +33,10 @@ pub enum PlanKind {
     Rollback,
     /// Migrate the schema, without a switch.
     Migrate,
+    /// Bring a backup of the database back.
+    Restore,
+    /// Remove images, backups and containers that nothing needs any more.
+    CleanUp,
     /// Keep others from changing the environment, by hand and with a message.
     Lock,
     /// Say of a release that no rollback may return to it by default.
@@ -50,6 +54,8 @@ impl PlanKind {
             Self::Promote => "promote",
             Self::Rollback => "roll back",
             Self::Migrate => "migrate",
+            Self::Restore => "restore",
+            Self::CleanUp => "clean up",
             Self::Lock => "lock",
             Self::MarkBad => "mark bad",
             Self::Unknown => "newer kind",
@@ -182,6 +188,14 @@ impl Plan {
 
     /// One line: `promote production: backend v1 → v2`, with the services that change.
     pub fn title(&self) -> String {
+        let what = match self.kind {
+            PlanKind::Restore => self.restored(),
+            PlanKind::CleanUp => self.removed(),
+            _ => None,
+        };
+        if let Some(what) = what {
+            return format!("{} {}: {what}", self.kind.verb(), self.environment);
+        }
         let is_told_whole = matches!(self.kind, PlanKind::Adopt | PlanKind::MarkBad);
         let changed = if is_told_whole {
             self.after.clone()
@@ -204,6 +218,46 @@ impl Plan {
             self.environment,
             changes.join(", ")
         )
+    }
+}
+
+impl Plan {
+    /// The backup that it brings back.
+    fn restored(&self) -> Option<String> {
+        self.forward.iter().find_map(|step| match &step.intent {
+            Intent::Restore {
+                from: RestoreFrom::Handle(handle),
+                ..
+            } => Some(format!("backup {handle}")),
+            _ => None,
+        })
+    }
+
+    /// What it removes, counted.
+    fn removed(&self) -> Option<String> {
+        let (mut images, mut containers, mut backups) = (0, 0, 0);
+        for step in &self.forward {
+            let Intent::CleanUp { removals } = &step.intent else {
+                continue;
+            };
+            for removal in removals {
+                match removal {
+                    Removal::Image { .. } => images += 1,
+                    Removal::Container { .. } => containers += 1,
+                    Removal::Backup { .. } => backups += 1,
+                }
+            }
+        }
+        let counted: Vec<String> = [
+            (images, "image"),
+            (containers, "container"),
+            (backups, "backup"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
+        .collect();
+        (!counted.is_empty()).then(|| counted.join(", "))
     }
 }
 
@@ -290,6 +344,33 @@ pub enum Intent {
         /// For people: `a1f3 → c9e2`.
         summary: String,
     },
+    /// Save the database, before something changes it.
+    Backup {
+        /// How.
+        tool: BackupTool,
+    },
+    /// Put a backup in the database's place, all of it or nothing.
+    Restore {
+        /// How.
+        tool: BackupTool,
+        /// Which backup.
+        from: RestoreFrom,
+    },
+    /// Stop services, so that nothing uses the database.
+    Stop {
+        /// Which.
+        services: Vec<ServiceName>,
+    },
+    /// Start the containers of stopped services again, as they are.
+    Start {
+        /// Which.
+        services: Vec<ServiceName>,
+    },
+    /// Remove what nothing needs any more. What somebody has come to use since is left, and said.
+    CleanUp {
+        /// What.
+        removals: Vec<Removal>,
+    },
     /// Put the candidate pin files in place, or the former ones on the way back.
     Pin {
         /// The files.
@@ -358,6 +439,73 @@ pub enum Intent {
     /// Something that only a newer format knows. No plan of this version's has it.
     #[serde(other)]
     Unknown,
+}
+
+/// How a database is saved and brought back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "tool", rename_all = "snake_case")]
+pub enum BackupTool {
+    /// `pg_dump` and `pg_restore` in the database's own container. A backup's handle is its file's path,
+    /// relative to the project's directory.
+    PgDump {
+        /// The database's service.
+        service: ServiceName,
+        /// The database.
+        database: String,
+        /// Who owns it.
+        user: String,
+    },
+    /// Commands of the operator's on the server, in the project's directory, for `sh -c`.
+    Command {
+        /// Prints the backup's handle as its last line.
+        backup: String,
+        /// Brings back the backup whose handle is `$FD_HANDLE`; `None` where nothing can.
+        restore: Option<String>,
+    },
+}
+
+/// Which backup is brought back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestoreFrom {
+    /// The one with this handle, which an operation recorded.
+    Handle(String),
+    /// The one that this operation made before it began to restore; nothing is done where it never came
+    /// to that.
+    OwnBackup,
+}
+
+/// Something that a clean-up removes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Removal {
+    /// Names of an image; with its last name the image goes.
+    Image {
+        /// Which image: a name that means another one by then is left.
+        id: ImageId,
+        /// What people call it.
+        label: String,
+        /// The names, our own keep tags first.
+        references: Vec<ImageReference>,
+        /// Whether these are all its names: then it is left whole if it has come to another.
+        all: bool,
+        /// What it takes by itself, in bytes, where the Engine told.
+        frees: Option<u64>,
+    },
+    /// A stopped container that an ended operation left.
+    Container {
+        /// Its full ID.
+        id: String,
+        /// Its name.
+        name: String,
+    },
+    /// A backup of ours.
+    Backup {
+        /// Its path, relative to the project's directory.
+        handle: String,
+        /// In bytes.
+        size: u64,
+    },
 }
 
 /// How a step names an image to the Engine.
@@ -492,6 +640,18 @@ pub enum Deed {
         #[serde(default)]
         files: bool,
     },
+    /// Bring a backup of the database back.
+    Restore {
+        /// The one that this operation recorded; `None`: the newest that can be brought back.
+        operation: Option<OperationId>,
+    },
+    /// Remove what nothing needs any more.
+    CleanUp {
+        /// How many healthy releases stay beside what runs.
+        keep: usize,
+        /// Only images that are older than this.
+        older_than: Duration,
+    },
     /// Say of a release that no rollback may return to it by default.
     MarkBad {
         /// Which.
@@ -505,6 +665,11 @@ pub enum Deed {
         to: Option<String>,
     },
 }
+
+/// How many healthy releases a clean-up leaves beside what runs, unless asked otherwise.
+pub const CLEAN_UP_KEEP: usize = 5;
+/// How old an image is at least that a clean-up removes, unless asked otherwise.
+pub const CLEAN_UP_OLDER_THAN: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A version that an operator chose: by tag for people, by digest for machines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

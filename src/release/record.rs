@@ -238,8 +238,10 @@ impl Record {
     pub fn brings(&self) -> String {
         match self.kind {
             PlanKind::Lock | PlanKind::Unknown => String::new(),
-            PlanKind::Adopt | PlanKind::Migrate | PlanKind::MarkBad => self.after.label(),
-            _ => self.after.changed_since(&self.before).label(),
+            PlanKind::Promote | PlanKind::Rollback => {
+                self.after.changed_since(&self.before).label()
+            }
+            _ => self.after.label(),
         }
     }
 
@@ -256,13 +258,11 @@ impl Record {
         if let Some(by) = by.and_then(|by| by.get("operator")?.as_str()) {
             remarks.push(format!("unlocked by {by}"));
         }
-        for (result, words) in [
-            ("skipped", "skipped"),
-            ("reported", "failed, only reported:"),
-        ] {
-            if let Some(steps) = self.results.get(result) {
-                remarks.push(format!("{words} {steps}"));
-            }
+        if let Some(steps) = self.results.get("skipped") {
+            remarks.push(format!("skipped {steps}"));
+        }
+        if let Some(steps) = self.reported() {
+            remarks.push(format!("failed, only reported: {steps}"));
         }
         remarks
     }
@@ -309,7 +309,7 @@ impl Record {
         (self.outcome == Outcome::Succeeded
             && matches!(
                 self.kind,
-                PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback
+                PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback | PlanKind::Restore
             )
             && self.results.get("healthy").map(String::as_str) != Some("no"))
         .then_some(&self.after)

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{
-    ImageId, ImageReference, ServiceName,
+    EnvironmentName, ImageId, ImageReference, Repository, ServiceName,
     observation::{Containers, Image},
     operation::{OperationId, OperationState},
     plan::{Attachment, PinFile},
@@ -55,6 +55,77 @@ pub struct Survey {
     pub schema_trouble: Option<String>,
     /// Revisions between two heads and whether each can be undone, newest first, where they were asked for.
     pub schema_path: Vec<SchemaRevision>,
+    /// What there is for backups, where the request makes one or brings one back.
+    pub backups: Option<Backups>,
+    /// What a clean-up has to know, where the request is one.
+    pub clean_up: Option<CleanUp>,
+}
+
+/// What there is for backups.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Backups {
+    /// Those of ours that lie on the server.
+    pub files: Vec<BackupFile>,
+    /// Free room where they are written, in bytes.
+    pub free: Option<u64>,
+    /// What the database takes, in bytes.
+    pub database_size: Option<u64>,
+    /// Why the database could not be asked, in its own words, cleaned.
+    pub trouble: Option<String>,
+}
+
+/// A backup of ours on the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupFile {
+    /// Its path, relative to the project's directory.
+    pub handle: String,
+    /// In bytes.
+    pub size: u64,
+    /// Whether this user may read it.
+    pub is_readable: bool,
+}
+
+impl BackupFile {
+    /// Whether it was never finished.
+    pub fn is_partial(&self) -> bool {
+        self.handle.ends_with(".part")
+    }
+}
+
+/// What a clean-up has to know beside the rest.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CleanUp {
+    /// The repositories of this environment's own keep tags.
+    pub keep_tags: BTreeSet<Repository>,
+    /// Every container on that Engine, running or not.
+    pub containers: Vec<User>,
+    /// What each image takes by itself, in bytes, by the first twelve digits of its ID; empty where the
+    /// Engine did not tell in time.
+    pub unique_sizes: BTreeMap<String, u64>,
+    /// The ledgers of the configuration's other environments on that Engine.
+    pub neighbours: Vec<Neighbour>,
+}
+
+/// A container, as far as a clean-up has to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Its full ID.
+    pub id: String,
+    /// Its name without the leading slash.
+    pub name: String,
+    /// The image that it was made from.
+    pub image_id: ImageId,
+    /// Whether an ended operation of this environment left it, stopped.
+    pub is_left_over: bool,
+}
+
+/// Another environment on the same Engine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Neighbour {
+    /// Its name.
+    pub environment: EnvironmentName,
+    /// Its ledger, oldest first; `None` if it could not be read.
+    pub records: Option<Vec<Record>>,
 }
 
 /// A service as `docker compose config` resolves it.

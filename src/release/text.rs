@@ -12,6 +12,22 @@ pub fn clean(text: &str) -> String {
     out
 }
 
+/// A number of bytes as people write it, in decimal units: `0 B`, `980 kB`, `47.3 MB`.
+pub fn bytes(number: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if number < 1000 {
+        return format!("{number} B");
+    }
+    let mut value = number as f64 / 1000.0;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let digits = usize::from(value < 99.95);
+    format!("{value:.digits$} {}", UNITS[unit])
+}
+
 /// Cleans a stream character by character: a sequence that was cut in two is still recognised.
 #[derive(Debug, Clone, Default)]
 pub struct Cleaner {
@@ -99,6 +115,21 @@ mod tests {
             ("\u{1b}(Bx", "x"),
         ] {
             assert_eq!(clean(dirty), cleaned, "{dirty:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_written_in_the_unit_that_fits() {
+        for (number, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1500, "1.5 kB"),
+            (999_999, "1.0 MB"),
+            (47_330_000, "47.3 MB"),
+            (363_000_000, "363 MB"),
+            (u64::MAX, "18446744 TB"),
+        ] {
+            assert_eq!(bytes(number), text);
         }
     }
 

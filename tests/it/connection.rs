@@ -60,6 +60,7 @@ fn readings(
         gates: Vec::new(),
         checks: Vec::new(),
         migration: None,
+        backup: None,
         restart: Vec::new(),
         health_timeout: Duration::from_secs(60),
         stable_for: Duration::ZERO,

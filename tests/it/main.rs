@@ -8,6 +8,7 @@ mod connection;
 mod demo;
 mod house;
 mod journeys;
+mod matrix;
 mod real_world;
 mod runner;
 mod servers;

@@ -1,6 +1,8 @@
 //! The plan made otherwise: the operator's reason, gates that are passed all the same, the migration,
 //! where a rollback returns to and what becomes of the schema.
 
+use std::collections::BTreeMap;
+
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{
     buffer::Buffer,
@@ -14,12 +16,12 @@ use crate::{
         cells,
         input::LineInput,
         model::{Effect, Model, Refusal},
-        panes::nothing,
+        panes::{nothing, versions},
     },
     release::{
         ImageId, ServiceName,
         operation::{OperationId, timestamp},
-        plan::{Deed, Request, RollbackTo, SchemaChoice, Verdict},
+        plan::{ChosenVersion, Deed, Request, RollbackTo, SchemaChoice, Verdict},
         text::clean,
     },
 };
@@ -44,6 +46,10 @@ enum Item {
     Reason,
     /// A promotion runs the migration.
     Migrate,
+    /// A promotion brings the other services' versions of the same tag in with it.
+    Together {
+        others: BTreeMap<ServiceName, ChosenVersion>,
+    },
     /// A rollback takes the schema back too.
     Schema,
     /// A gate is passed all the same.
@@ -86,7 +92,11 @@ impl Options {
                     items.extend(images(refusal));
                 }
             }
-            Deed::Adopt | Deed::MarkBad { .. } | Deed::Migrate { .. } => {}
+            Deed::Adopt
+            | Deed::MarkBad { .. }
+            | Deed::Migrate { .. }
+            | Deed::Restore { .. }
+            | Deed::CleanUp { .. } => {}
         }
         items.extend(
             plan.into_iter()
@@ -97,6 +107,9 @@ impl Options {
                     detail: gate.detail.clone(),
                 }),
         );
+        if let Deed::Promote { versions, .. } = &request.deed {
+            items.extend(together(model, request, versions));
+        }
         Self {
             reason: LineInput::of(&request.reason),
             request: request.clone(),
@@ -113,6 +126,9 @@ impl Options {
     fn is_on(&self, item: &Item) -> bool {
         match (item, &self.request.deed) {
             (Item::Migrate, Deed::Promote { migrate, .. }) => *migrate,
+            (Item::Together { others }, Deed::Promote { versions, .. }) => {
+                others.keys().all(|name| versions.contains_key(name))
+            }
             (Item::Schema, Deed::Rollback { schema, .. }) => *schema == SchemaChoice::Downgrade,
             (Item::LastHealthy, Deed::Rollback { to, .. }) => *to == RollbackTo::LastHealthy,
             (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
@@ -135,6 +151,13 @@ impl Options {
         };
         match (item, &mut self.request.deed) {
             (Item::Migrate, Deed::Promote { migrate, .. }) => *migrate = !*migrate,
+            (Item::Together { others }, Deed::Promote { versions, .. }) => {
+                if others.keys().all(|name| versions.contains_key(name)) {
+                    versions.retain(|name, _| !others.contains_key(name));
+                } else {
+                    versions.extend(others.clone());
+                }
+            }
             (Item::Schema, Deed::Rollback { schema, .. }) => {
                 *schema = match schema {
                     SchemaChoice::ImageOnly => SchemaChoice::Downgrade,
@@ -163,6 +186,17 @@ impl Options {
             _ => {}
         }
     }
+}
+
+/// The other services of the environment, where all of them have the tag that is promoted.
+fn together(
+    model: &Model,
+    request: &Request,
+    versions: &BTreeMap<ServiceName, ChosenVersion>,
+) -> Option<Item> {
+    let environment = model.fleet.config.environment(&request.environment)?;
+    let others = versions::same_tag_elsewhere(model, environment, versions);
+    (!others.is_empty()).then_some(Item::Together { others })
 }
 
 /// The releases that the ledger proves to have been healthy, the newest first.
@@ -204,6 +238,11 @@ fn images(refusal: &Refusal) -> impl Iterator<Item = Item> {
             })
         })
         .take(MOST_RELEASES)
+}
+
+fn names(versions: &BTreeMap<ServiceName, ChosenVersion>) -> String {
+    let names: Vec<&str> = versions.keys().map(ServiceName::as_str).collect();
+    names.join(", ")
 }
 
 /// Takes a key: arrows move, space switches, Enter makes the plan anew.
@@ -254,6 +293,10 @@ pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> O
                 continue;
             }
             Item::Migrate => format!("[{on}] run the migration before the switch"),
+            Item::Together { others } => format!(
+                "[{on}] with {}, as one release: the same tag",
+                names(others)
+            ),
             Item::Schema => format!("[{on}] take the schema back to that release's too"),
             Item::Gate { name, detail } => {
                 format!("[{on}] pass the gate {}: {}", clean(name), clean(detail))

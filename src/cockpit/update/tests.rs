@@ -91,6 +91,37 @@ fn marked_versions_are_released_together() {
 }
 
 #[test]
+fn the_same_tag_of_the_other_services_is_offered_with_the_plan() {
+    let mut model = with_plan();
+    assert!(text(&model).contains("to release frontend with it: the same tag"));
+    press(&mut model, "e");
+    assert!(text(&model).contains("[ ] with frontend, as one release"));
+    let effects = press(&mut model, "down down space enter");
+    let Deed::Promote { versions, .. } = &requested(&effects).deed else {
+        panic!();
+    };
+    let tags: Vec<&str> = versions.values().map(|v| v.tag.as_str()).collect();
+    assert_eq!(tags, ["v20260123.1", "v20260123.1"]);
+    assert_eq!(
+        versions[&fixtures::service("frontend")].digest,
+        fixtures::digest(0x13)
+    );
+
+    // Not where it is another tag that the frontend has.
+    let mut other = fixtures::versions("frontend");
+    other
+        .versions
+        .retain(|version| version.tag.as_str() != "v20260123.1");
+    let fact = Fact::Versions(
+        fixtures::repository("frontend"),
+        VersionsReading::Versions(Arc::new(other)),
+    );
+    let mut model = with_plan();
+    update(&mut model, Msg::Facts(vec![fact]), now());
+    assert!(!text(&model).contains("to release frontend"));
+}
+
+#[test]
 fn the_cursor_stays_on_its_tag_and_digest_while_rows_arrive() {
     let mut model = full(160, 45);
     press(&mut model, "2 j");

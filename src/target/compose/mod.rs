@@ -41,7 +41,7 @@ use self::{
 };
 use crate::{
     clock::Clock,
-    config::{Compose, Config, Environment, Host, Pin, Service},
+    config::{self, Compose, Config, Environment, Host, Pin, Service},
     release::{
         Confirmed, Fault, ServiceName,
         operation::{OperationId, Operator, Progress},
@@ -97,6 +97,10 @@ impl Targets {
                 server,
             }
         });
+        let neighbours = config.environments.iter().filter(|other| {
+            let config::Target::Compose(there) = &other.target;
+            other.name != environment.name && there.host.reach == compose.host.reach
+        });
         let services = environment
             .services
             .iter()
@@ -106,6 +110,7 @@ impl Targets {
             host: host.clone(),
             environment: environment.clone(),
             compose: compose.clone(),
+            neighbours: neighbours.cloned().collect(),
             services,
         }
     }
@@ -124,6 +129,8 @@ pub struct ComposeTarget {
     host: SharedHost,
     environment: Environment,
     compose: Compose,
+    /// The other environments on the same host.
+    neighbours: Vec<Environment>,
     /// Those that are released here.
     services: BTreeMap<ServiceName, Service>,
 }
@@ -190,6 +197,7 @@ impl Observe for ComposeTarget {
                 &connected.channels,
                 &self.environment,
                 &self.services,
+                &self.neighbours,
                 &request,
                 taken,
             )

@@ -233,6 +233,12 @@ fn failed(place: &Place, failure: StartFailure) -> Fault {
                 .to_owned(),
             "install util-linux or busybox there".to_owned(),
         ),
+        StartFailure::Logind => (
+            FaultKind::Unsupported,
+            "the server ends what a session has started together with the session (KillUserProcesses=yes), and an operation must outlive it"
+                .to_owned(),
+            "set KillUserProcesses=no in /etc/systemd/logind.conf there, or connect as a user of KillExcludeUsers".to_owned(),
+        ),
         StartFailure::Write => (
             FaultKind::Permission,
             format!("{directory}/.flightdeck cannot be written"),

@@ -55,6 +55,7 @@ fn target(targets: &Targets, engine: &FakeEngine) -> ComposeTarget {
         gates: Vec::new(),
         checks: Vec::new(),
         migration: None,
+        backup: None,
         restart: Vec::new(),
         health_timeout: Duration::ZERO,
         stable_for: Duration::ZERO,

@@ -3,6 +3,7 @@
 //! A journey is one function over a [`world::World`]. It runs in the embedded world, which needs
 //! nothing, and in the real one (`FLIGHTDECK_REAL=1`), each time on a project of its own.
 
+mod backup;
 mod cockpit;
 mod embedded;
 mod failing;
@@ -17,3 +18,5 @@ mod rollback;
 mod schema;
 mod watch;
 mod world;
+
+pub(crate) use world::program;

@@ -91,7 +91,10 @@ impl Real {
     fn text(&self) -> String {
         let migration = match self.application {
             Application::Plain => "",
-            Application::Migrating => "migration = { service = \"backend\", tool = \"alembic\" }\n",
+            Application::Migrating => {
+                "migration = { service = \"backend\", tool = \"alembic\" }\n\
+                 backup = { tool = \"pg_dump\", service = \"database\", database = \"shop\", user = \"shop\" }\n"
+            }
         };
         format!(
             r#"[github]

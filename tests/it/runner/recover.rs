@@ -222,6 +222,64 @@ under_each_shell! {
         assert_eq!(world.records()[1].results["skipped"], "hook");
     }
 
+    fn who_asks_ends_nothing(world) {
+        let operation = Operation::promotion().step_as("hook", "60 yes ask", "echo hangs; exec sleep 600");
+        let mut tail = world.started(&operation.folder());
+        tail.until_printed("hangs");
+        kill_both(world, &tail);
+        assert_eq!(refused(world, tail.id, "resume"), (Refusal::Ask, 1));
+        assert!(lives(tail.group()));
+        assert_eq!(world.started(&Operation::recovery(tail.id, "abandon")).end().outcome, Outcome::Abandoned);
+        assert!(!lives(tail.group()));
+    }
+
+    fn what_outlives_its_step_is_told_of_to_who_resumes_it(world) {
+        // As a migration's container does: how it ended is known once only.
+        let operation = Operation::promotion()
+            .step("migrate", "if [ -e one.exit ]; then cat one.exit; exit; fi; echo first >one.exit; echo hangs; exec sleep 600")
+            .step("switch", "exit 1")
+            .back("pin", ":");
+        let dead = starts_and_crashes(world, &operation);
+        let mut resumed = world.started(&Operation::recovery(dead, "resume"));
+        assert_eq!(resumed.end().outcome, Outcome::WentBack);
+        assert_eq!(resumed.printed(), "first\n");
+        // Begun anew, it does not take the former run for its own.
+        let mut anew = world.started(&Operation::recovery(resumed.id, "resume"));
+        anew.until_printed("hangs");
+        world.cancel(anew.id);
+        assert_eq!(anew.end().outcome, Outcome::Cancelled);
+    }
+
+    fn copies_of_what_was_before_go_along(world) {
+        let operation = promotion(world)
+            .step("late", "cat ../../releases/${FD_FOLDER##*/}/.env");
+        let dead = starts_and_crashes(world, &operation);
+        let copy = world.state().join("releases/000001");
+        fs::create_dir_all(&copy).unwrap();
+        fs::write(copy.join(".env"), "TAG=v1\n").unwrap();
+        let mut tail = world.started(&Operation::recovery(dead, "resume"));
+        assert_eq!(tail.end().outcome, Outcome::Succeeded);
+        assert!(tail.printed().ends_with("TAG=v1\n"));
+    }
+
+    fn a_plan_without_a_way_back_is_not_taken_back(world) {
+        let operation = Operation::promotion().step("switch", &hangs_once(world, "switch"));
+        let dead = starts_and_crashes(world, &operation);
+        assert_eq!(refused(world, dead, "back"), (Refusal::NoWayBack, 1));
+    }
+
+    fn a_backup_or_a_lock_between_does_not_supersede(world) {
+        let operation = Operation::rollback().step("switch", &format!("[ -e {}/repaired ]", world.root.display()));
+        let mut stuck = world.started(&operation.folder());
+        assert_eq!(stuck.end().outcome, Outcome::Stuck);
+        fs::write(world.root.join("repaired"), "").unwrap();
+        let backup = Operation::promotion()
+            .with("who.json", "{\"v\":1,\"kind\":\"backup\",\"operator\":\"mira\",\"origin\":\"x\"")
+            .step("dump", "echo dumped");
+        assert_eq!(world.started(&backup.folder()).end().outcome, Outcome::Succeeded);
+        assert_eq!(world.started(&Operation::recovery(stuck.id, "resume")).end().outcome, Outcome::Succeeded);
+    }
+
     fn a_step_that_may_run_again_does(world) {
         let operation = Operation::promotion()
             .step_as("hook", "60 yes ask", &hangs_once(world, "hook"));

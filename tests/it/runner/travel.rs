@@ -122,6 +122,13 @@ under_each_shell! {
         let script = upload(&folder, &Nonce::random(), &world.place).unwrap();
         let without = [b"command() { false; }\n", &script[..]].concat();
         assert_eq!(world.run(&without), b"{\"failed\":\"setsid\"}\n");
+        let seen = "id() { echo 1000; }; cat() { echo 0::/user.slice/session-7.scope; };";
+        for (kills, reply) in [(0, "{\"failed\":\"logind\"}\n"), (1, "{\"started\":1}\n")] {
+            let server = format!("{seen} grep() {{ return {kills}; }}\n").into_bytes();
+            let replied = world.run(&[&server[..], &script].concat());
+            assert_eq!(String::from_utf8_lossy(&replied), reply);
+        }
+        world.tail(OperationId(1)).end();
     }
 }
 

@@ -89,6 +89,7 @@ impl Server {
             gates: Vec::new(),
             checks: Vec::new(),
             migration: None,
+            backup: None,
             restart: vec![name("proxy")],
             health_timeout: Duration::from_secs(60),
             stable_for: Duration::from_secs(5),

@@ -16,8 +16,8 @@ use flightdeck::{
     release::{
         operation::{OperationId, Outcome},
         plan::{
-            Attachment, Basis, Check, FORMAT, HttpMeans, ImageName, Intent, OnFailure, PinFile,
-            Plan, PlanKind, Step,
+            Attachment, BackupTool, Basis, Check, FORMAT, HttpMeans, ImageName, Intent, OnFailure,
+            OnStepFailure, PinFile, Plan, PlanKind, Removal, RestoreFrom, Step,
         },
         record::{Record, Release},
     },
@@ -125,6 +125,7 @@ impl Server {
             gates: Vec::new(),
             checks: Vec::new(),
             migration: None,
+            backup: None,
             restart: Vec::new(),
             health_timeout: Duration::from_secs(1),
             stable_for: Duration::ZERO,
@@ -302,6 +303,95 @@ fn copies_of_what_was_are_their_owners_alone() {
     }
 }
 
+fn backup_command(command: &str) -> Step {
+    let tool = BackupTool::Command {
+        backup: command.to_owned(),
+        restore: None,
+    };
+    step("backup", Intent::Backup { tool })
+}
+
+#[test]
+fn a_backup_command_is_known_by_its_last_line_or_nothing_goes_on() {
+    for mut server in servers() {
+        let steps = vec![backup_command(
+            "echo made; echo; echo ' arn:aws:rds/snap-42 '; echo",
+        )];
+        let (record, output) = server.operate(steps, &[], server.basis());
+        assert_eq!(record.outcome, Outcome::Succeeded, "{output}");
+        assert_eq!(record.results["backup"], "arn:aws:rds/snap-42");
+        assert_eq!(record.results.get("backup_size"), None);
+        for (command, words) in [
+            ("echo snap-42; exit 3", "exit code 3"),
+            ("true", "printed no handle"),
+            ("echo 'snap $(reboot)'", "cannot be recorded"),
+            ("printf '%0600d' 0", "too long"),
+        ] {
+            let after = Check::Command {
+                command: "touch migrated".to_owned(),
+            };
+            let after = Intent::Check {
+                name: "migrate".to_owned(),
+                check: after,
+                attempts: 1,
+                interval: Duration::ZERO,
+            };
+            let steps = vec![backup_command(command), step("migrate", after)];
+            let (record, output) = server.operate(steps, &[], server.basis());
+            assert_eq!(record.step.as_deref(), Some("backup"), "{output}");
+            assert!(output.contains(words), "{command}: {output}");
+            assert_eq!(record.results.get("backup"), None);
+            assert!(!server.file("migrated").exists(), "it went on: {command}");
+        }
+        // One that names a file has a size.
+        let steps = vec![backup_command("printf 12345 >dump; echo dump")];
+        let (record, output) = server.operate(steps, &[], server.basis());
+        assert_eq!(record.results["backup_size"], "5", "{output}");
+    }
+}
+
+#[test]
+fn a_restore_command_gets_the_handle_as_it_is() {
+    const HANDLE: &str = "it's $(reboot) \"$HOME\" `reboot`";
+    for mut server in servers() {
+        let tool = BackupTool::Command {
+            backup: String::new(),
+            restore: Some("printf %s \"$FD_HANDLE\" >got".to_owned()),
+        };
+        let from = RestoreFrom::Handle(HANDLE.to_owned());
+        let steps = vec![step("restore", Intent::Restore { tool, from })];
+        let (record, output) = server.operate(steps, &[], server.basis());
+        assert_eq!(record.outcome, Outcome::Succeeded, "{output}");
+        assert_eq!(server.read("got"), HANDLE);
+    }
+}
+
+#[test]
+fn a_database_that_was_not_touched_is_not_brought_back() {
+    for mut server in servers() {
+        let tool = || BackupTool::Command {
+            backup: "echo own".to_owned(),
+            restore: Some(
+                "printf '%s ' \"$FD_HANDLE\" >>got; test \"$FD_HANDLE\" = own".to_owned(),
+            ),
+        };
+        let restore = |id: &str, from| step(id, Intent::Restore { tool: tool(), from });
+        let save = || step("backup", Intent::Backup { tool: tool() });
+        let steps = vec![save(), restore("back", RestoreFrom::OwnBackup)];
+        let (record, output) = server.operate(steps, &[], server.basis());
+        assert_eq!(record.outcome, Outcome::Succeeded, "{output}");
+        assert!(output.contains("was not touched"), "{output}");
+        assert!(!server.file("got").exists());
+        // Touched, and then back to what this operation saved before.
+        let mut touch = restore("restore", RestoreFrom::Handle("older".to_owned()));
+        touch.failure = OnStepFailure::Reported;
+        let steps = vec![save(), touch, restore("back", RestoreFrom::OwnBackup)];
+        let (record, output) = server.operate(steps, &[], server.basis());
+        assert_eq!(record.outcome, Outcome::Succeeded, "{output}");
+        assert_eq!(server.read("got"), "older own ");
+    }
+}
+
 #[test]
 fn a_basis_that_does_not_hold_is_refused_with_what_differs() {
     let id = |digit: &str| format!("sha256:{}", digit.repeat(64));
@@ -474,6 +564,11 @@ fn shellcheck_has_nothing_to_say_of_what_travels() {
         let reference = format!("ghcr.io/acme/shop@sha256:{}", "1".repeat(64));
         ImageName::Reference(reference.parse().unwrap())
     };
+    let postgres = || BackupTool::PgDump {
+        service: backend(),
+        database: "shop".to_owned(),
+        user: "it's".to_owned(),
+    };
     let hostile = || words(&["sh", "-c", "echo '$(reboot)' `reboot` \"$HOME\"; exit"]);
     let mut steps = pin(Path::new("/it's $HOME/.env"), Some("A"), Some("candidate"));
     let intents = [
@@ -491,6 +586,49 @@ fn shellcheck_has_nothing_to_say_of_what_travels() {
             command: hostile(),
             heads: hostile(),
             summary: String::new(),
+        },
+        Intent::Backup { tool: postgres() },
+        Intent::Backup {
+            tool: BackupTool::Command {
+                backup: "echo 'snap-1'".to_owned(),
+                restore: None,
+            },
+        },
+        Intent::Stop {
+            services: vec![backend()],
+        },
+        Intent::Restore {
+            tool: postgres(),
+            from: RestoreFrom::OwnBackup,
+        },
+        Intent::Restore {
+            tool: BackupTool::Command {
+                backup: String::new(),
+                restore: Some("echo \"$FD_HANDLE\"".to_owned()),
+            },
+            from: RestoreFrom::Handle("it's $HOME".to_owned()),
+        },
+        Intent::Start {
+            services: vec![backend()],
+        },
+        Intent::CleanUp {
+            removals: vec![
+                Removal::Image {
+                    id: format!("sha256:{}", "1".repeat(64)).parse().unwrap(),
+                    label: "backend v1".to_owned(),
+                    references: vec!["flightdeck.keep/shop/backend:1".parse().unwrap()],
+                    all: true,
+                    frees: None,
+                },
+                Removal::Container {
+                    id: "c0ffee".to_owned(),
+                    name: "fd-shop-1-migrate".to_owned(),
+                },
+                Removal::Backup {
+                    handle: "it's $HOME".to_owned(),
+                    size: 1,
+                },
+            ],
         },
         Intent::Switch {
             services: vec![backend()],

@@ -180,6 +180,12 @@ impl SpareRegistry {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// Opens it again.
+    #[track_caller]
+    pub fn reopen(&self) {
+        run(Command::new(script()).args(["registry", "start", &self.port]));
+    }
+
     /// Closes it.
     #[track_caller]
     pub fn close(&self) {

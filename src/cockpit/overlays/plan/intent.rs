@@ -1,8 +1,8 @@
 //! A step in words: what it does and on what, short enough for a line.
 
 use crate::release::{
-    plan::{Check, ImageName, Intent, PinFile, Step},
-    text::clean,
+    plan::{BackupTool, Check, ImageName, Intent, PinFile, Removal, RestoreFrom, Step},
+    text::{bytes, clean},
 };
 
 /// The step's verb, and on what; digests in their short form.
@@ -45,6 +45,11 @@ fn long_words(intent: &Intent) -> (&'static str, String) {
             let command = command.join(" ");
             ("migrate", clean(&format!("{command}  {summary}")))
         }
+        Intent::Backup { tool } => ("backup", clean(&backup_words(tool))),
+        Intent::Restore { tool, from } => ("restore", clean(&restore_words(tool, from))),
+        Intent::Stop { services } => ("stop", listed(services)),
+        Intent::Start { services } => ("start", listed(services)),
+        Intent::CleanUp { removals } => ("remove", clean(&removal_words(removals))),
         Intent::Pin { files } => ("pin", pins(files)),
         Intent::Switch {
             services,
@@ -133,6 +138,49 @@ fn pins(files: &[PinFile]) -> String {
         })
         .collect();
     clean(&words.join("; "))
+}
+
+fn backup_words(tool: &BackupTool) -> String {
+    match tool {
+        BackupTool::PgDump {
+            service, database, ..
+        } => format!("pg_dump of {database} in {service}"),
+        BackupTool::Command { backup, .. } => backup.clone(),
+    }
+}
+
+fn restore_words(tool: &BackupTool, from: &RestoreFrom) -> String {
+    let from = match from {
+        RestoreFrom::Handle(handle) => handle.as_str(),
+        RestoreFrom::OwnBackup => "what was saved before, if the database was touched",
+    };
+    match tool {
+        BackupTool::PgDump {
+            service, database, ..
+        } => format!("{database} in {service} from {from}"),
+        BackupTool::Command { restore, .. } => match restore {
+            Some(restore) => format!("{restore}  {from}"),
+            None => from.to_owned(),
+        },
+    }
+}
+
+fn removal_words(removals: &[Removal]) -> String {
+    let words: Vec<String> = removals
+        .iter()
+        .map(|removal| match removal {
+            Removal::Image { label, frees, .. } => match frees {
+                Some(frees) => format!("{label} ({})", bytes(*frees)),
+                None => label.clone(),
+            },
+            Removal::Container { name, .. } => name.clone(),
+            Removal::Backup { handle, size } => {
+                let file = handle.rsplit('/').next().unwrap_or(handle);
+                format!("{file} ({})", bytes(*size))
+            }
+        })
+        .collect();
+    format!("{}: {}", words.len(), words.join(", "))
 }
 
 fn check_words(check: &Check) -> String {

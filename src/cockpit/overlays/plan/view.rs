@@ -9,11 +9,11 @@ use crate::{
         keymap::Scope,
         model::{Model, Refusal},
         overlays::popup,
-        panes::environments::is_protected,
+        panes::{environments::is_protected, versions},
     },
     release::{
-        EnvironmentName,
-        plan::{Intent, OnFailure, Plan, PlanKind, Step, Verdict},
+        EnvironmentName, ServiceName,
+        plan::{Deed, Intent, OnFailure, Plan, PlanKind, Request, Step, Verdict},
         text::clean,
     },
 };
@@ -42,7 +42,11 @@ pub fn view(model: &Model, view: &PlanView, ages: &Ages, area: Rect, buf: &mut B
                 said(&words, width, theme.warning),
             )
         }
-        State::Ready { plan, .. } => (title(plan), plan_lines(model, plan, width)),
+        State::Ready { plan, .. } => {
+            let mut lines = plan_lines(model, plan, width);
+            lines.extend(together(model, &view.request, width));
+            (title(plan), lines)
+        }
         State::Refused(Refusal { fault, images }) => {
             let mut lines = said(&fault.message, width, theme.bad);
             lines.insert(0, Line::styled(format!(" {}", fault.subject), theme.title));
@@ -196,6 +200,27 @@ fn plan_lines<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     lines
 }
 
+/// That the other services have the same tag too, and how they are released with it.
+fn together<'a>(model: &Model, request: &Request, width: usize) -> Vec<Line<'a>> {
+    let Deed::Promote { versions, .. } = &request.deed else {
+        return Vec::new();
+    };
+    let environment = model.fleet.config.environment(&request.environment);
+    let others = environment
+        .map(|environment| versions::same_tag_elsewhere(model, environment, versions))
+        .unwrap_or_default();
+    let names: Vec<&str> = others.keys().map(ServiceName::as_str).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let key = model.keymap.key_of("options");
+    let words = format!(
+        "{key} to release {} with it: the same tag",
+        names.join(", ")
+    );
+    said(&words, width, model.theme.text)
+}
+
 fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     let theme = &model.theme;
     let mut lines = Vec::new();
@@ -272,6 +297,9 @@ fn on_failure(plan: &Plan) -> String {
         (OnFailure::GoBack, _) if migrates => format!(
             "on failure: back to {before}; the schema stays where the migration left it"
         ),
+        (OnFailure::GoBack, PlanKind::Restore) => {
+            "on failure: the database as it was before, and what was stopped started again".to_owned()
+        }
         (OnFailure::GoBack, _) => format!("on failure: back to {before}"),
         (OnFailure::Stay, PlanKind::Adopt) => "on failure: nothing has changed".to_owned(),
         (OnFailure::Stay, PlanKind::Rollback) => {
@@ -281,6 +309,13 @@ fn on_failure(plan: &Plan) -> String {
         (OnFailure::Stay, PlanKind::Migrate) => {
             "on failure: the schema stays where the migration stopped; what runs is not touched"
                 .to_owned()
+        }
+        (OnFailure::Stay, PlanKind::Restore) => {
+            "on failure: stays as it is: only the configured command knows how the database is then"
+                .to_owned()
+        }
+        (OnFailure::Stay, PlanKind::CleanUp) => {
+            "on failure: what is removed is removed; what runs is not touched".to_owned()
         }
         (OnFailure::Stay, PlanKind::Lock | PlanKind::MarkBad) => {
             "on failure: nothing has changed".to_owned()

@@ -214,6 +214,36 @@ pub fn promoted(
     Ok(versions)
 }
 
+/// What the other services of `environment` would bring in under the same tag; empty unless `versions` have
+/// one tag and every other service has it too.
+pub fn same_tag_elsewhere(
+    model: &Model,
+    environment: &Environment,
+    versions: &BTreeMap<ServiceName, ChosenVersion>,
+) -> BTreeMap<ServiceName, ChosenVersion> {
+    let mut tags = versions.values().map(|version| &version.tag);
+    let Some(tag) = tags.next().filter(|tag| tags.all(|other| other == *tag)) else {
+        return BTreeMap::new();
+    };
+    let others = environment
+        .services
+        .iter()
+        .filter(|name| !versions.contains_key(*name));
+    let found: Option<BTreeMap<ServiceName, ChosenVersion>> = others
+        .map(|name| {
+            let service = model.fleet.config.services.get(name)?;
+            let version = listed(model, &service.repository, tag)?;
+            let chosen = ChosenVersion {
+                tag: tag.clone(),
+                digest: version.digest.value()?.clone(),
+                revision: version.details.value()?.revision.clone(),
+            };
+            Some((name.clone(), chosen))
+        })
+        .collect();
+    found.unwrap_or_default()
+}
+
 /// Moves the cursor; left and right change the repository.
 pub fn motion(model: &mut Model, motion: Motion) {
     match motion {

@@ -10,8 +10,12 @@ use std::{
 };
 
 const PREFIX: &str = "flightdeck-";
+/// So many letters and digits follow it.
+const RANDOM: usize = 8;
 /// Held locked by the living owner.
 const LOCK: &str = "lock";
+/// What the lock is called until it is held.
+const BEING_LOCKED: &str = "lock.new";
 /// A socket's path must be shorter than 108 bytes, of which ssh takes 17 for a temporary name and we
 /// up to 12 for a name of ours.
 const LONGEST_PATH: usize = 108 - 1 - 17 - 12 - 1;
@@ -44,7 +48,7 @@ impl SocketDirectory {
     fn make_in(base: &Path) -> io::Result<Self> {
         sweep(base);
         let name: String = std::iter::repeat_with(fastrand::alphanumeric)
-            .take(8)
+            .take(RANDOM)
             .collect();
         let path = base.join(format!("{PREFIX}{name}"));
         if path.as_os_str().len() > LONGEST_PATH {
@@ -55,7 +59,7 @@ impl SocketDirectory {
         }
         DirBuilder::new().mode(0o700).create(&path)?;
         // Locked before it has its name: a lock that can be seen is held or its owner is dead.
-        let being_made = path.join("lock.new");
+        let being_made = path.join(BEING_LOCKED);
         let lock = File::create_new(&being_made)?;
         lock.lock()?;
         std::fs::rename(&being_made, path.join(LOCK))?;
@@ -83,18 +87,41 @@ fn bases() -> impl Iterator<Item = PathBuf> {
         .filter(|base| base.is_absolute())
 }
 
+/// Whether it is a name that [`SocketDirectory::make`] gives: somebody may keep files of his own in a
+/// directory whose name begins like ours.
+fn is_our_name(name: &str) -> bool {
+    name.strip_prefix(PREFIX)
+        .is_some_and(|rest| rest.len() == RANDOM && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+/// Removes a directory of ours with what we lay in there, and nothing else: with anything more in it,
+/// it stays.
+fn remove(path: &Path) {
+    for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+        let is_ours = entry.file_type().is_ok_and(|kind| {
+            use std::os::unix::fs::FileTypeExt as _;
+            let name = entry.file_name();
+            kind.is_socket() || (kind.is_file() && (name == LOCK || name == BEING_LOCKED))
+        });
+        if is_ours {
+            // What cannot be removed keeps the directory, which the next one sweeps.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    let _ = std::fs::remove_dir(path);
+}
+
 /// Removes what dead owners left. Errors leave things as they are: nothing depends on it.
 fn sweep(base: &Path) {
     let ours = rustix::process::getuid().as_raw();
     for entry in std::fs::read_dir(base).into_iter().flatten().flatten() {
-        let is_candidate = entry
-            .file_name()
-            .to_str()
-            .is_some_and(|name| name.starts_with(PREFIX));
+        let is_candidate = entry.file_name().to_str().is_some_and(is_our_name);
         let Some(metadata) = is_candidate
             .then(|| std::fs::symlink_metadata(entry.path()).ok())
             .flatten()
-            .filter(|metadata| metadata.is_dir() && metadata.uid() == ours)
+            .filter(|metadata| {
+                metadata.is_dir() && metadata.uid() == ours && metadata.mode() & 0o777 == 0o700
+            })
         else {
             continue;
         };
@@ -107,7 +134,7 @@ fn sweep(base: &Path) {
             }),
         };
         if is_dead {
-            let _ = std::fs::remove_dir_all(entry.path());
+            remove(&entry.path());
         }
     }
 }
@@ -124,10 +151,12 @@ mod tests {
         assert_eq!(mode & 0o777, 0o700);
 
         let dead = base.path().join("flightdeck-dead0000");
-        std::fs::create_dir(&dead).unwrap();
+        let private = |path: &Path| DirBuilder::new().mode(0o700).create(path).unwrap();
+        private(&dead);
         File::create(dead.join(LOCK)).unwrap();
+        std::os::unix::net::UnixListener::bind(dead.join("s-1")).unwrap();
         let being_made = base.path().join("flightdeck-new00000");
-        std::fs::create_dir(&being_made).unwrap();
+        private(&being_made);
 
         let second = SocketDirectory::make_in(base.path()).unwrap();
         assert!(!dead.exists());
@@ -135,6 +164,28 @@ mod tests {
         drop(living);
         assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 2);
         drop(second);
+    }
+
+    #[test]
+    fn a_directory_of_somebody_elses_with_such_a_name_keeps_what_is_in_it() {
+        let base = tempfile::tempdir_in("/tmp").unwrap();
+        let theirs = [
+            "flightdeck-checkout",
+            "flightdeck-12345678",
+            "flightdeck-87654321",
+        ];
+        for (name, mode) in theirs.into_iter().zip([0o700, 0o755, 0o700]) {
+            let path = base.path().join(name);
+            DirBuilder::new().mode(mode).create(&path).unwrap();
+            // A lock that nobody holds: the owner of one of ours would be dead.
+            File::create(path.join(LOCK)).unwrap();
+            std::fs::write(path.join("notes"), "of a year").unwrap();
+        }
+        drop(SocketDirectory::make_in(base.path()).unwrap());
+        for name in theirs {
+            let notes = std::fs::read_to_string(base.path().join(name).join("notes"));
+            assert_eq!(notes.unwrap(), "of a year", "{name}");
+        }
     }
 
     #[test]

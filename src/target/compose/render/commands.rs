@@ -9,7 +9,10 @@ use crate::{
     release::{
         ServiceName,
         operation::Direction,
-        plan::{Check, HttpMeans, ImageName, Intent, PinFile, Plan, Step},
+        plan::{
+            BackupTool, Check, HttpMeans, ImageName, Intent, PinFile, Plan, Removal, RestoreFrom,
+            Step,
+        },
         text::clean,
     },
     target::{
@@ -91,6 +94,21 @@ impl People<'_> {
                 heads,
                 ..
             } => self.migrate(step, service, image, command, heads),
+            Intent::Backup { tool } => self.backup(tool),
+            Intent::Restore { tool, from } => self.restore(tool, from),
+            Intent::Stop { services } => {
+                let mut words = vec!["stop"];
+                words.extend(services.iter().map(ServiceName::as_str));
+                vec![self.docker_compose(&words)]
+            }
+            Intent::Start { services } => services
+                .iter()
+                .map(|service| format!("{} $({})", self.docker(&["start"]), self.ids_of(service)))
+                .collect(),
+            Intent::CleanUp { removals } => removals
+                .iter()
+                .map(|removal| self.removal(removal))
+                .collect(),
             Intent::Pin { files } => files.iter().flat_map(pin).collect(),
             Intent::Switch {
                 services,
@@ -253,6 +271,89 @@ impl People<'_> {
             commands.push(self.docker_compose(&words));
         }
         commands
+    }
+
+    fn backup(&self, tool: &BackupTool) -> Vec<String> {
+        match tool {
+            BackupTool::PgDump {
+                service,
+                database,
+                user,
+            } => {
+                let handle = names::backup(&self.compose.project, self.operation);
+                let dump = self.exec(
+                    service,
+                    &["pg_dump", "-Fc", "-U", user, "-d", database].map(str::to_owned),
+                );
+                vec![format!("{dump} >{}", word(&handle))]
+            }
+            BackupTool::Command { backup, .. } => vec![clean(backup)],
+        }
+    }
+
+    fn restore(&self, tool: &BackupTool, from: &RestoreFrom) -> Vec<String> {
+        let handle = match from {
+            RestoreFrom::Handle(handle) => handle.clone(),
+            RestoreFrom::OwnBackup => names::backup(&self.compose.project, self.operation),
+        };
+        match tool {
+            BackupTool::PgDump {
+                service,
+                database,
+                user,
+            } => {
+                let restore = [
+                    "pg_restore",
+                    "--clean",
+                    "--if-exists",
+                    "--single-transaction",
+                    "-U",
+                    user,
+                    "-d",
+                    database,
+                ];
+                vec![
+                    format!(
+                        "# in one transaction, after everything in {} has been dropped",
+                        clean(database)
+                    ),
+                    format!(
+                        "{} <{}",
+                        self.exec(service, &restore.map(str::to_owned)),
+                        word(&handle)
+                    ),
+                ]
+            }
+            BackupTool::Command { restore, .. } => restore
+                .iter()
+                .flat_map(|restore| {
+                    [
+                        format!("export FD_HANDLE={}", word(&handle)),
+                        clean(restore),
+                    ]
+                })
+                .collect(),
+        }
+    }
+
+    fn removal(&self, removal: &Removal) -> String {
+        match removal {
+            Removal::Image { references, .. } => {
+                let references: Vec<String> = references.iter().map(ToString::to_string).collect();
+                let mut words = vec!["image", "rm"];
+                words.extend(references.iter().map(String::as_str));
+                self.docker(&words)
+            }
+            Removal::Container { name, .. } => self.docker(&["rm", name]),
+            Removal::Backup { handle, .. } => line(&["rm", handle]),
+        }
+    }
+
+    /// The command that prints the IDs of a service's containers.
+    fn ids_of(&self, service: &ServiceName) -> String {
+        let project = format!("label=com.docker.compose.project={}", self.compose.project);
+        let service = format!("label=com.docker.compose.service={service}");
+        self.docker(&["ps", "-aq", "--filter", &project, "--filter", &service])
     }
 
     fn check(&self, check: &Check) -> String {

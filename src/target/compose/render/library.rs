@@ -14,13 +14,17 @@ use crate::{
 /// Its name in the operation's folder.
 pub const NAME: &str = "steps.sh";
 
-const FRAGMENTS: [&str; 11] = [
+const FRAGMENTS: &[&str] = &[
     include_str!("sh/common.sh"),
     include_str!("sh/containers.sh"),
     include_str!("sh/images.sh"),
     include_str!("sh/snapshot.sh"),
     include_str!("sh/pin.sh"),
     include_str!("sh/migrate.sh"),
+    include_str!("sh/postgres.sh"),
+    include_str!("sh/backup.sh"),
+    include_str!("sh/restore.sh"),
+    include_str!("sh/clean_up.sh"),
     include_str!("sh/health.sh"),
     include_str!("sh/check.sh"),
     include_str!("sh/switch.sh"),

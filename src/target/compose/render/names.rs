@@ -34,6 +34,11 @@ pub(super) fn migration(project: &str, operation: &str, step: &str) -> String {
     format!("fd-{project}-{operation}-{step}")
 }
 
+/// The file that an operation saves the database in, relative to the project's directory: its handle.
+pub(super) fn backup(project: &str, operation: u64) -> String {
+    format!(".flightdeck/{project}/backups/{operation:06}.dump")
+}
+
 /// The number that the plan's operation gets: the one after its basis, or it is refused.
 pub(super) fn operation(plan: &Plan) -> u64 {
     plan.basis.last_operation.map_or(0, |id| id.0) + 1

@@ -8,7 +8,10 @@ use crate::{
     release::{
         ServiceName,
         operation::Direction,
-        plan::{Check, HttpMeans, ImageName, Intent, PinFile, Plan, PlanKind, Step},
+        plan::{
+            BackupTool, Check, HttpMeans, ImageName, Intent, PinFile, Plan, PlanKind, Removal,
+            RestoreFrom, Step,
+        },
     },
     target::compose::{
         docker::quoted as words,
@@ -88,6 +91,11 @@ fn script(
         }
         Intent::Snapshot { files, keep } => snapshot(plan.kind, compose, files, keep)?,
         Intent::Migrate { .. } => migrate(plan, compose, direction, step)?,
+        Intent::Backup { tool } => backup(tool)?,
+        Intent::Restore { tool, from } => restore(tool, from)?,
+        Intent::Stop { services } => format!("stop_services{}\n", list_of(services)),
+        Intent::Start { services } => format!("start_services{}\n", list_of(services)),
+        Intent::CleanUp { removals } => clean_up(removals)?,
         Intent::Pin { files } => pin(files)?,
         Intent::Switch {
             services,
@@ -254,6 +262,85 @@ fn is_file(path: &str, configured: &str) -> bool {
         || path
             .strip_suffix(configured)
             .is_some_and(|before| before.ends_with('/'))
+}
+
+fn backup(tool: &BackupTool) -> Result<String, RenderError> {
+    Ok(match tool {
+        BackupTool::PgDump {
+            service,
+            database,
+            user,
+        } => format!(
+            "backup_postgres {service} {} {}\n",
+            quote(database)?,
+            quote(user)?
+        ),
+        BackupTool::Command { backup, .. } => format!("backup_command {}\n", quote(backup)?),
+    })
+}
+
+fn restore(tool: &BackupTool, from: &RestoreFrom) -> Result<String, RenderError> {
+    let (first, handle) = match from {
+        RestoreFrom::Handle(handle) => (String::new(), quote(handle)?),
+        RestoreFrom::OwnBackup => (
+            "own_backup\n[ -n \"$handle\" ] || exit 0\n".to_owned(),
+            "\"$handle\"".to_owned(),
+        ),
+    };
+    let call = match tool {
+        BackupTool::PgDump {
+            service,
+            database,
+            user,
+        } => format!(
+            "restore_postgres {handle} {service} {} {}\n",
+            quote(database)?,
+            quote(user)?
+        ),
+        BackupTool::Command { restore, .. } => match restore {
+            Some(restore) => format!("restore_command {handle} {}\n", quote(restore)?),
+            None => "fail 'no command is configured that brings a backup back'\n".to_owned(),
+        },
+    };
+    Ok(first + &call)
+}
+
+fn clean_up(removals: &[Removal]) -> Result<String, RenderError> {
+    let mut text = String::new();
+    if removals
+        .iter()
+        .any(|removal| matches!(removal, Removal::Image { .. }))
+    {
+        text.push_str("image_users\n");
+    }
+    for removal in removals {
+        match removal {
+            Removal::Image {
+                id,
+                references,
+                all,
+                ..
+            } => {
+                let references: Vec<String> = references.iter().map(ToString::to_string).collect();
+                let all = if *all { "all" } else { "some" };
+                text.push_str(&format!(
+                    "remove_image {id} {all} {}\n",
+                    words(&references)?
+                ));
+            }
+            Removal::Container { id, name } => {
+                text.push_str(&format!(
+                    "remove_container {} {}\n",
+                    quote(id)?,
+                    quote(name)?
+                ));
+            }
+            Removal::Backup { handle, .. } => {
+                text.push_str(&format!("remove_backup {}\n", quote(handle)?));
+            }
+        }
+    }
+    Ok(text)
 }
 
 fn pin(files: &[PinFile]) -> Result<String, RenderError> {

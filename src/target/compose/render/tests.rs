@@ -45,6 +45,7 @@ fn environment(host: Host) -> Environment {
         gates: Vec::new(),
         checks: Vec::new(),
         migration: None,
+        backup: None,
         restart: Vec::new(),
         health_timeout: Duration::from_secs(120),
         stable_for: Duration::from_secs(10),

@@ -71,6 +71,8 @@ pub enum StartFailure {
     Directory,
     /// There is no `setsid` on the server.
     Setsid,
+    /// systemd-logind is set to end whatever a session has started together with the session.
+    Logind,
     /// `.flightdeck` cannot be written.
     Write,
     /// The file system cannot link.

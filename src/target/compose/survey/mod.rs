@@ -10,6 +10,7 @@ mod read;
 mod refuse;
 mod scripts;
 mod services;
+mod storage;
 
 use std::collections::BTreeMap;
 
@@ -30,7 +31,8 @@ use crate::{
 /// The project's directory cannot be entered.
 const NO_DIRECTORY: i32 = 3;
 
-/// Surveys an environment for `request`. `taken` is the time by our clock.
+/// Surveys an environment for `request`. `neighbours` are the other environments on the same host;
+/// `taken` is the time by our clock.
 ///
 /// # Errors
 /// The link's faults; refusals in words: no Compose v2, another project than the configured one, pin
@@ -39,16 +41,21 @@ pub async fn take(
     shell: &dyn Shell,
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
+    neighbours: &[Environment],
     request: &Request,
     taken: Timestamp,
 ) -> Result<Survey, Fault> {
-    let script = scripts::first(environment, services, request).map_err(|e| bad(environment, e))?;
+    let script = scripts::first(environment, services, neighbours, request)
+        .map_err(|e| bad(environment, e))?;
     let parts = parts(environment, shell.run(script).await?)?;
     refuse::first(environment, &parts)?;
     let files = read::files(environment, services, &parts)?;
     let mut survey = read::survey(environment, &parts, &files, taken)?;
     let logical = read::place(&parts, "logical").unwrap_or_default();
     refuse::other_project(environment, services, &survey, logical)?;
+    if let Deed::CleanUp { .. } = request.deed {
+        survey.clean_up = Some(storage::clean_up(environment, neighbours, &parts)?);
+    }
 
     let wanted = plan::wanted(environment, services, request, &survey)?;
     if wanted.pins.is_empty() {

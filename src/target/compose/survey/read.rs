@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{
     super::{engine::containers as engine, script::read_ledger},
     frames::Part,
-    services,
+    services, storage,
 };
 use crate::{
     config::{Environment, Service},
@@ -186,6 +186,8 @@ pub(super) fn survey(
             .get("path")
             .filter(|path| path.status == 0)
             .map_or_else(Vec::new, |path| revisions(&path.bytes, None)),
+        backups: storage::backups(parts),
+        clean_up: None,
     })
 }
 

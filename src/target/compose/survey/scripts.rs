@@ -7,7 +7,7 @@ use crate::{
     plan::schema,
     release::{
         ServiceName,
-        plan::{Deed, Request},
+        plan::{BackupTool, Deed, Request},
     },
 };
 
@@ -18,11 +18,12 @@ use super::{
         render::library,
         script::{Unquotable, printf, quote},
     },
-    files,
+    files, storage,
 };
 
 const CLAIM: &str = include_str!("../../../../assets/claim.sh");
 const COMMON: &str = include_str!("../render/sh/common.sh");
+const POSTGRES: &str = include_str!("../render/sh/postgres.sh");
 const SURVEY: &str = include_str!("survey.sh");
 
 /// No answer of Compose's or the Engine's is longer.
@@ -81,6 +82,7 @@ impl Script {
 pub(super) fn first(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
+    neighbours: &[Environment],
     request: &Request,
 ) -> Result<Vec<u8>, Unquotable> {
     let Target::Compose(compose) = &environment.target;
@@ -141,7 +143,39 @@ pub(super) fn first(
             }
         }
     }
+    if storage::asks_for_backups(environment, request) {
+        backups(&mut script, environment)?;
+    }
+    if let Deed::CleanUp { .. } = request.deed {
+        script.collect("users", LONG, ["users"])?;
+        script.collect("unique-sizes", LONG, ["unique_sizes"])?;
+        for (number, neighbour) in neighbours.iter().enumerate() {
+            let Target::Compose(compose) = &neighbour.target;
+            script.0.push_str(&format!(
+                "collect {} {LONG} ledger_of {} {}\n",
+                storage::neighbour_part(number),
+                directory(&compose.directory)?,
+                quote(&compose.project)?
+            ));
+        }
+    }
     Ok(script.finish())
+}
+
+/// What there is for backups.
+fn backups(script: &mut Script, environment: &Environment) -> Result<(), Unquotable> {
+    script.collect("backups", LONG, ["backups"])?;
+    if let Some(BackupTool::PgDump {
+        service,
+        database,
+        user,
+    }) = environment.backup.as_ref().map(|backup| &backup.tool)
+    {
+        script.0.push_str(&docker::bare(POSTGRES));
+        let words = ["database_size", service.as_str(), database, user];
+        script.collect("database", SHORT, words)?;
+    }
+    Ok(())
 }
 
 /// What Compose makes of the candidate pins, and how far back the schema would go.

@@ -182,3 +182,70 @@ operation() {
 	holder_of "$shown"
 	printf '%s %s\n%s\n' "$(number "$shown")" "$holder" "$claim"
 }
+
+# --- backups and clean-up ---
+
+# backups: "free BYTES" where they are written, and "file SIZE yes|no PATH" for each,
+# PATH relative to the project's directory; yes: this user may read it.
+backups() {
+	backups_where=$root/backups
+	[ -d "$backups_where" ] || backups_where=.
+	df -Pk "$backups_where" | {
+		while read -r df_system df_blocks df_used df_free df_rest; do
+			case $df_free in '' | *[!0-9]*) ;; *) printf 'free %s\n' "$((df_free * 1024))" ;; esac
+		done
+		: "$df_system" "$df_blocks" "$df_used" "$df_rest"
+	}
+	for backups_file in "$root"/backups/*.dump "$root"/backups/*.dump.part; do
+		[ -f "$backups_file" ] || continue
+		backups_readable=no
+		[ ! -r "$backups_file" ] || backups_readable=yes
+		ls -ldn -- "$backups_file" | {
+			read -r ls_mode ls_links ls_user ls_group ls_size ls_rest
+			: "$ls_mode" "$ls_links" "$ls_user" "$ls_group" "$ls_rest"
+			printf 'file %s %s %s\n' "$ls_size" "$backups_readable" "$backups_file"
+		}
+	done
+}
+
+# database_size SERVICE DATABASE USER: in bytes; false where it cannot be saved and
+# brought back from inside its container.
+database_size() {
+	database_id=$(running_of "$1") || return 1
+	database_id=${database_id%%
+*}
+	if [ -z "$database_id" ]; then
+		echo 'it does not run' >&2
+		return 1
+	fi
+	limit_to 15
+	for program in pg_dump pg_restore; do
+		postgres "$database_id" "$program" --version </dev/null >/dev/null || return 1
+	done
+	postgres "$database_id" psql -X -q -A -t -w -U "$3" -d "$2" \
+		-c 'SELECT pg_database_size(current_database())' </dev/null
+}
+
+# users: ID, image, state and name of every container, and the project that it is of.
+users() {
+	users_ids=$(docker ps -aq --no-trunc) || return 1
+	[ -n "$users_ids" ] || return 0
+	# One that has gone since is an error for docker, and not for us.
+	# shellcheck disable=SC2086 # an id a word
+	docker inspect --type container --format \
+		'{{.Id}} {{.Image}} {{.State.Status}} {{.Name}} {{index .Config.Labels "com.docker.compose.project"}}' $users_ids || :
+}
+
+# unique_sizes: what each image takes by itself. The Engine may count for minutes.
+unique_sizes() {
+	limit_to 20
+	docker system df -v --format '{{range .Images}}{{.ID}} {{.UniqueSize}}{{println}}{{end}}'
+}
+
+# ledger_of DIRECTORY PROJECT: another environment's; false where it cannot be read.
+ledger_of() {
+	cd -- "$1" || return 1
+	ledger_of_root=.flightdeck/$2
+	[ -e "$ledger_of_root/ledger.jsonl" ] || return 0
+	tail -n 500 "$ledger_of_root/ledger.jsonl"
+}

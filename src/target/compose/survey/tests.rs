@@ -153,6 +153,7 @@ impl Server {
             self,
             &config.environments[0],
             &config.services,
+            &[],
             &request,
             Timestamp::UNIX_EPOCH,
         ))
@@ -381,7 +382,7 @@ fn a_script_that_was_cut_off_runs_nothing() {
         reason: String::new(),
         overrides: Vec::new(),
     };
-    let script = scripts::first(&config.environments[0], &config.services, &request).unwrap();
+    let script = scripts::first(&config.environments[0], &config.services, &[], &request).unwrap();
     for cut in [
         script.len() / 2,
         script.len() - 1,

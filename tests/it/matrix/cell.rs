@@ -1,0 +1,294 @@
+//! What a cell of the matrix is: a kind of plan, a place in it, a fault. Pure.
+
+use std::fmt;
+
+use flightdeck::release::operation::Outcome;
+use serde_json::Value;
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Adopt,
+    Promote,
+    Rollback,
+    /// A promotion that brings a revision.
+    PromoteMigrating,
+    /// A rollback that takes the schema back too.
+    RollbackDowngrading,
+    Migrate,
+}
+
+impl Kind {
+    /// Those of a project without a schema.
+    pub const PLAIN: [Self; 3] = [Self::Adopt, Self::Promote, Self::Rollback];
+    /// Those of a project with one.
+    pub const MIGRATING: [Self; 3] = [
+        Self::PromoteMigrating,
+        Self::RollbackDowngrading,
+        Self::Migrate,
+    ];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Adopt => "adopt",
+            Self::Promote => "promote",
+            Self::Rollback => "rollback",
+            Self::PromoteMigrating => "promote-migrating",
+            Self::RollbackDowngrading => "rollback-downgrading",
+            Self::Migrate => "migrate",
+        }
+    }
+}
+
+/// Where in a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Point {
+    /// It is journaled, and has done nothing.
+    Begin,
+    /// A pin is written beside its place; the old container has ended and the new one has not begun; a
+    /// migration runs.
+    Middle,
+    /// It has done all, and its end is not journaled.
+    End,
+}
+
+impl Point {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Begin => "begin",
+            Self::Middle => "middle",
+            Self::End => "end",
+        }
+    }
+}
+
+/// What happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    CockpitKilled,
+    ConnectionCut,
+    /// In the middle of the upload, so many thousandths of it.
+    UploadCut(u16),
+    RunnerKilled,
+    RunnerAndSupervisorKilled,
+    DockerRestarted,
+    RegistryGone,
+    DiskFull,
+    /// The command that the step waits for does not end, nor does it heed SIGTERM.
+    Hangs,
+    SecondOperator,
+    Cancel,
+}
+
+impl Fault {
+    /// The faults that may meet any step.
+    pub const ANYWHERE: [Self; 9] = [
+        Self::CockpitKilled,
+        Self::ConnectionCut,
+        Self::RunnerKilled,
+        Self::RunnerAndSupervisorKilled,
+        Self::DockerRestarted,
+        Self::RegistryGone,
+        Self::DiskFull,
+        Self::SecondOperator,
+        Self::Cancel,
+    ];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::CockpitKilled => "cockpit-killed",
+            Self::ConnectionCut => "connection-cut",
+            Self::UploadCut(_) => "upload-cut",
+            Self::RunnerKilled => "runner-killed",
+            Self::RunnerAndSupervisorKilled => "runner-and-supervisor-killed",
+            Self::DockerRestarted => "docker-restarted",
+            Self::RegistryGone => "registry-gone",
+            Self::DiskFull => "disk-full",
+            Self::Hangs => "hangs",
+            Self::SecondOperator => "second-operator",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    /// Whether it is worth its time there: what only the cockpit or the network notices is the same at
+    /// every point of a step.
+    fn is_tried_at(self, point: Point) -> bool {
+        match point {
+            Point::Begin => true,
+            Point::Middle => matches!(
+                self,
+                Self::RunnerKilled
+                    | Self::RunnerAndSupervisorKilled
+                    | Self::Cancel
+                    | Self::DockerRestarted
+            ),
+            Point::End => matches!(self, Self::RunnerKilled | Self::RunnerAndSupervisorKilled),
+        }
+    }
+
+    /// Whether the operation may not even notice it.
+    pub fn is_harmless(self) -> bool {
+        matches!(
+            self,
+            Self::CockpitKilled | Self::ConnectionCut | Self::SecondOperator
+        )
+    }
+}
+
+/// A place in a plan.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Whether it lies on the way back, which begins because the last forward step that changes
+    /// anything is said to have failed.
+    pub is_back: bool,
+    /// A step's id, or `upload` or `claim`.
+    pub step: String,
+    pub point: Point,
+}
+
+impl Place {
+    /// What the hooks call it.
+    pub fn stop(&self) -> String {
+        format!("{}.{}.{}", self.list(), self.step, self.point.word())
+    }
+
+    pub fn list(&self) -> &'static str {
+        if self.is_back { "back" } else { "forward" }
+    }
+}
+
+/// One of the matrix.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cell {
+    pub kind: Kind,
+    pub place: Place,
+    pub fault: Fault,
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { step, point, .. } = &self.place;
+        write!(f, "{}/{}/", self.kind.word(), self.place.list())?;
+        match self.fault {
+            Fault::UploadCut(part) => write!(f, "{step}/{part}/")?,
+            _ => write!(f, "{step}/{}/", point.word())?,
+        }
+        f.write_str(self.fault.word())
+    }
+}
+
+/// A step of a plan, as `--dry-run` tells it.
+struct Step {
+    id: String,
+    intent: String,
+    is_changing: bool,
+}
+
+fn steps(plan: &Value, list: &str) -> Vec<Step> {
+    let steps = plan[list].as_array().cloned().unwrap_or_default();
+    let step = |step: &Value| Step {
+        id: step["id"].as_str().unwrap_or_default().to_owned(),
+        intent: step["intent"]["intent"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        is_changing: step["changes"] == true,
+    };
+    steps.iter().map(step).collect()
+}
+
+/// The forward step that is said to have failed where the way back is wanted.
+pub fn failing_step(plan: &Value) -> Option<String> {
+    let forward = steps(plan, "forward");
+    forward
+        .into_iter()
+        .rfind(|step| step.is_changing)
+        .map(|step| step.id)
+}
+
+fn points(step: &Step) -> Vec<Point> {
+    match step.intent.as_str() {
+        "pin" | "switch" | "restart" | "migrate" => vec![Point::Begin, Point::Middle, Point::End],
+        _ if step.is_changing => vec![Point::Begin, Point::End],
+        _ => vec![Point::Begin],
+    }
+}
+
+/// All cells of a plan of that kind.
+pub fn cells(kind: Kind, plan: &Value) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    let mut add = |is_back: bool, step: &str, point: Point, fault: Fault| {
+        let place = Place {
+            is_back,
+            step: step.to_owned(),
+            point,
+        };
+        cells.push(Cell { kind, place, fault });
+    };
+    for part in [50, 300, 600, 900, 990] {
+        add(false, "upload", Point::Begin, Fault::UploadCut(part));
+    }
+    for point in [Point::Begin, Point::End] {
+        for fault in Fault::ANYWHERE {
+            // The registry and the Engine have no part in it.
+            if !matches!(
+                fault,
+                Fault::DockerRestarted | Fault::RegistryGone | Fault::Cancel
+            ) {
+                add(false, "claim", point, fault);
+            }
+        }
+    }
+    for fault in Fault::ANYWHERE {
+        add(false, "basis", Point::Begin, fault);
+    }
+    let goes_back = plan["on_failure"] == "go_back";
+    for is_back in [false, true] {
+        if is_back && !goes_back {
+            continue;
+        }
+        for step in steps(plan, if is_back { "back" } else { "forward" }) {
+            for point in points(&step) {
+                for fault in Fault::ANYWHERE
+                    .into_iter()
+                    .filter(|fault| fault.is_tried_at(point))
+                {
+                    add(is_back, &step.id, point, fault);
+                }
+            }
+            if matches!(step.intent.as_str(), "switch" | "restart" | "check") {
+                add(is_back, &step.id, Point::Begin, Fault::Hangs);
+            }
+        }
+    }
+    cells
+}
+
+/// How an operation may end after that fault; `None`: it is left without an end.
+pub fn may_end(cell: &Cell, outcome: Option<Outcome>) -> bool {
+    use Outcome::{Cancelled, Refused, Stuck, Succeeded, WentBack};
+    let Some(outcome) = outcome else {
+        return matches!(
+            cell.fault,
+            Fault::RunnerAndSupervisorKilled | Fault::DiskFull
+        );
+    };
+    let failed = if cell.place.is_back {
+        WentBack
+    } else {
+        Succeeded
+    };
+    match cell.fault {
+        fault if fault.is_harmless() => outcome == failed,
+        Fault::UploadCut(_) => outcome == Succeeded,
+        Fault::Cancel => matches!(outcome, Cancelled | Succeeded | Stuck) || outcome == failed,
+        Fault::RegistryGone => matches!(outcome, WentBack) || outcome == failed,
+        Fault::RunnerKilled => matches!(outcome, WentBack | Stuck | Refused) || outcome == failed,
+        Fault::Hangs => matches!(outcome, WentBack | Stuck),
+        Fault::DockerRestarted | Fault::DiskFull => {
+            matches!(outcome, WentBack | Stuck | Refused | Succeeded)
+        }
+        Fault::RunnerAndSupervisorKilled => cell.place.step == "claim" && outcome == Succeeded,
+        Fault::CockpitKilled | Fault::ConnectionCut | Fault::SecondOperator => outcome == failed,
+    }
+}

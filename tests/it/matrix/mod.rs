@@ -1,0 +1,232 @@
+//! The fault matrix: every fault at every step of every kind of plan, in the real world.
+//!
+//! The steps come from the plans themselves. What has to hold after each cell is in [`run`]. Without
+//! more, a dozen cells are tried, chosen by a seed that changes daily; `FLIGHTDECK_MATRIX_SEED=…` chooses
+//! the same again. `FLIGHTDECK_MATRIX=whole` tries all, in an order of the seed, and prints a table;
+//! another text there tries the cells whose name contains it. `FLIGHTDECK_MATRIX_SECONDS` ends a long run
+//! early, and the table says what was not tried.
+
+mod cell;
+mod link;
+mod run;
+mod server;
+mod table;
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use self::{
+    cell::{Cell, Fault, Kind},
+    run::{Memory, Way},
+    server::{Engine, Server},
+    table::Tried,
+};
+use crate::support::real_world::{Compose, RealWorld, run as must, script};
+
+/// How many cells of each kind a sample has.
+const SAMPLE: usize = 2;
+
+/// A worker: which kinds, on which Engine, with which Compose.
+#[derive(Debug, Clone, Copy)]
+struct Worker {
+    kinds: &'static [Kind],
+    is_spare: bool,
+    compose: Compose,
+}
+
+#[test]
+fn every_fault_leaves_the_old_release_or_the_new() {
+    let Some(world) = RealWorld::get() else {
+        return;
+    };
+    let wanted = std::env::var("FLIGHTDECK_MATRIX").unwrap_or_default();
+    let seed = std::env::var("FLIGHTDECK_MATRIX_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        now.map_or(0, |now| now.as_secs() / 86_400)
+    });
+    println!("FLIGHTDECK_MATRIX_SEED={seed}");
+    let until = std::env::var("FLIGHTDECK_MATRIX_SECONDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .map(|seconds| Instant::now() + Duration::from_secs(seconds));
+
+    let worker = |kinds, is_spare, compose| Worker {
+        kinds,
+        is_spare,
+        compose,
+    };
+    let mut workers = vec![
+        worker(&Kind::PLAIN[..], false, Compose::V240),
+        worker(&Kind::MIGRATING[..], false, Compose::V500),
+    ];
+    workers.push(worker(&Kind::PLAIN[..], true, Compose::V240));
+    if !wanted.is_empty() {
+        workers.push(worker(&Kind::PLAIN[..], false, Compose::V226));
+        workers.push(worker(&Kind::MIGRATING[..], false, Compose::V226));
+    }
+    let whole = Whole {
+        world: &world,
+        wanted: &wanted,
+        seed,
+        until,
+        queues: Mutex::default(),
+    };
+    let tried: Vec<Tried> = std::thread::scope(|scope| {
+        let threads: Vec<_> = workers
+            .iter()
+            .map(|worker| scope.spawn(|| whole.work(*worker)))
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("a worker does not panic"))
+            .collect()
+    });
+    let table = table::table(&tried);
+    println!("{table}");
+    let failed = tried.iter().filter(|tried| tried.failure.is_some()).count();
+    assert!(!tried.is_empty(), "no cell is called {wanted:?}");
+    assert_eq!(failed, 0, "{table}");
+}
+
+struct Whole<'a> {
+    world: &'a RealWorld,
+    wanted: &'a str,
+    seed: u64,
+    until: Option<Instant>,
+    /// What is left of each kind, on the shared and on the spare Engine.
+    queues: Mutex<Vec<((Kind, bool), VecDeque<Cell>)>>,
+}
+
+impl Whole<'_> {
+    fn work(&self, worker: Worker) -> Vec<Tried> {
+        let mut tried = Vec::new();
+        let engine = match self.engine(worker) {
+            Ok(engine) => engine,
+            Err(error) => return vec![Tried::server(error)],
+        };
+        let server = Server::up(
+            self.world,
+            worker.compose,
+            &engine,
+            worker.kinds == Kind::MIGRATING,
+        );
+        let server = match server {
+            Ok(server) => server,
+            Err(error) => return vec![Tried::server(error)],
+        };
+        let mut memory = Memory::default();
+        let mut done = 0;
+        loop {
+            let mut any = false;
+            for &kind in worker.kinds {
+                if self.until.is_some_and(|until| Instant::now() > until) {
+                    break;
+                }
+                match self.one(&server, &mut memory, worker, kind, done) {
+                    Ok(None) => {}
+                    Ok(Some(cell)) => {
+                        any = true;
+                        done += 1;
+                        tried.push(cell);
+                    }
+                    Err(error) => {
+                        memory = Memory::default();
+                        tried.push(Tried::server(format!(
+                            "{} cannot be prepared: {error}",
+                            kind.word()
+                        )));
+                    }
+                }
+            }
+            if !any {
+                return tried;
+            }
+        }
+    }
+
+    fn engine(&self, worker: Worker) -> Result<Engine, String> {
+        let docker_host = if worker.is_spare {
+            must(std::process::Command::new(script()).args(["spare-engine", "start"]))
+                .trim()
+                .to_owned()
+        } else {
+            let docker = self.world.docker(worker.compose);
+            let found = docker.get_envs().find(|(key, _)| *key == "DOCKER_HOST");
+            let found = found.and_then(|(_, value)| value?.to_str());
+            found.ok_or("no DOCKER_HOST")?.to_owned()
+        };
+        Ok(Engine { docker_host })
+    }
+
+    /// The next cell of that kind; `None` where there is none left.
+    fn one(
+        &self,
+        server: &Server,
+        memory: &mut Memory,
+        worker: Worker,
+        kind: Kind,
+        done: usize,
+    ) -> Result<Option<Tried>, String> {
+        if self.is_exhausted(kind, worker.is_spare) {
+            return Ok(None);
+        }
+        let before = run::prepare(server, memory, kind)?;
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        if !queues
+            .iter()
+            .any(|(key, _)| *key == (kind, worker.is_spare))
+        {
+            let plan = run::plan(server, kind, &before)?;
+            queues.push((
+                (kind, worker.is_spare),
+                self.choose(kind, worker.is_spare, &plan),
+            ));
+        }
+        let queue = queues
+            .iter_mut()
+            .find(|(key, _)| *key == (kind, worker.is_spare));
+        let cell = queue.and_then(|(_, queue)| queue.pop_front());
+        drop(queues);
+        let Some(cell) = cell else {
+            // Prepared for nothing: the next may begin here.
+            return Ok(None);
+        };
+        let way = Way::Rollback;
+        let _ = (done, Way::Resume, Way::Back);
+        let begun = Instant::now();
+        let failure = run::run(server, memory, &cell, &before, way).err();
+        let tried = Tried {
+            cell: Some(cell),
+            failure,
+            seconds: begun.elapsed().as_secs(),
+        };
+        println!("{tried}");
+        Ok(Some(tried))
+    }
+
+    fn is_exhausted(&self, kind: Kind, is_spare: bool) -> bool {
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        queues
+            .iter()
+            .any(|(key, queue)| *key == (kind, is_spare) && queue.is_empty())
+    }
+
+    fn choose(&self, kind: Kind, is_spare: bool, plan: &serde_json::Value) -> VecDeque<Cell> {
+        let mut cells = cell::cells(kind, plan);
+        cells.retain(|cell| (cell.fault == Fault::DockerRestarted) == is_spare);
+        let mut random = fastrand::Rng::with_seed(self.seed);
+        random.shuffle(&mut cells);
+        match self.wanted {
+            "" => cells.truncate(SAMPLE),
+            "whole" => {}
+            name => cells.retain(|cell| cell.to_string().contains(name)),
+        }
+        cells.into()
+    }
+}
