@@ -86,7 +86,11 @@ fn row(record: &Record, mark: Option<String>) -> [String; 7] {
     let brings = match (record.kind, record.brings()) {
         (PlanKind::Promote | PlanKind::Rollback, to) => {
             let from = record.before.changed_since(&record.after).label();
-            format!("{from} → {to}")
+            if from == to {
+                to
+            } else {
+                format!("{from} → {to}")
+            }
         }
         (_, brings) => brings,
     };

@@ -551,9 +551,9 @@ async fn a_lock_refuses_with_its_message() {
     within(target.unlock(unlock(), &mira())).await.unwrap();
     let twice = within(target.unlock(unlock(), &mira())).await.unwrap_err();
     assert!(twice.message.contains("already ended"), "{twice}");
-    let next = within(target.start(confirmed(&plan("true"))))
-        .await
-        .unwrap();
+    let mut since = plan("true");
+    since.basis.last_operation = Some(operation.id);
+    let next = within(target.start(confirmed(&since))).await.unwrap();
     assert_eq!(end_of(&target, next).await.outcome, Outcome::Succeeded);
     let history = within(target.history(5)).await.unwrap().records;
     assert_eq!(history[0].kind, PlanKind::Lock);

@@ -37,7 +37,7 @@ pub const ACTIONS: &[Action] = &[
     Action {
         name: "mark-bad",
         help: "mark the release of the operation under the cursor bad: no rollback returns to it by default",
-        hint: Some("mark bad"),
+        hint: None,
         keys: &["B"],
         changes: true,
         run: mark_bad,
