@@ -9,7 +9,7 @@ use crate::{
     release::{
         EnvironmentName, Fault, FaultKind, Permit,
         confirm::Answer,
-        operation::{Direction, End, JournalLine, OperationId, Progress},
+        operation::{Direction, End, JournalLine, OperationId, Outcome, Progress},
         plan::Plan,
         recovery::{self, Recovery, RecoveryRequest, StoppedStep},
     },
@@ -151,7 +151,17 @@ impl Recover {
         }
         let stream = operation::follow(&session.world, &name, followed)?;
         match progress::follow(followed, stream, &mut session.output).await? {
-            Followed::Ended(end) => session.print_end(followed, &name, &end),
+            Followed::Ended(end) => {
+                let exit = session.print_end(followed, &name, &end)?;
+                // Going back, say, is no failure where that was asked for.
+                let as_asked = match recovery {
+                    Recovery::Back => end.outcome == Outcome::WentBack,
+                    Recovery::Cancel => end.outcome == Outcome::Cancelled,
+                    Recovery::Abandon => end.outcome == Outcome::Abandoned,
+                    Recovery::Resume => false,
+                };
+                Ok(if as_asked { Exit::Ok } else { exit })
+            }
             Followed::Left => Ok(Exit::Interrupted),
         }
     }

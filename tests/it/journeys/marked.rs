@@ -60,6 +60,8 @@ fn neither_rollback_returns_to_a_release_that_was_marked_bad() {
     );
     let history = world.command(&["history", "production"]);
     assert!(history.contains("[marked bad by mira"), "{history}");
+    // What is open lies over the list.
+    cockpit.terminal.press("\x1b");
     cockpit.terminal.press("4");
     cockpit.terminal.wait_for("marked bad");
     cockpit.quit();
