@@ -29,6 +29,7 @@ recoverable() {
 		holder_of "$refused_id"
 		ended_as "$refused_id"
 		if [ "$refused_id" = "$wish_id" ]; then
+			held_by "$wish_id"
 			case $holder:$ended_outcome in
 			alive:*) refusal=held ;;
 			interrupted:* | orphaned:*) ;;
@@ -261,7 +262,6 @@ end_left() {
 
 # recover: runs a recovery, from what its journal begins with, to an outcome.
 recover() {
-	read -r wish_id wish_choice wish_again <recovers
 	take_release
 	read_journal journal.jsonl
 	from_journal

@@ -19,14 +19,26 @@ pub struct Rollback {
     /// To an image that lies on the server, by its ID: for a release that was never recorded
     #[arg(long, value_name = "SERVICE=ID", value_parser = image)]
     image: Option<(ServiceName, ImageId)>,
-    /// Take the schema back too, to the revision recorded with that release
-    #[arg(long)]
-    downgrade: bool,
+    /// What becomes of a schema that is ahead of that release: it stays, or goes down first to the
+    /// revision recorded with it
+    #[arg(long, value_enum)]
+    schema: Option<Schema>,
     /// Pass a lock by hand: `--override lock`; recorded
     #[arg(long = "override", value_name = "GATE")]
     overrides: Vec<String>,
+    /// Take the compose and environment files back too, to the copies kept with that release
+    #[arg(long)]
+    with_files: bool,
     #[command(flatten)]
     flags: DeedFlags,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Schema {
+    /// The schema stays
+    ImageOnly,
+    /// The image that runs takes it down first
+    Downgrade,
 }
 
 fn image(text: &str) -> Result<(ServiceName, ImageId), String> {
@@ -47,17 +59,19 @@ impl Rollback {
             (None, Some((service, image))) => RollbackTo::Image { service, image },
             (None, None) => RollbackTo::LastHealthy,
         };
-        let schema = if self.downgrade {
-            SchemaChoice::Downgrade
-        } else {
-            SchemaChoice::ImageOnly
+        let schema = match self.schema {
+            Some(Schema::ImageOnly) => SchemaChoice::ImageOnly,
+            Some(Schema::Downgrade) => SchemaChoice::Downgrade,
+            // There the plan shows what can be chosen.
+            None if self.flags.wants_cockpit(session) => SchemaChoice::ImageOnly,
+            None => SchemaChoice::Undecided,
         };
         let request = Request {
             environment: environment.name.clone(),
             deed: Deed::Rollback {
                 to,
                 schema,
-                files: false,
+                files: self.with_files,
             },
             reason: self.flags.reason.clone(),
             overrides: self.overrides,

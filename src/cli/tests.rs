@@ -403,7 +403,7 @@ fn the_command_line_holds_together() {
     use clap::CommandFactory;
     Arguments::command().debug_assert();
     for line in [
-        "flightdeck rollback production --to 000041 --downgrade --yes",
+        "flightdeck rollback production --to 000041 --schema downgrade --yes",
         "flightdeck promote production v1 --override ci --reason why --dry-run --json",
         "flightdeck demo --seed 3 --speed 20 --still",
     ] {

@@ -43,6 +43,7 @@ pub(super) fn plan(making: &Making<'_>) -> Result<Plan, Fault> {
         forward,
         back: Vec::new(),
         on_failure: OnFailure::Stay,
+        schema_offers: Vec::new(),
         depends_on_schema: false,
     }))
 }

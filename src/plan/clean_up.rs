@@ -68,6 +68,7 @@ pub(super) fn plan(making: &Making<'_>, keep: usize, older_than: Duration) -> Re
         forward,
         back: Vec::new(),
         on_failure: OnFailure::Stay,
+        schema_offers: Vec::new(),
         depends_on_schema: false,
     }))
 }

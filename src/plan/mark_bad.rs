@@ -39,6 +39,7 @@ pub(super) fn plan(making: &Making<'_>, marked: MarkedRelease) -> Result<Plan, F
         forward: vec![steps::observe(making.environment)],
         back: Vec::new(),
         on_failure: OnFailure::Stay,
+        schema_offers: Vec::new(),
         depends_on_schema: false,
     }))
 }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::release::{
-    Fault, FaultKind, ServiceName,
-    plan::{ChosenVersion, ImageName, OnFailure, Plan, PlanKind},
+use crate::{
+    config::Migration,
+    release::{
+        Fault, FaultKind, ServiceName,
+        plan::{ChosenVersion, ImageName, OnFailure, Plan, PlanKind},
+    },
 };
 
 use super::{Draft, Making, backup, holder, promote, running, schema, steps};
@@ -54,45 +57,26 @@ pub(super) fn plan(
                     .remedy("choose a version to migrate with")
             })?,
     };
-    let (command, goal) = match to {
-        None => (schema::up(migration), "head".to_owned()),
-        Some(revision) => {
-            if !schema::is_revision(revision) {
-                return Err(making
-                    .fault(FaultKind::Invalid, format!("{revision:?} is not a revision"))
-                    .remedy("name the revision itself: a relative step can mean two things when it is run twice"));
-            }
-            let command =
-                schema::to(migration, revision, is_behind(making, revision)).ok_or_else(|| {
-                    making.fault(
-                        FaultKind::Unsupported,
-                        "the configured migration command knows no revisions",
-                    )
-                })?;
-            (command, revision.to_owned())
-        }
-    };
-    if let Some(heads) = &survey.schema_heads
-        && to.is_some_and(|to| schema::is_same(heads, &[to.to_owned()]))
-    {
-        return Err(making.fault(
-            FaultKind::Invalid,
-            format!("the schema is at {goal} already"),
-        ));
-    }
-    let from = survey
-        .schema_heads
-        .as_deref()
-        .map_or_else(|| "unknown".to_owned(), schema::words);
     warnings.extend(schema::trouble(survey));
     warnings.push("nothing brings the schema back by itself if this fails".to_owned());
+    let at = survey.schema_heads.clone();
+    forward.extend(steps::knows_schema(migration, image.clone(), at));
     forward.extend(backup::step(making, &mut warnings)?);
-    forward.push(steps::migrate(
-        migration,
-        image,
-        command,
-        format!("{from} → {goal}"),
-    ));
+    match to {
+        None => forward.push(steps::migrate(
+            migration,
+            image,
+            schema::tool(migration).up(),
+            schema::summary_up(survey),
+        )),
+        Some(revision) => {
+            let (commands, summary) = to_revision(making, migration, revision, &mut warnings)?;
+            for command in commands {
+                let (image, summary) = (image.clone(), summary.clone());
+                forward.push(steps::migrate(migration, image, command, summary));
+            }
+        }
+    }
     forward.push(steps::observe(making.environment));
     let mut after = making.running.clone();
     after.schema_heads = None;
@@ -104,16 +88,64 @@ pub(super) fn plan(
         forward,
         back: Vec::new(),
         on_failure: OnFailure::Stay,
+        schema_offers: Vec::new(),
         depends_on_schema: true,
     }))
 }
 
-/// Whether a revision lies behind where the database is. The survey's path is that from it to there.
-fn is_behind(making: &Making<'_>, revision: &str) -> bool {
-    revision == "base"
-        || making
-            .survey
-            .schema_path
-            .iter()
-            .any(|known| known.revision.starts_with(revision))
+/// The commands that lead to one revision, and what they do in words.
+fn to_revision(
+    making: &Making<'_>,
+    migration: &Migration,
+    revision: &str,
+    warnings: &mut Vec<String>,
+) -> Result<(Vec<Vec<String>>, String), Fault> {
+    let survey = making.survey;
+    if !schema::is_revision(revision) {
+        return Err(making
+            .fault(FaultKind::Invalid, format!("{revision:?} is not a revision"))
+            .remedy("name the revision itself: a relative step can mean two things when it is run twice"));
+    }
+    let history = schema::history_for(&making.request.deed, survey);
+    let revision = schema::resolve(history, revision);
+    let now = schema::heads_now(survey);
+    if now
+        .as_ref()
+        .is_some_and(|(now, recorded)| !recorded && schema::is_same(now, &[revision.clone()]))
+    {
+        return Err(making.fault(
+            FaultKind::Invalid,
+            format!("the schema is at {revision} already"),
+        ));
+    }
+    let tool = schema::tool(migration);
+    let unsupported = |words: String| making.fault(FaultKind::Unsupported, words);
+    let from = now
+        .as_ref()
+        .map_or_else(|| "unknown".to_owned(), |(now, _)| schema::words(now));
+    let now = now.map(|(now, _)| now).unwrap_or_default();
+    let known = schema::Known { history, now: &now };
+    if !schema::is_behind(&known, &revision) {
+        let command = tool.up_to(&revision).map_err(unsupported)?;
+        return Ok((vec![command], format!("{from} → {revision}")));
+    }
+    let way = tool.down_to(&known, &revision).map_err(unsupported)?;
+    let undone = if survey.schema_undone.is_empty() {
+        &way.undone
+    } else {
+        &survey.schema_undone
+    };
+    if let Some(why) = schema::refusal(undone) {
+        return Err(unsupported(format!("it cannot be undone: {why}"))
+            .remedy("go down to a revision above it, or undo it by hand"));
+    }
+    warnings.extend(
+        schema::obstacle(undone)
+            .map(|why| format!("the schema will not be what the revision says: {why}")),
+    );
+    warnings.push(format!(
+        "the schema goes down from {from} to {revision}{}: data that only the newer revisions hold is lost",
+        schema::undoes(undone)
+    ));
+    Ok((way.commands, format!("{from} → {revision}")))
 }

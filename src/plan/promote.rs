@@ -84,7 +84,7 @@ pub(super) fn plan(
         ImageName::Reference(release.reference())
     })?;
     warnings.extend(switch.warnings.iter().cloned());
-    let checks = checks::steps(making)?;
+    let checks = checks::steps(making, &mut warnings)?;
     let on_failure = on_failure(making, &switch.services, &mut warnings);
 
     let running = steps::images(&making.running, |s| running::image_name(s, survey));
@@ -93,7 +93,7 @@ pub(super) fn plan(
         forward.push(steps::pull(name, &release.reference()));
         forward.push(steps::keep(name, ImageName::Reference(release.reference())));
     }
-    let migration = migration(making, &after, migrate, &mut warnings);
+    let migration = migration(making, &after, migrate, &mut warnings)?;
     if migration.is_some() {
         // Where it ends is known once it has run.
         after.schema_heads = None;
@@ -103,10 +103,11 @@ pub(super) fn plan(
         }
     }
     let depends_on_schema = migration.is_some();
-    if migration.is_some() {
+    if let Some((knows, migration)) = migration {
+        forward.extend(knows);
         forward.extend(backup::step(making, &mut warnings)?);
+        forward.push(migration);
     }
-    forward.extend(migration);
     forward.extend(steps::converge(steps::Convergence {
         environment: making.environment,
         pins: survey.candidate_pins.clone(),
@@ -139,6 +140,7 @@ pub(super) fn plan(
         forward,
         back,
         on_failure,
+        schema_offers: Vec::new(),
         depends_on_schema,
     }))
 }
@@ -200,33 +202,48 @@ fn on_failure(
     OnFailure::Stay
 }
 
-/// The migration with the candidate, where one is configured and its service has an image.
+/// The migration with the candidate, where one is configured and its service has an image, and before it
+/// the look at whether that image knows where the database is.
+///
+/// # Errors
+/// The image lies on the server, and the database is ahead of it.
 fn migration(
     making: &Making<'_>,
     after: &Release,
     migrate: bool,
     warnings: &mut Vec<String>,
-) -> Option<Step> {
-    let migration = making.environment.migration.as_ref()?;
+) -> Result<Option<(Option<Step>, Step)>, Fault> {
+    let Some(migration) = &making.environment.migration else {
+        return Ok(None);
+    };
+    let Some(release) = after.services.get(&migration.service) else {
+        return Ok(None);
+    };
+    let ahead = schema::ahead_of_candidate(making.survey, &release.label());
     if !migrate {
         warnings.push("the configured migration is not run".to_owned());
-        return None;
+        warnings.extend(ahead);
+        return Ok(None);
     }
-    let release = after.services.get(&migration.service)?;
+    if let Some(words) = ahead {
+        return Err(making.fault(FaultKind::Conflict, words).remedy(
+            "roll back instead, which can take the schema along; promote it without the migration, if it \
+             bears the newer schema; or promote a version that has the revision",
+        ));
+    }
     warnings.extend(schema::trouble(making.survey));
-    let from = making
-        .survey
-        .schema_heads
-        .as_deref()
-        .map_or_else(|| "unknown".to_owned(), schema::words);
     let image = match making.running.services.get(&migration.service) {
         Some(running) if running == release => running::image_name(release, making.survey),
         _ => ImageName::Reference(release.reference()),
     };
-    Some(steps::migrate(
-        migration,
-        image,
-        schema::up(migration),
-        format!("{from} → head"),
-    ))
+    let at = making.survey.schema_heads.clone();
+    Ok(Some((
+        steps::knows_schema(migration, image.clone(), at),
+        steps::migrate(
+            migration,
+            image,
+            schema::tool(migration).up(),
+            schema::summary_up(making.survey),
+        ),
+    )))
 }

@@ -113,7 +113,7 @@ pub(super) fn migrate(
         service: migration.service.clone(),
         image,
         command,
-        heads: schema::heads_command(migration),
+        heads: schema::tool(migration).heads(),
         summary,
     };
     step(
@@ -126,6 +126,22 @@ pub(super) fn migrate(
             changes: true,
         },
     )
+}
+
+/// Sees that an image knows the revision that the database is at; `None` where the tool cannot tell.
+pub(super) fn knows_schema(
+    migration: &Migration,
+    image: ImageName,
+    at: Option<Vec<String>>,
+) -> Option<Step> {
+    let intent = Intent::KnowsSchema {
+        service: migration.service.clone(),
+        image,
+        heads: schema::tool(migration).heads()?,
+        at,
+    };
+    let limit = SHORT * 2;
+    Some(step("schema", intent, Manners { limit, ..LOOKS }))
 }
 
 /// What happens from the pin on: the same forward and back.
@@ -298,23 +314,42 @@ pub(super) fn check(
         check,
         attempts,
         interval: rule.interval,
+        timeout: rule.timeout,
     };
     step(
         format!("verify-check-{number}"),
         intent,
         Manners {
-            // One answer may take ten seconds.
-            limit: (rule.interval + Duration::from_secs(10)) * attempts + SHORT,
+            limit: rule.longest() + SHORT,
             ..LOOKS
         },
     )
 }
 
+/// One hook. What is not ours to know twice is not run twice without asking.
+pub(super) fn hook(
+    number: usize,
+    rule: &crate::config::HookRule,
+    intent: Intent,
+    failure: OnStepFailure,
+) -> Step {
+    let manners = Manners {
+        // What it prints last is read before the limit falls.
+        limit: rule.timeout + Duration::from_secs(5),
+        again: Again::Ask,
+        ..LOOKS
+    };
+    Step {
+        failure,
+        ..step(format!("hook-{number}"), intent, manners)
+    }
+}
+
 /// Writes down what runs, whether it is healthy, and where the schema is.
 pub(super) fn observe(environment: &Environment) -> Step {
     let heads = environment.migration.as_ref().and_then(|migration| {
-        let command = schema::heads_command(migration);
-        (!command.is_empty()).then(|| (migration.service.clone(), command))
+        let heads = schema::tool(migration).heads()?;
+        Some((migration.service.clone(), heads))
     });
     let intent = Intent::Observe {
         services: environment.services.clone(),

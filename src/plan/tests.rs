@@ -9,7 +9,6 @@ use crate::release::{
         Deed, ImageName, Intent, MarkedRelease, OnFailure, Plan, PlanKind, RollbackTo,
         SchemaChoice, Step, Verdict,
     },
-    survey::SchemaRevision,
 };
 
 const MIGRATION: &str =
@@ -23,14 +22,6 @@ fn rollback() -> Deed {
     Deed::Rollback {
         to: RollbackTo::LastHealthy,
         schema: SchemaChoice::ImageOnly,
-        files: false,
-    }
-}
-
-fn downgrade() -> Deed {
-    Deed::Rollback {
-        to: RollbackTo::LastHealthy,
-        schema: SchemaChoice::Downgrade,
         files: false,
     }
 }
@@ -521,114 +512,7 @@ fn first_contact_offers_what_lies_on_the_server() {
     assert!(warns(&plan, "never recorded healthy here"));
 }
 
-fn at_another_revision() -> World {
-    let mut world = World::with(MIGRATION);
-    world.runs(2);
-    world.survey.schema_heads = Some(vec!["c9e2".to_owned()]);
-    let mut first = record(1, PlanKind::Promote, 3, 1, Outcome::Succeeded);
-    first
-        .results
-        .insert("schema_heads".to_owned(), "a1f3".to_owned());
-    let mut second = record(2, PlanKind::Promote, 1, 2, Outcome::Succeeded);
-    second
-        .results
-        .insert("schema_heads".to_owned(), "c9e2".to_owned());
-    world.records(vec![first, second]);
-    world.survey.schema_path = vec![SchemaRevision {
-        revision: "c9e2".to_owned(),
-        message: "orders have a price".to_owned(),
-    }];
-    world
-}
-
-#[test]
-fn a_rollback_of_the_image_alone_says_that_the_database_is_ahead() {
-    let plan = at_another_revision().plan(rollback()).unwrap();
-    assert!(warns(
-        &plan,
-        "at c9e2, that release ran at a1f3, 1 revision between"
-    ));
-    assert!(migration(&plan).is_none());
-    assert_eq!(
-        plan.basis.schema_heads, None,
-        "a rollback is not refused for it"
-    );
-    assert_eq!(plan.after.schema_heads, None);
-}
-
-#[test]
-fn a_downgrade_names_its_revision_and_uses_the_image_that_runs_now() {
-    let plan = at_another_revision().plan(downgrade()).unwrap();
-    let (image, command) = migration(&plan).unwrap();
-    assert_eq!(command, "alembic downgrade a1f3");
-    assert_eq!(*image, ImageName::Id(image_id(2)));
-    let order = ids(&plan.forward);
-    let at = |id| order.iter().position(|known| *known == id);
-    assert!(at("migrate") < at("pin"));
-    assert_eq!(plan.basis.schema_heads, Some(vec!["c9e2".to_owned()]));
-    assert!(warns(&plan, "is lost"));
-}
-
-#[test]
-fn a_downgrade_to_nobody_knows_where_is_refused() {
-    let mut world = at_another_revision();
-    world.survey.records[0].results.clear();
-    let fault = world.plan(downgrade()).unwrap_err();
-    assert!(fault.message.contains("not recorded"), "{fault}");
-    let mut world = at_another_revision();
-    world.survey.records[0]
-        .results
-        .insert("schema_heads".to_owned(), "a1f3 b2c4".to_owned());
-    let fault = world.plan(downgrade()).unwrap_err();
-    assert!(fault.message.contains("several heads"), "{fault}");
-}
-
-#[test]
-fn a_revision_that_could_not_be_read_once_is_taken_from_another_time() {
-    let mut world = at_another_revision();
-    let mut third = record(3, PlanKind::Promote, 1, 2, Outcome::Succeeded);
-    third
-        .results
-        .insert("before_healthy".to_owned(), "yes".to_owned());
-    let mut records = world.survey.records.clone();
-    records.push(third);
-    world.records(records);
-    let (_, command) = migration(&world.plan(downgrade()).unwrap())
-        .map(|(image, command)| (image.clone(), command))
-        .unwrap();
-    assert_eq!(command, "alembic downgrade a1f3");
-}
-
-// --- migrate and adopt ---
-
-#[test]
-fn a_migration_goes_up_or_down_to_a_named_revision() {
-    let mut world = World::with(MIGRATION);
-    world.survey.schema_heads = Some(vec!["c9e2".to_owned()]);
-    let deed = |to: Option<&str>| Deed::Migrate {
-        versions: Default::default(),
-        to: to.map(str::to_owned),
-    };
-    let command = |world: &mut World, to| migration(&world.plan(deed(to)).unwrap()).unwrap().1;
-    assert_eq!(command(&mut world, None), "alembic upgrade heads");
-    assert_eq!(command(&mut world, Some("d4b7")), "alembic upgrade d4b7");
-    world.survey.schema_path = vec![
-        SchemaRevision {
-            revision: "c9e2".to_owned(),
-            message: String::new(),
-        },
-        SchemaRevision {
-            revision: "a1f3".to_owned(),
-            message: String::new(),
-        },
-    ];
-    assert_eq!(command(&mut world, Some("a1f3")), "alembic downgrade a1f3");
-    for relative in ["-1", "--sql", "+2", ""] {
-        assert!(world.plan(deed(Some(relative))).is_err(), "{relative:?}");
-    }
-    let plan = world.plan(deed(None)).unwrap();
-    assert_eq!((plan.on_failure, plan.back.len()), (OnFailure::Stay, 0));
-}
+// --- adopt ---
 
 #[test]
 fn adopting_changes_nothing_and_asks_for_no_word() {

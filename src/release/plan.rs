@@ -9,8 +9,11 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 
+pub use super::check::{Check, HttpCheck, HttpMeans};
 use super::{
     Digest, EnvironmentName, ImageId, ImageReference, ServiceName,
+    check::answer_time,
+    hook::{Hook, Notification},
     operation::{Direction, OperationId},
     record::Release,
 };
@@ -98,6 +101,9 @@ pub struct Plan {
     pub closing: Vec<Step>,
     /// What happens when forward fails.
     pub on_failure: OnFailure,
+    /// What a rollback could do about the schema; empty where the schema is no question.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema_offers: Vec<SchemaOffer>,
     /// What must be typed to confirm it; `None` where a dialog is enough.
     pub confirm: Option<ConfirmWords>,
     /// Secret bytes that travel with it, by the name that steps use.
@@ -138,6 +144,10 @@ pub struct Basis {
     pub last_operation: Option<OperationId>,
     /// Each concerned service's containers' image IDs then, in order; empty if none ran.
     pub images: BTreeMap<ServiceName, Vec<ImageId>>,
+    /// From where each concerned service's containers were made then, in order: Compose's labels for the
+    /// directory and the files, with a comma between.
+    #[serde(default)]
+    pub made_from: BTreeMap<ServiceName, Vec<String>>,
     /// Hashes of pin, compose and environment files then, as `algorithm:hex`, by absolute path.
     pub files: BTreeMap<String, String>,
     /// The schema's heads then, where the plan depends on them.
@@ -339,10 +349,21 @@ pub enum Intent {
         image: ImageName,
         /// The command and its arguments inside the container.
         command: Vec<String>,
-        /// Prints the heads, one a line, beginning with the revision; empty where nobody can tell.
-        heads: Vec<String>,
+        /// How the schema's heads are asked for; `None` where nobody can tell.
+        heads: Option<HeadsQuery>,
         /// For people: `a1f3 → c9e2`.
         summary: String,
+    },
+    /// See that an image knows the revision that the database is at, before anything changes.
+    KnowsSchema {
+        /// With which service's configuration.
+        service: ServiceName,
+        /// Which image.
+        image: ImageName,
+        /// How it is asked.
+        heads: HeadsQuery,
+        /// The heads that the image which runs told when the plan was made, where it did.
+        at: Option<Vec<String>>,
     },
     /// Save the database, before something changes it.
     Backup {
@@ -421,7 +442,14 @@ pub enum Intent {
         attempts: u32,
         /// How long between two attempts.
         interval: Duration,
+        /// How long one answer may take.
+        #[serde(default = "answer_time")]
+        timeout: Duration,
     },
+    /// A command of the operator's.
+    Hook(Hook),
+    /// Tell a web address of it.
+    Notify(Notification),
     /// Copy the compose and environment files as they were, and take down the containers' last words.
     Snapshot {
         /// Absolute paths.
@@ -434,11 +462,34 @@ pub enum Intent {
         /// Of which services.
         services: Vec<ServiceName>,
         /// How the schema's heads are asked for, where they are.
-        heads: Option<(ServiceName, Vec<String>)>,
+        heads: Option<(ServiceName, HeadsQuery)>,
     },
     /// Something that only a newer format knows. No plan of this version's has it.
     #[serde(other)]
     Unknown,
+}
+
+/// How a migration tool is asked, in a service's container, where the schema is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadsQuery {
+    /// The command and its arguments inside the container.
+    pub command: Vec<String>,
+    /// How its answer is read.
+    pub format: HeadsFormat,
+}
+
+/// How a tool's answer names the schema's heads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadsFormat {
+    /// One head a line, alone or before a bracket: Alembic's `current`, and most commands.
+    Lines,
+    /// Django's `showmigrations --plan`: the last `[X]` of each app.
+    Django,
+    /// Rails' `db:migrate:status`: the newest version that is `up`.
+    Rails,
+    /// Flyway's `info -outputType=json`: its `schemaVersion`.
+    Flyway,
 }
 
 /// How a database is saved and brought back.
@@ -518,6 +569,20 @@ pub enum ImageName {
     Id(ImageId),
 }
 
+impl ImageName {
+    /// What people call it: the tag, else the short digest or ID.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Reference(reference) => match (&reference.tag, &reference.digest) {
+                (Some(tag), _) => tag.to_string(),
+                (None, Some(digest)) => digest.short().to_owned(),
+                (None, None) => reference.to_string(),
+            },
+            Self::Id(id) => id.short().to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for ImageName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -538,49 +603,6 @@ pub struct PinFile {
     pub attachment: Option<String>,
     /// What changes in it, in words that hold no secret: `BACKEND_IMAGE_TAG=v2@sha256:…`.
     pub summary: Vec<String>,
-}
-
-/// A way to ask whether something works.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Check {
-    /// An HTTP request.
-    Http {
-        /// The address.
-        url: String,
-        /// The status that it must answer with.
-        status: u16,
-        /// A text that the body must hold.
-        body: Option<String>,
-        /// With what it is asked.
-        means: HttpMeans,
-    },
-    /// A command on the server, in the project's directory; 0 is good.
-    Command {
-        /// For `sh -c`.
-        command: String,
-    },
-    /// A command inside a service's container; 0 is good.
-    Exec {
-        /// In whose container.
-        service: ServiceName,
-        /// The command and its arguments.
-        command: Vec<String>,
-    },
-}
-
-/// With what an HTTP check is asked; found when the plan is made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HttpMeans {
-    /// `curl` on the server.
-    Curl,
-    /// `wget` on the server.
-    Wget,
-    /// `curl` in that service's container.
-    CurlIn(ServiceName),
-    /// `wget` (busybox's will do) in that service's container.
-    WgetIn(ServiceName),
 }
 
 /// Secret bytes that travel with a plan.
@@ -713,8 +735,33 @@ pub enum RollbackTo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaChoice {
+    /// Nobody said: the images alone where that release ran at the same revision or nobody knows, and
+    /// where the environment is not protected; else a refusal that says what there is to choose from.
+    Undecided,
     /// The images alone.
     ImageOnly,
     /// Downgrade to the revision recorded with that release, with the image that runs now, then switch.
     Downgrade,
+}
+
+impl SchemaChoice {
+    /// The word for it, as the command line takes it; `None` for no choice.
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Undecided => None,
+            Self::ImageOnly => Some("image-only"),
+            Self::Downgrade => Some("downgrade"),
+        }
+    }
+}
+
+/// One of the things that a rollback can do about a schema that is elsewhere than with that release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaOffer {
+    /// What is chosen.
+    pub choice: SchemaChoice,
+    /// Why it cannot be done, in words; `None` if it can.
+    pub obstacle: Option<String>,
+    /// What follows from it, in words.
+    pub consequence: String,
 }

@@ -132,7 +132,8 @@ impl Release {
 pub struct Ledger {
     /// The last line of each operation, oldest operation first.
     pub records: Vec<Record>,
-    /// Lines that could not be read and were set aside.
+    /// Lines that could not be read and were set aside. A last line without its end is none: it may be
+    /// on its way; if it was torn, the next line's writer ends it.
     pub damaged: usize,
     /// Where those are: lines counted from the ledger's end, the last one is 1.
     pub damaged_lines: Vec<usize>,
@@ -208,8 +209,8 @@ pub struct Record {
     /// Seconds that each step took.
     #[serde(default)]
     pub times: BTreeMap<String, i64>,
-    /// What steps found out: `schema_heads`, `backup`, `healthy` (`yes` or `no`), …; and `reported`, the
-    /// steps whose failure changed nothing.
+    /// What steps found out: `schema_heads`, `backup`, `healthy` (`yes` or `no`), …; `reported`, the
+    /// steps whose failure changed nothing; and `not_verified`, the checks that nobody could ask.
     #[serde(default)]
     pub results: BTreeMap<String, String>,
     /// Fields of a newer format: kept, not lost.
@@ -303,7 +304,12 @@ impl Record {
         self.results.get("reported").map(String::as_str)
     }
 
-    /// The release that this record proves healthy: a verification held at its end. An adoption
+    /// The checks that nobody could ask or would answer, as the steps list them; `None` if there were none.
+    pub fn not_verified(&self) -> Option<&str> {
+        self.results.get("not_verified").map(String::as_str)
+    }
+
+    /// The release that this record proves healthy: every verification held at its end. An adoption
     /// proves it only if it found everything healthy.
     pub fn proves_healthy(&self) -> Option<&Release> {
         (self.outcome == Outcome::Succeeded
@@ -311,7 +317,8 @@ impl Record {
                 self.kind,
                 PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback | PlanKind::Restore
             )
-            && self.results.get("healthy").map(String::as_str) != Some("no"))
+            && self.results.get("healthy").map(String::as_str) != Some("no")
+            && self.not_verified().is_none())
         .then_some(&self.after)
     }
 

@@ -39,10 +39,17 @@ pub struct Survey {
     pub former_pins: Vec<PinFile>,
     /// The bytes of both.
     pub attachments: Vec<Attachment>,
+    /// For a rollback: the files that are another now than with the release that it returns to.
+    pub changed_files: Vec<ChangedFile>,
+    /// Where those come back: the settings that change with them, by their paths in `docker compose config`.
+    pub changed_settings: Vec<String>,
     /// Images of the services' repositories that lie on the server.
     pub images: Vec<Image>,
     /// What there is to ask an HTTP server with.
     pub means: Means,
+    /// What an operator should know of the server before anything is done there: a disk that is nearly
+    /// full, a neighbour that takes the same pin.
+    pub warnings: Vec<String>,
     /// The newest operation's number; `None` on first contact.
     pub last_operation: Option<OperationId>,
     /// The operation that holds the environment or was interrupted, if there is one.
@@ -53,8 +60,13 @@ pub struct Survey {
     pub schema_heads: Option<Vec<String>>,
     /// Why they could not be told although they were asked for, in the tool's words, cleaned.
     pub schema_trouble: Option<String>,
-    /// Revisions between two heads and whether each can be undone, newest first, where they were asked for.
-    pub schema_path: Vec<SchemaRevision>,
+    /// The revisions that the image which runs knows, newest first, where it was asked and could tell.
+    pub schema_history: Vec<SchemaRevision>,
+    /// The revisions that a chosen image knows, newest first, where it lies on the server, was asked and
+    /// could tell without a database.
+    pub candidate_history: Option<Vec<SchemaRevision>>,
+    /// The revisions that the request would undo, newest first, each with what is known of that.
+    pub schema_undone: Vec<SchemaRevision>,
     /// What there is for backups, where the request makes one or brings one back.
     pub backups: Option<Backups>,
     /// What a clean-up has to know, where the request is one.
@@ -166,17 +178,39 @@ pub enum Exclusive {
     Global,
 }
 
-/// What there is to ask an HTTP server with.
+/// A compose or environment file that is another now than with the release that a rollback returns to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedFile {
+    /// Its absolute path.
+    pub path: String,
+    /// Its fingerprint then, as `algorithm:hex`.
+    pub hash: String,
+    /// What differs, in words that hold no value.
+    pub differs: Vec<String>,
+}
+
+/// What there is to ask an HTTP server and to read JSON with. Containers are looked into only where a
+/// check or a hook may need it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Means {
     /// `curl` on the server.
     pub curl: bool,
     /// `wget` on the server.
     pub wget: bool,
+    /// Whether that is GNU's, which can read an address from a file.
+    pub wget_is_gnu: bool,
+    /// `jq` on the server.
+    pub jq: bool,
+    /// `python3` on the server.
+    pub python: bool,
     /// Services in whose running containers there is a `curl`.
     pub curl_in: BTreeSet<ServiceName>,
     /// Services in whose running containers there is a `wget`.
     pub wget_in: BTreeSet<ServiceName>,
+    /// Services in whose running containers there is a `jq`.
+    pub jq_in: BTreeSet<ServiceName>,
+    /// Services in whose running containers there is a `python3`.
+    pub python_in: BTreeSet<ServiceName>,
 }
 
 /// One revision of a schema's history.
@@ -184,8 +218,43 @@ pub struct Means {
 pub struct SchemaRevision {
     /// Its name.
     pub revision: String,
+    /// The revisions that it follows: none at a root, several where it merges.
+    pub parents: Vec<String>,
+    /// Other revisions that have to be there before it.
+    pub depends_on: Vec<String>,
     /// What it says of itself, cleaned.
     pub message: String,
+    /// Its script's path in the image, where the tool tells.
+    pub script: Option<String>,
+    /// Whether it can be undone.
+    pub undo: Undo,
+}
+
+impl SchemaRevision {
+    /// A revision of which no more is known than its name and what it says of itself.
+    pub fn new(revision: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            revision: revision.into(),
+            parents: Vec::new(),
+            depends_on: Vec::new(),
+            message: message.into(),
+            script: None,
+            undo: Undo::Unknown,
+        }
+    }
+}
+
+/// Whether a revision can be undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undo {
+    /// Its own script says how.
+    Possible,
+    /// It says nothing of it: going below it leaves the schema as this revision made it. In words.
+    Nothing(String),
+    /// It refuses to be undone. In words.
+    Refused(String),
+    /// It was not asked, or the tool cannot tell before it tries.
+    Unknown,
 }
 
 impl Survey {

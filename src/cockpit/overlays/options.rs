@@ -21,7 +21,9 @@ use crate::{
     release::{
         ImageId, ServiceName,
         operation::{OperationId, timestamp},
-        plan::{ChosenVersion, Deed, Request, RollbackTo, SchemaChoice, Verdict},
+        plan::{
+            ChosenVersion, Deed, Plan, Request, RollbackTo, SchemaChoice, SchemaOffer, Verdict,
+        },
         text::clean,
     },
 };
@@ -46,12 +48,14 @@ enum Item {
     Reason,
     /// A promotion runs the migration.
     Migrate,
+    /// What a rollback does about the schema.
+    Schema(SchemaOffer),
     /// A promotion brings the other services' versions of the same tag in with it.
     Together {
         others: BTreeMap<ServiceName, ChosenVersion>,
     },
-    /// A rollback takes the schema back too.
-    Schema,
+    /// A rollback takes compose and environment files back too.
+    Files,
     /// A gate is passed all the same.
     Gate {
         name: String,
@@ -85,7 +89,8 @@ impl Options {
         match &request.deed {
             Deed::Promote { .. } => items.push(Item::Migrate),
             Deed::Rollback { .. } => {
-                items.push(Item::Schema);
+                items.extend(schema(plan).into_iter().map(Item::Schema));
+                items.push(Item::Files);
                 items.push(Item::LastHealthy);
                 items.extend(earlier_releases(model, request));
                 if let State::Refused(refusal) = &view.state {
@@ -126,10 +131,17 @@ impl Options {
     fn is_on(&self, item: &Item) -> bool {
         match (item, &self.request.deed) {
             (Item::Migrate, Deed::Promote { migrate, .. }) => *migrate,
+            (Item::Schema(offer), Deed::Rollback { schema, .. }) => {
+                let chosen = match schema {
+                    SchemaChoice::Undecided => SchemaChoice::ImageOnly,
+                    chosen => *chosen,
+                };
+                offer.choice == chosen
+            }
             (Item::Together { others }, Deed::Promote { versions, .. }) => {
                 others.keys().all(|name| versions.contains_key(name))
             }
-            (Item::Schema, Deed::Rollback { schema, .. }) => *schema == SchemaChoice::Downgrade,
+            (Item::Files, Deed::Rollback { files, .. }) => *files,
             (Item::LastHealthy, Deed::Rollback { to, .. }) => *to == RollbackTo::LastHealthy,
             (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
                 *to == RollbackTo::Operation(*id)
@@ -158,12 +170,10 @@ impl Options {
                     versions.extend(others.clone());
                 }
             }
-            (Item::Schema, Deed::Rollback { schema, .. }) => {
-                *schema = match schema {
-                    SchemaChoice::ImageOnly => SchemaChoice::Downgrade,
-                    SchemaChoice::Downgrade => SchemaChoice::ImageOnly,
-                };
+            (Item::Schema(offer), Deed::Rollback { schema, .. }) if offer.obstacle.is_none() => {
+                *schema = offer.choice;
             }
+            (Item::Files, Deed::Rollback { files, .. }) => *files = !*files,
             (Item::LastHealthy, Deed::Rollback { to, .. }) => *to = RollbackTo::LastHealthy,
             (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
                 *to = RollbackTo::Operation(*id);
@@ -186,6 +196,25 @@ impl Options {
             _ => {}
         }
     }
+}
+
+/// What a rollback can do about the schema: as the plan offers it, else what there is in general.
+fn schema(plan: Option<&Plan>) -> Vec<SchemaOffer> {
+    if let Some(plan) = plan.filter(|plan| !plan.schema_offers.is_empty()) {
+        return plan.schema_offers.clone();
+    }
+    let offer = |choice, consequence: &str| SchemaOffer {
+        choice,
+        obstacle: None,
+        consequence: consequence.to_owned(),
+    };
+    vec![
+        offer(SchemaChoice::ImageOnly, "the schema stays where it is"),
+        offer(
+            SchemaChoice::Downgrade,
+            "down to the revision recorded with that release, if it is another",
+        ),
+    ]
 }
 
 /// The other services of the environment, where all of them have the tag that is promoted.
@@ -293,11 +322,24 @@ pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> O
                 continue;
             }
             Item::Migrate => format!("[{on}] run the migration before the switch"),
+            Item::Schema(SchemaOffer {
+                choice,
+                obstacle,
+                consequence,
+            }) => {
+                let word = choice.word().unwrap_or_default();
+                match obstacle {
+                    None => format!("({on}) schema {word}: {}", clean(consequence)),
+                    Some(why) => format!(" -  schema {word} is not possible: {}", clean(why)),
+                }
+            }
             Item::Together { others } => format!(
                 "[{on}] with {}, as one release: the same tag",
                 names(others)
             ),
-            Item::Schema => format!("[{on}] take the schema back to that release's too"),
+            Item::Files => {
+                format!("[{on}] take compose and environment files back to that release's too")
+            }
             Item::Gate { name, detail } => {
                 format!("[{on}] pass the gate {}: {}", clean(name), clean(detail))
             }

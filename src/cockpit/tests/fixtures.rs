@@ -21,8 +21,8 @@ use crate::{
             Outcome,
         },
         plan::{
-            Again, Basis, Check, ConfirmWords, FORMAT, Gate, HttpMeans, ImageName, Intent,
-            OnFailure, OnStepFailure, PinFile, Plan, PlanKind, Step, Verdict,
+            Again, Basis, Check, ConfirmWords, FORMAT, Gate, HttpCheck, HttpMeans, ImageName,
+            Intent, OnFailure, OnStepFailure, PinFile, Plan, PlanKind, Step, Verdict,
         },
         record::{Record, Release, ServiceRelease},
         version::{Known, Version, VersionDetails, Versions},
@@ -464,14 +464,13 @@ pub fn promotion() -> Plan {
     };
     let check = Intent::Check {
         name: "status".to_owned(),
-        check: Check::Http {
-            url: "http://127.0.0.1:8080/api/v1/status/".to_owned(),
-            status: 200,
-            body: None,
-            means: HttpMeans::Curl,
-        },
+        check: Check::Http(HttpCheck::get(
+            "http://127.0.0.1:8080/api/v1/status/",
+            HttpMeans::Curl,
+        )),
         attempts: 12,
         interval: Duration::from_secs(5),
+        timeout: Duration::from_secs(10),
     };
     let pull = Intent::Pull {
         service: service("backend"),
@@ -485,7 +484,7 @@ pub fn promotion() -> Plan {
             "upgrade".to_owned(),
             "head".to_owned(),
         ],
-        heads: Vec::new(),
+        heads: None,
         summary: "a1f3 → c9e2 (2 revisions)".to_owned(),
     };
     Plan {
@@ -527,6 +526,7 @@ pub fn promotion() -> Plan {
         ],
         closing: Vec::new(),
         on_failure: OnFailure::GoBack,
+        schema_offers: Vec::new(),
         confirm: Some(ConfirmWords {
             name: "production".to_owned(),
             short: Some("prod".to_owned()),

@@ -148,7 +148,44 @@ fn down(from: Option<usize>, to: Option<usize>) -> Vec<Act> {
     acts
 }
 
-/// `history [-r FROM:TO] [-i]`: newest first.
+/// Where a revision's script lies in the image.
+fn script(at: usize) -> String {
+    let (revision, message) = REVISIONS[at];
+    let name = message.replace(' ', "_");
+    format!("/app/migrations/versions/{revision}_{name}.py")
+}
+
+/// `grep -Hn '' -- FILE…`: the scripts of revisions, line by line.
+pub fn scripts(words: &[String], known: usize) -> Program {
+    let mut lines = Vec::new();
+    let mut code = 0;
+    for file in words.iter().filter(|word| word.starts_with('/')) {
+        let Some(at) = (0..=known).find(|at| script(*at) == *file) else {
+            lines.push(Act::Say(
+                Stream::Err,
+                format!("grep: {file}: No such file or directory"),
+            ));
+            code = 2;
+            continue;
+        };
+        let (revision, message) = REVISIONS[at];
+        let text = [
+            format!("\"\"\"{message}\"\"\""),
+            format!("revision = \"{revision}\""),
+            "def upgrade():".to_owned(),
+            format!("    op.execute(\"-- {message}\")"),
+            "def downgrade():".to_owned(),
+            format!("    op.execute(\"-- not any more: {message}\")"),
+        ];
+        for (number, line) in text.iter().enumerate() {
+            let line = format!("{file}:{}:{line}", number + 1);
+            lines.push(Act::Say(Stream::Out, line));
+        }
+    }
+    Program { acts: lines, code }
+}
+
+/// `history [-r FROM:TO] [-i] [-v]`: newest first.
 fn history(options: &[&str], known: usize, at: Option<usize>) -> Program {
     let is_range = |w: &&[&str]| matches!(w[0], "-r" | "--rev-range");
     let range = options
@@ -173,18 +210,30 @@ fn history(options: &[&str], known: usize, at: Option<usize>) -> Program {
     let Some(to) = to else {
         return Program::prints([]);
     };
-    let lines = (from.unwrap_or(0)..=to).rev().map(|n| {
+    let verbose = options.contains(&"-v") || options.contains(&"--verbose");
+    let lines = (from.unwrap_or(0)..=to).rev().flat_map(|n| {
         let below = n
             .checked_sub(1)
             .map_or("<base>", |below| REVISIONS[below].0);
         let (revision, message) = REVISIONS[n];
+        if verbose {
+            let mark = if n == known { " (head)" } else { "" };
+            return vec![
+                format!("Rev: {revision}{mark}"),
+                format!("Parent: {below}"),
+                format!("Path: {}", script(n)),
+                String::new(),
+                format!("    {message}"),
+                String::new(),
+            ];
+        }
         let mark = match (n == known, options.contains(&"-i") && at == Some(n)) {
             (true, true) => " (head) (current)",
             (true, false) => " (head)",
             (false, true) => " (current)",
             (false, false) => "",
         };
-        format!("{below} -> {revision}{mark}, {message}")
+        vec![format!("{below} -> {revision}{mark}, {message}")]
     });
     Program::prints(lines)
 }

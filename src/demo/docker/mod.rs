@@ -12,6 +12,7 @@ mod image;
 mod options;
 mod programs;
 pub mod project;
+mod run;
 mod server;
 mod template;
 mod wire;

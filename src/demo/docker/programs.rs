@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{alembic::alembic, console::Console};
+use super::{
+    alembic::{alembic, scripts},
+    console::Console,
+};
 use crate::demo::{
     shared::Shared,
     world::{
@@ -77,6 +80,7 @@ pub fn program(world: &World, container: &Container, words: &[String]) -> Option
                 .flatten();
             Some(alembic(arguments, container.recipe.version.schema, at))
         }
+        "grep" if has("alembic") => Some(scripts(arguments, container.recipe.version.schema)),
         "wget" if has("wget") => Some(wget(world, container, arguments)),
         "pg_isready" if has("pg_isready") => Some(Program::prints([
             "/var/run/postgresql:5432 - accepting connections".to_owned(),

@@ -12,7 +12,7 @@ use super::{
     console::{Complaint, Console, Ended},
     container, image,
     options::{Options, flag, value},
-    template,
+    run, template,
     wire::{LONGEST, Request},
 };
 use crate::demo::{
@@ -103,6 +103,7 @@ fn changes(arguments: &[String]) -> bool {
         Some("image") => !has(&["inspect", "ls", "list"]),
         Some("container") => !has(&["inspect", "ls", "list", "logs", "wait"]),
         Some("exec") => has(&["upgrade", "downgrade"]),
+        Some("run") => !has(&["history"]),
         Some("compose") if has(&["exec"]) => has(&["upgrade", "downgrade"]),
         Some("compose") => !has(&["version", "config", "ps", "images", "logs", "ls"]),
         Some(_) => true,
@@ -138,6 +139,7 @@ async fn docker(shared: &Arc<Shared>, console: &Console, request: &Request, sock
         "context" => context(console, words, socket).await,
         "compose" => compose::compose(shared, console, request, words).await,
         "pull" => image::pull(shared, console, words).await,
+        "run" => run::run(shared, console, words).await,
         "tag" => image::tag(shared, words),
         "images" => image::list(shared, console, words).await,
         "rmi" => image::remove(shared, console, words).await,

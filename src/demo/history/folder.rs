@@ -165,6 +165,7 @@ fn plan(record: &Record) -> Plan {
         forward: list(forward),
         back: list(back),
         closing: Vec::new(),
+        schema_offers: Vec::new(),
         on_failure: if record.outcome == Outcome::WentBack {
             OnFailure::GoBack
         } else {

@@ -54,6 +54,7 @@ fn target(targets: &Targets, engine: &FakeEngine) -> ComposeTarget {
         protection: Protection::Open,
         gates: Vec::new(),
         checks: Vec::new(),
+        hooks: Vec::new(),
         migration: None,
         backup: None,
         restart: Vec::new(),
@@ -324,6 +325,7 @@ fn plan(command: &str) -> Plan {
             },
             attempts: 1,
             interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(10),
         },
         limit: Duration::from_secs(60),
         estimate: None,
@@ -348,6 +350,7 @@ fn plan(command: &str) -> Plan {
         back: Vec::new(),
         closing: Vec::new(),
         on_failure: OnFailure::Stay,
+        schema_offers: Vec::new(),
         confirm: None,
         attachments: Vec::new(),
     }
@@ -374,6 +377,7 @@ fn wish(
     stopped_step: StoppedStep,
 ) -> Confirmed<RecoveryRequest> {
     Permit::mint().confirm(RecoveryRequest {
+        seen_dead: false,
         operation,
         recovery,
         stopped_step,

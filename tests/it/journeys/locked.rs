@@ -26,11 +26,11 @@ fn a_lock_refuses_a_promotion_and_a_rollback_passes_it_by_the_name() {
     cockpit.healthy();
 
     let version = format!("backend={}", candidate.tag);
-    let refused = world.refused(&["promote", "production", &version, "--yes"], 3);
+    let refused = world.ends_with(&["promote", "production", &version, "--yes"], 3);
     for words in ["locked", "mira", MESSAGE, "flightdeck unlock production"] {
         assert!(refused.contains(words), "{words:?} is missing: {refused}");
     }
-    let refused = world.refused(&["rollback", "production", "--yes"], 3);
+    let refused = world.ends_with(&["rollback", "production", "--yes"], 3);
     assert!(refused.contains("closed gates: lock"), "{refused}");
 
     let screen = cockpit.plan("!");
@@ -82,9 +82,9 @@ fn the_command_line_locks_and_unlocks() {
     world.command(&["lock", "production", MESSAGE]);
     let status = world.command(&["status", "production"]);
     assert!(status.contains(MESSAGE), "{status}");
-    let twice = world.refused(&["lock", "production", "mine"], 3);
+    let twice = world.ends_with(&["lock", "production", "mine"], 3);
     assert!(twice.contains(MESSAGE), "{twice}");
     world.command(&["unlock", "production"]);
-    let nothing = world.refused(&["unlock", "production"], 2);
+    let nothing = world.ends_with(&["unlock", "production"], 2);
     assert!(nothing.contains("it is not locked"), "{nothing}");
 }

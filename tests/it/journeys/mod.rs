@@ -12,11 +12,12 @@ mod killed;
 mod locked;
 mod marked;
 mod overtaken;
-mod real;
+pub mod real;
 mod recovered;
 mod rollback;
 mod schema;
+mod services;
 mod watch;
-mod world;
+pub mod world;
 
 pub(crate) use world::program;

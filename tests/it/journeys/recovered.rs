@@ -129,7 +129,7 @@ fn the_command_line_says_what_it_would_run_and_recovers_too() {
     let world = Embedded::production();
     let (cockpit, dead) = interrupted(&world);
     cockpit.quit();
-    let told = world.refused(&["recover", "production", "resume"], 2);
+    let told = world.ends_with(&["recover", "production", "resume"], 2);
     for words in [
         "stopped at switch, going forward",
         "resume runs: switch",
@@ -151,6 +151,6 @@ fn the_command_line_says_what_it_would_run_and_recovers_too() {
     assert_eq!(record.reason, "no time");
     let history = world.command(&["history", "production"]);
     assert!(history.contains(&format!("recovers {dead}")), "{history}");
-    let nothing = world.refused(&["recover", "production", "cancel", "--yes"], 2);
+    let nothing = world.ends_with(&["recover", "production", "cancel", "--yes"], 2);
     assert!(nothing.contains("no operation is under way"), "{nothing}");
 }

@@ -236,6 +236,21 @@ pub trait World {
             .to_owned()
     }
 
+    /// Runs a command of flightdeck's that is refused; what it complained of.
+    #[track_caller]
+    fn refused(&self, arguments: &[&str]) -> String {
+        let program = self.program(arguments);
+        let output = Command::new(&program.file)
+            .args(&program.arguments)
+            .env_clear()
+            .envs(program.environment)
+            .current_dir(&program.directory)
+            .output()
+            .expect("flightdeck");
+        assert!(!output.status.success(), "{arguments:?} was not refused");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
     /// Runs a command of flightdeck's to its end, without a terminal.
     #[track_caller]
     fn command(&self, arguments: &[&str]) -> String {
@@ -244,7 +259,7 @@ pub trait World {
 
     /// Runs a command of flightdeck's that ends with that exit code; what it said.
     #[track_caller]
-    fn refused(&self, arguments: &[&str], code: i32) -> String {
+    fn ends_with(&self, arguments: &[&str], code: i32) -> String {
         let output = command(&self.program(arguments))
             .output()
             .expect("flightdeck");

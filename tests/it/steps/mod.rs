@@ -1,5 +1,8 @@
 //! The scripts of a plan's steps on the real runner.
 
+mod checks;
+mod heads;
+mod hooks;
 mod real;
 mod server;
 mod shells;

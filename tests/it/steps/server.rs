@@ -13,8 +13,8 @@ use flightdeck::{
         ImageId, ImageReference, ServiceName,
         operation::OperationId,
         plan::{
-            Attachment, Basis, Check, FORMAT, HttpMeans, ImageName, Intent, OnFailure, PinFile,
-            Plan, PlanKind, Step,
+            Attachment, Basis, Check, FORMAT, HeadsFormat, HeadsQuery, HttpCheck, HttpMeans,
+            ImageName, Intent, OnFailure, PinFile, Plan, PlanKind, Step,
         },
         record::{Record, Release, ServiceRelease},
     },
@@ -30,6 +30,13 @@ use crate::support::{
     project::{Application, Project, version},
     real_world::{Compose, RealWorld, run},
 };
+
+fn alembic_current() -> HeadsQuery {
+    HeadsQuery {
+        command: words(&["alembic", "current"]),
+        format: HeadsFormat::Lines,
+    }
+}
 
 /// A server with one environment.
 pub struct Server {
@@ -88,6 +95,7 @@ impl Server {
             protection: Protection::Open,
             gates: Vec::new(),
             checks: Vec::new(),
+            hooks: Vec::new(),
             migration: None,
             backup: None,
             restart: vec![name("proxy")],
@@ -231,6 +239,7 @@ impl Server {
             back: Vec::new(),
             closing: Vec::new(),
             on_failure: OnFailure::Stay,
+            schema_offers: Vec::new(),
             confirm: None,
             attachments: Vec::new(),
             basis,
@@ -264,13 +273,22 @@ impl Server {
             },
         ));
         if let Application::Migrating = self.application {
+            plan.forward.push(looks(
+                "schema",
+                Intent::KnowsSchema {
+                    service: name("backend"),
+                    image: wanted.clone(),
+                    heads: alembic_current(),
+                    at: None,
+                },
+            ));
             plan.forward.push(step(
                 "migrate",
                 Intent::Migrate {
                     service: name("backend"),
                     image: wanted,
                     command: words(&["alembic", "upgrade", "heads"]),
-                    heads: words(&["alembic", "current"]),
+                    heads: Some(alembic_current()),
                     summary: "→ head".to_owned(),
                 },
             ));
@@ -291,7 +309,7 @@ impl Server {
         let port = self.project.variable("PROXY_PORT").unwrap();
         let heads = match self.application {
             Application::Plain => None,
-            Application::Migrating => Some((name("backend"), words(&["alembic", "current"]))),
+            Application::Migrating => Some((name("backend"), alembic_current())),
         };
         let switch = step(
             "switch",
@@ -321,14 +339,16 @@ impl Server {
                 "verify-check-1",
                 Intent::Check {
                     name: "status".to_owned(),
-                    check: Check::Http {
-                        url: format!("http://127.0.0.1:{port}/api/v1/status/"),
-                        status: 200,
+                    check: Check::Http(HttpCheck {
                         body: Some("\"ok\"".to_owned()),
-                        means: HttpMeans::Curl,
-                    },
+                        ..HttpCheck::get(
+                            format!("http://127.0.0.1:{port}/api/v1/status/"),
+                            HttpMeans::Curl,
+                        )
+                    }),
                     attempts: 3,
                     interval: Duration::from_secs(1),
+                    timeout: Duration::from_secs(10),
                 },
             ),
             step(

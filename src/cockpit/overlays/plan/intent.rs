@@ -1,7 +1,10 @@
 //! A step in words: what it does and on what, short enough for a line.
 
 use crate::release::{
-    plan::{BackupTool, Check, ImageName, Intent, PinFile, Removal, RestoreFrom, Step},
+    check::{Check, HttpMeans},
+    hook::{Hook, HookCommand},
+    operation::Outcome,
+    plan::{BackupTool, Intent, PinFile, Removal, RestoreFrom, Step},
     text::{bytes, clean},
 };
 
@@ -38,12 +41,27 @@ fn short_digests(text: &str) -> String {
 fn long_words(intent: &Intent) -> (&'static str, String) {
     match intent {
         Intent::Pull { reference, .. } => ("pull", reference.to_string()),
-        Intent::Keep { service, image } => ("keep", format!("{service}: {}", short(image))),
+        Intent::Keep { service, image } => ("keep", format!("{service}: {}", image.label())),
         Intent::Migrate {
             command, summary, ..
         } => {
             let command = command.join(" ");
             ("migrate", clean(&format!("{command}  {summary}")))
+        }
+        Intent::KnowsSchema { image, at, .. } => {
+            let at = at.as_ref().map_or_else(
+                || "where the database is".to_owned(),
+                |heads| {
+                    format!(
+                        "the database's revision {}",
+                        crate::plan::schema::words(heads)
+                    )
+                },
+            );
+            (
+                "schema",
+                clean(&format!("see that {} knows {at}", image.label())),
+            )
         }
         Intent::Backup { tool } => ("backup", clean(&backup_words(tool))),
         Intent::Restore { tool, from } => ("restore", clean(&restore_words(tool, from))),
@@ -95,12 +113,22 @@ fn long_words(intent: &Intent) -> (&'static str, String) {
             check,
             attempts,
             interval,
+            ..
         } => (
             "check",
             clean(&format!(
                 "{name}: {} {attempts} × {} s",
                 check_words(check),
                 interval.as_secs()
+            )),
+        ),
+        Intent::Hook(hook) => ("hook", clean(&hook_words(hook))),
+        Intent::Notify(notification) => (
+            "tell",
+            clean(&format!(
+                "{}{}",
+                notification.name,
+                outcome_words(&notification.outcomes)
             )),
         ),
         Intent::Snapshot { files, keep } => (
@@ -111,17 +139,6 @@ fn long_words(intent: &Intent) -> (&'static str, String) {
         Intent::Observe { services, .. } => {
             ("observe", format!("record what {} run", listed(services)))
         }
-    }
-}
-
-fn short(image: &ImageName) -> String {
-    match image {
-        ImageName::Reference(reference) => match (&reference.tag, &reference.digest) {
-            (Some(tag), _) => tag.to_string(),
-            (None, Some(digest)) => digest.short().to_owned(),
-            (None, None) => reference.to_string(),
-        },
-        ImageName::Id(id) => id.short().to_owned(),
     }
 }
 
@@ -185,10 +202,44 @@ fn removal_words(removals: &[Removal]) -> String {
 
 fn check_words(check: &Check) -> String {
     match check {
-        Check::Http { url, status, .. } => format!("GET {url} is {status},"),
+        Check::Http(http) => {
+            let mut words = format!("{} {} is {}", http.method.word(), http.url, http.status);
+            for field in &http.json {
+                words.push_str(&format!(", {field}"));
+            }
+            match &http.means {
+                HttpMeans::Here => words.push_str(", asked from here"),
+                HttpMeans::CurlIn(service)
+                | HttpMeans::WgetIn(service)
+                | HttpMeans::AnyIn(service) => words.push_str(&format!(", in {service}")),
+                HttpMeans::Curl | HttpMeans::Wget => {}
+            }
+            words + ","
+        }
         Check::Command { command } => format!("{command},"),
         Check::Exec { service, command } => format!("in {service}: {},", command.join(" ")),
     }
+}
+
+fn hook_words(hook: &Hook) -> String {
+    let command = match &hook.act {
+        HookCommand::Command(command) => command.clone(),
+        HookCommand::Exec { service, command } => format!("in {service}: {}", command.join(" ")),
+    };
+    let outcomes = outcome_words(&hook.outcomes);
+    if hook.name == command {
+        return command + &outcomes;
+    }
+    format!("{}{outcomes}: {command}", hook.name)
+}
+
+/// After which outcomes alone.
+fn outcome_words(outcomes: &[Outcome]) -> String {
+    if outcomes.is_empty() {
+        return String::new();
+    }
+    let words: Vec<&str> = outcomes.iter().map(|outcome| outcome.words()).collect();
+    format!(" (if it ends {})", words.join(" or "))
 }
 
 fn listed<T: std::fmt::Display>(things: &[T]) -> String {

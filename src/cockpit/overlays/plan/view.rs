@@ -13,7 +13,7 @@ use crate::{
     },
     release::{
         EnvironmentName, ServiceName,
-        plan::{Deed, Intent, OnFailure, Plan, PlanKind, Request, Step, Verdict},
+        plan::{Deed, Intent, OnFailure, Plan, PlanKind, Request, SchemaChoice, Step, Verdict},
         text::clean,
     },
 };
@@ -177,6 +177,7 @@ fn plan_lines<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
             lines.push(Line::styled(format!(" {head} {line}"), theme.warning));
         }
     }
+    lines.extend(schema_offers(model, plan, width));
     if !plan.reason.is_empty() {
         lines.extend(said(
             &format!("reason: {}", clean(&plan.reason)),
@@ -198,6 +199,40 @@ fn plan_lines<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
         }
     }
     lines
+}
+
+/// What else could become of the schema: what is chosen stands among the warnings.
+fn schema_offers<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
+    let theme = &model.theme;
+    let goes_down = plan
+        .forward
+        .iter()
+        .any(|step| matches!(step.intent, Intent::Migrate { .. }));
+    let chosen = if goes_down {
+        SchemaChoice::Downgrade
+    } else {
+        SchemaChoice::ImageOnly
+    };
+    let key = model.keymap.key_of("options");
+    plan.schema_offers
+        .iter()
+        .filter(|offer| offer.choice != chosen)
+        .flat_map(|offer| {
+            let word = offer.choice.word().unwrap_or_default();
+            match &offer.obstacle {
+                None => said(
+                    &clean(&format!("schema {word} ({key}): {}", offer.consequence)),
+                    width,
+                    theme.text,
+                ),
+                Some(why) => said(
+                    &clean(&format!("schema {word} is not possible: {why}")),
+                    width,
+                    theme.dim,
+                ),
+            }
+        })
+        .collect()
 }
 
 /// That the other services have the same tag too, and how they are released with it.

@@ -8,7 +8,7 @@ use super::super::{
 };
 use crate::{
     config::{Environment, Pin, Service},
-    release::ServiceName,
+    release::{ServiceName, plan::HeadsFormat},
 };
 
 /// Its name in the operation's folder.
@@ -20,6 +20,7 @@ const FRAGMENTS: &[&str] = &[
     include_str!("sh/images.sh"),
     include_str!("sh/snapshot.sh"),
     include_str!("sh/pin.sh"),
+    include_str!("sh/heads.sh"),
     include_str!("sh/migrate.sh"),
     include_str!("sh/postgres.sh"),
     include_str!("sh/backup.sh"),
@@ -27,6 +28,7 @@ const FRAGMENTS: &[&str] = &[
     include_str!("sh/clean_up.sh"),
     include_str!("sh/health.sh"),
     include_str!("sh/check.sh"),
+    include_str!("sh/hook.sh"),
     include_str!("sh/switch.sh"),
     include_str!("sh/roll.sh"),
     include_str!("sh/observe.sh"),
@@ -76,7 +78,7 @@ pub fn head(
 ) -> Result<String, Unquotable> {
     let compose = super::compose(environment);
     let mut text = format!(
-        "set -u\nunset CDPATH\nLC_ALL=C\nexport LC_ALL\nlimit=\nonly=\noverride=\nproject={}\n",
+        "set -u\nunset CDPATH\nLC_ALL=C\nexport LC_ALL\nlimit=\nonly=\noverride=\nproject_directory=\nproject={}\n",
         quote(&compose.project)?
     );
     text.push_str(&docker::function(&compose.host)?);
@@ -128,6 +130,9 @@ pub fn head(
         }
         text.push_str(&format!("set -- -f \"$file_{number}\" \"$@\"\n"));
     }
+    text.push_str(
+        "[ -z \"$project_directory\" ] || set -- --project-directory \"$project_directory\" \"$@\"\n",
+    );
     text.push_str("docker compose -p \"$project\" \"$@\"\n}\n");
     Ok(text)
 }
@@ -135,6 +140,16 @@ pub fn head(
 /// Whether Compose finds the environment files without being told.
 pub(super) fn reads_environment_by_itself(files: &[String], environment_files: &[String]) -> bool {
     environment_files == [".env"] && files.first().is_some_and(|file| !file.contains('/'))
+}
+
+/// The name by which `read_heads` knows a format.
+pub fn heads_format(format: HeadsFormat) -> &'static str {
+    match format {
+        HeadsFormat::Lines => "lines",
+        HeadsFormat::Django => "django",
+        HeadsFormat::Rails => "rails",
+        HeadsFormat::Flyway => "flyway",
+    }
 }
 
 /// A directory as a shell word; `~/` is the server's home.

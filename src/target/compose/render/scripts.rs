@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{RenderError, library, names};
+use super::{RenderError, checks, hooks, library, names};
 use crate::{
     config::{Compose, Environment},
     release::{
         ServiceName,
         operation::Direction,
         plan::{
-            BackupTool, Check, HttpMeans, ImageName, Intent, PinFile, Plan, PlanKind, Removal,
+            BackupTool, HeadsQuery, ImageName, Intent, PinFile, Plan, PlanKind, Removal,
             RestoreFrom, Step,
         },
     },
@@ -44,7 +44,9 @@ pub(super) fn overrides(plan: &Plan) -> Vec<(String, String)> {
     let mut files = Vec::new();
     for direction in Direction::ALL {
         for step in plan.steps(direction) {
-            if let Intent::Migrate { service, image, .. } = &step.intent {
+            if let Intent::Migrate { service, image, .. }
+            | Intent::KnowsSchema { service, image, .. } = &step.intent
+            {
                 files.push((
                     override_path(direction, step),
                     image_override(service, image),
@@ -90,7 +92,31 @@ fn script(
             format!("last_words{}\n", pairs(keep)?)
         }
         Intent::Snapshot { files, keep } => snapshot(plan.kind, compose, files, keep)?,
-        Intent::Migrate { .. } => migrate(plan, compose, direction, step)?,
+        Intent::Migrate {
+            service,
+            image,
+            command,
+            heads,
+            ..
+        } => {
+            with_image(plan, compose, direction, step, image)?
+                + &migrate(compose, step, service, command, heads.as_ref())?
+        }
+        Intent::KnowsSchema {
+            service,
+            image,
+            heads,
+            at,
+        } => {
+            let at = at.as_deref().unwrap_or_default().join(" ");
+            format!(
+                "{}knows_schema {} {} {}\n",
+                with_image(plan, compose, direction, step, image)?,
+                quote(&image.label())?,
+                quote(&at)?,
+                asked("once", service, heads)?
+            )
+        }
         Intent::Backup { tool } => backup(tool)?,
         Intent::Restore { tool, from } => restore(tool, from)?,
         Intent::Stop { services } => format!("stop_services{}\n", list_of(services)),
@@ -126,17 +152,9 @@ fn script(
             services,
             stable_for,
         } => format!("health {}{}\n", stable_for.as_secs(), list_of(services)),
-        Intent::Check {
-            name,
-            check: what,
-            attempts,
-            interval,
-        } => format!(
-            "check {} {attempts} {} {}\n",
-            quote(name)?,
-            interval.as_secs(),
-            check(what)?
-        ),
+        Intent::Check { .. } => checks::script(step)?,
+        Intent::Hook(hook) => hooks::hook(plan, step, hook)?,
+        Intent::Notify(notification) => hooks::notify(plan, step, notification)?,
         Intent::Observe { services, heads } => observe(services, heads.as_ref())?,
         // No plan of this version's has it.
         Intent::Unknown => "fail 'only a newer flightdeck knows this step'\n".to_owned(),
@@ -177,22 +195,14 @@ fn snapshot(
     Ok(text)
 }
 
-fn migrate(
+/// Makes Compose use an image that is not pinned yet.
+fn with_image(
     plan: &Plan,
     compose: &Compose,
     direction: Direction,
     step: &Step,
+    image: &ImageName,
 ) -> Result<String, RenderError> {
-    let Intent::Migrate {
-        service,
-        image,
-        command,
-        heads,
-        ..
-    } = &step.intent
-    else {
-        return Ok(String::new());
-    };
     let mut text = format!(
         "override=\"$FD_FOLDER\"/{}\n",
         override_path(direction, step)
@@ -200,13 +210,36 @@ fn migrate(
     if let ImageName::Reference(_) = image {
         text.push_str(&candidate_variables(plan, compose, direction, step)?);
     }
+    Ok(text)
+}
+
+/// How the heads are asked for, as arguments: the answer's format, and the command that asks.
+fn asked(how: &str, service: &ServiceName, heads: &HeadsQuery) -> Result<String, Unquotable> {
+    Ok(format!(
+        "{} {how} {service} {}",
+        library::heads_format(heads.format),
+        words(&heads.command)?
+    ))
+}
+
+fn migrate(
+    compose: &Compose,
+    step: &Step,
+    service: &ServiceName,
+    command: &[String],
+    heads: Option<&HeadsQuery>,
+) -> Result<String, RenderError> {
     let ask = |result: &str| -> Result<String, Unquotable> {
-        Ok(format!(
-            "note_heads {result} once {service} {}\n",
-            words(heads)?
-        ))
+        match heads {
+            Some(heads) => Ok(format!(
+                "note_heads {result} {}\n",
+                asked("once", service, heads)?
+            )),
+            None => Ok(String::new()),
+        }
     };
-    if !heads.is_empty() {
+    let mut text = String::new();
+    if heads.is_some() {
         // Where it was before the first run, not in the middle of one.
         text.push_str("[ -e \"$FD_FOLDER\"/results/schema_heads_before ] || ");
         text.push_str(&ask("schema_heads_before")?);
@@ -216,9 +249,7 @@ fn migrate(
         names::migration(&quote(&compose.project)?, "\"$FD_FIRST\"", &step.id),
         words(command)?
     ));
-    if !heads.is_empty() {
-        text.push_str(&ask("schema_heads")?);
-    }
+    text.push_str(&ask("schema_heads")?);
     text.push_str("exit \"$migrate_exit\"\n");
     Ok(text)
 }
@@ -363,40 +394,15 @@ fn pin(files: &[PinFile]) -> Result<String, RenderError> {
     Ok(text)
 }
 
-fn check(check: &Check) -> Result<String, Unquotable> {
-    Ok(match check {
-        Check::Http {
-            url,
-            status,
-            body,
-            means,
-        } => {
-            let (how, tool) = match means {
-                HttpMeans::Curl => ("http".to_owned(), "curl"),
-                HttpMeans::Wget => ("http".to_owned(), "wget"),
-                HttpMeans::CurlIn(service) => (format!("http_inside {service}"), "curl"),
-                HttpMeans::WgetIn(service) => (format!("http_inside {service}"), "wget"),
-            };
-            format!(
-                "{how} {tool} {status} {} {}",
-                quote(body.as_deref().unwrap_or_default())?,
-                quote(url)?
-            )
-        }
-        Check::Command { command } => format!("command_holds {}", quote(command)?),
-        Check::Exec { service, command } => format!("exec_holds {service} {}", words(command)?),
-    })
-}
-
 fn observe(
     services: &[ServiceName],
-    heads: Option<&(ServiceName, Vec<String>)>,
+    heads: Option<&(ServiceName, HeadsQuery)>,
 ) -> Result<String, RenderError> {
     let mut text = format!("observe{}\n", list_of(services));
-    if let Some((service, command)) = heads {
+    if let Some((service, heads)) = heads {
         text.push_str(&format!(
-            "note_heads schema_heads inside {service} {}\n",
-            words(command)?
+            "note_heads schema_heads {}\n",
+            asked("inside", service, heads)?
         ));
     }
     Ok(text)
@@ -417,19 +423,28 @@ fn basis(plan: &Plan) -> Result<String, RenderError> {
         let images: String = images.iter().map(|id| format!(" {id}")).collect();
         text.push_str(&format!("basis_images {service}{images}\n"));
     }
+    for (service, made_from) in &basis.made_from {
+        // No container, no label: the images tell of that.
+        if !made_from.is_empty() {
+            text.push_str(&format!(
+                "basis_made_from {service} {}\n",
+                words(made_from)?
+            ));
+        }
+    }
     for (path, hash) in &basis.files {
         text.push_str(&format!("basis_file {} {}\n", quote(path)?, quote(hash)?));
     }
-    if let (Some(heads), Some((service, command))) = (&basis.schema_heads, heads_command(plan)) {
+    if let (Some(heads), Some((service, query))) = (&basis.schema_heads, heads_query(plan)) {
         let heads = if heads.is_empty() {
             "base".to_owned()
         } else {
             heads.join(",")
         };
         text.push_str(&format!(
-            "basis_heads {} inside {service} {}\n",
+            "basis_heads {} {}\n",
             quote(&heads)?,
-            words(command)?
+            asked("inside", service, query)?
         ));
     }
     text.push_str("basis_end\n");
@@ -437,18 +452,12 @@ fn basis(plan: &Plan) -> Result<String, RenderError> {
 }
 
 /// How the schema's heads are asked for, where a step knows.
-fn heads_command(plan: &Plan) -> Option<(&ServiceName, &[String])> {
-    plan.forward
-        .iter()
-        .find_map(|step| match &step.intent {
-            Intent::Migrate { service, heads, .. } => Some((service, heads.as_slice())),
-            Intent::Observe {
-                heads: Some((service, command)),
-                ..
-            } => Some((service, command.as_slice())),
-            _ => None,
-        })
-        .filter(|(_, command)| !command.is_empty())
+fn heads_query(plan: &Plan) -> Option<(&ServiceName, &HeadsQuery)> {
+    plan.forward.iter().find_map(|step| match &step.intent {
+        Intent::Migrate { service, heads, .. } => Some((service, heads.as_ref()?)),
+        Intent::Observe { heads, .. } => heads.as_ref().map(|(service, heads)| (service, heads)),
+        _ => None,
+    })
 }
 
 fn list_of(services: &[ServiceName]) -> String {

@@ -6,8 +6,8 @@ use crate::{
     release::{
         operation::{Direction, OperationId},
         plan::{
-            Again, Basis, Check, FORMAT, Gate, HttpMeans, ImageName, Intent, OnFailure,
-            OnStepFailure, PinFile, Step, Verdict,
+            Again, Basis, Check, FORMAT, Gate, HeadsFormat, HeadsQuery, HttpCheck, HttpMeans,
+            ImageName, Intent, OnFailure, OnStepFailure, PinFile, Step, Verdict,
         },
         record::Release,
     },
@@ -44,6 +44,7 @@ fn environment(host: Host) -> Environment {
         protection: Protection::Open,
         gates: Vec::new(),
         checks: Vec::new(),
+        hooks: Vec::new(),
         migration: None,
         backup: None,
         restart: Vec::new(),
@@ -101,16 +102,18 @@ fn check(check: Check) -> Intent {
         check,
         attempts: 12,
         interval: Duration::from_secs(5),
+        timeout: Duration::from_secs(10),
     }
 }
 
 fn http(means: HttpMeans) -> Intent {
-    check(Check::Http {
-        url: "https://shop.example.com/status?a=1&b=$HOME".to_owned(),
-        status: 200,
+    check(Check::Http(HttpCheck {
         body: Some("\"ok\"".to_owned()),
-        means,
-    })
+        ..HttpCheck::get(
+            "https://shop.example.com/status?a=1&b=$HOME".to_owned(),
+            means,
+        )
+    }))
 }
 
 fn words(words: &[&str]) -> Vec<String> {
@@ -137,7 +140,10 @@ fn steps(intents: impl IntoIterator<Item = (&'static str, Intent)>) -> Vec<Step>
 fn plan() -> Plan {
     let backend = || name("backend");
     let images = |image: ImageName| BTreeMap::from([(backend(), image)]);
-    let heads = words(&["alembic", "current"]);
+    let heads = HeadsQuery {
+        command: words(&["alembic", "current"]),
+        format: HeadsFormat::Lines,
+    };
     let switch = |image, dependencies| Intent::Switch {
         services: vec![backend(), name("worker")],
         expected: images(image),
@@ -166,12 +172,21 @@ fn plan() -> Plan {
             },
         ),
         (
+            "schema",
+            Intent::KnowsSchema {
+                service: backend(),
+                image: candidate(),
+                heads: heads.clone(),
+                at: Some(words(&["a1f3", "b2c4"])),
+            },
+        ),
+        (
             "migrate",
             Intent::Migrate {
                 service: backend(),
                 image: candidate(),
                 command: words(&["sh", "-c", "alembic upgrade heads; echo $?"]),
-                heads: heads.clone(),
+                heads: Some(heads.clone()),
                 summary: "a1f3 → head".to_owned(),
             },
         ),
@@ -237,6 +252,13 @@ fn plan() -> Plan {
                 (backend(), vec![ID.parse().unwrap(), ID.parse().unwrap()]),
                 (name("proxy"), Vec::new()),
             ]),
+            made_from: BTreeMap::from([
+                (
+                    backend(),
+                    vec!["/srv/the shop,/srv/the shop/compose.yml".to_owned(); 2],
+                ),
+                (name("proxy"), Vec::new()),
+            ]),
             files: BTreeMap::from([("/srv/the shop/.env".to_owned(), "sha256:00ff".to_owned())]),
             schema_heads: Some(words(&["a1f3", "b2c4"])),
         },
@@ -248,6 +270,7 @@ fn plan() -> Plan {
         back,
         closing: Vec::new(),
         on_failure: OnFailure::GoBack,
+        schema_offers: Vec::new(),
         confirm: None,
         attachments: Vec::new(),
     }
@@ -370,5 +393,5 @@ fn a_candidate_migrates_with_its_own_variables_and_what_runs_with_those_in_place
         }
     }
     assert!(!script(&plan).contains("environment_1="));
-    assert_eq!(plan.steps(Direction::Forward)[3].id, "migrate");
+    assert_eq!(plan.steps(Direction::Forward)[4].id, "migrate");
 }

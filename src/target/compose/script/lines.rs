@@ -68,9 +68,8 @@ pub fn read_ledger(bytes: &[u8]) -> Ledger {
     let mut ledger = Ledger::default();
     let mut records: BTreeMap<OperationId, Record> = BTreeMap::new();
     let lines: Vec<&[u8]> = bytes
-        .split(|&byte| byte == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .filter(|line| !line.is_empty())
+        .split_inclusive(|&byte| byte == b'\n')
+        .filter(|line| !line.trim_ascii().is_empty())
         .collect();
     for (index, line) in lines.iter().enumerate() {
         let format = serde_json::from_slice::<Format>(line);
@@ -80,10 +79,12 @@ pub fn read_ledger(bytes: &[u8]) -> Ledger {
         }
         match serde_json::from_slice::<Record>(line) {
             Ok(record) => drop(records.insert(record.operation, record)),
-            Err(_) => {
+            Err(_) if line.ends_with(b"\n") => {
                 ledger.damaged += 1;
                 ledger.damaged_lines.push(lines.len() - index);
             }
+            // It may be on its way.
+            Err(_) => {}
         }
     }
     ledger.records = records.into_values().collect();
@@ -153,6 +154,25 @@ mod tests {
         assert_eq!(known.other["weather"], "fair");
         assert_eq!(unknown.kind, crate::release::plan::PlanKind::Unknown);
         assert_eq!((unknown.outcome, unknown.runs()), (Outcome::Unknown, None));
+    }
+
+    #[test]
+    fn a_ledger_that_grows_is_never_damaged() {
+        let line = |operation: u64| {
+            format!(
+                r#"{{"v":1,"environment":"p","kind":"promote","operator":"m","origin":"l","before":{{"services":{{}}}},"after":{{"services":{{}}}},"operation":{operation},"started":5,"ended":6,"outcome":"succeeded"}}"#
+            )
+        };
+        let ledger = format!("{}\n{}\n", line(1), line(2));
+        for end in 0..=ledger.len() {
+            let read = read_ledger(&ledger.as_bytes()[..end]);
+            assert_eq!(read.damaged, 0, "at byte {end}");
+            let whole = ledger[..end].matches("}\n").count();
+            assert!(read.records.len() >= whole, "at byte {end}");
+        }
+        // One that was torn is closed by the next.
+        let torn = format!("{}\n{}\n", &line(1)[..40], line(2));
+        assert_eq!(read_ledger(torn.as_bytes()).damaged, 1);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! what it would make of the candidate files. What speaks against any plan (step 0 of an operation) is
 //! refused here, in words.
 
+mod copies;
 mod frames;
 mod pins;
 mod read;
@@ -11,6 +12,7 @@ mod refuse;
 mod scripts;
 mod services;
 mod storage;
+mod surroundings;
 
 use std::collections::BTreeMap;
 
@@ -24,7 +26,7 @@ use crate::{
     release::{
         Fault, FaultKind, ServiceName,
         plan::{Deed, Request},
-        survey::Survey,
+        survey::{SchemaRevision, Survey},
     },
 };
 
@@ -58,44 +60,96 @@ pub async fn take(
     }
 
     let wanted = plan::wanted(environment, services, request, &survey)?;
-    if wanted.pins.is_empty() {
+    let undo = Undo::of(environment, services, request, &survey);
+    if wanted.pins.is_empty() && undo.questions.is_empty() {
         return Ok(survey);
     }
-    let pins = pins::Pins::render(environment, services, &wanted, &survey, &files)?;
-    refuse::unwritable_pins(environment, &pins, &files)?;
-    let path_from = path_from(request, environment, services, &survey);
-    let script = scripts::second(
-        environment,
-        services,
-        &pins.candidates,
-        path_from.as_deref(),
-    )
-    .map_err(|e| bad(environment, e))?;
-    let answered = self::parts(environment, shell.run(script).await?)?;
-    survey.candidate_services = self::services::read(environment, &answered)?;
-    self::services::distrust_stale_hashes(&mut survey, environment, services, &answered);
-    if let Some(path) = answered.get("path").filter(|part| part.status == 0) {
-        survey.schema_path = read::revisions(&path.bytes, path_from.as_deref());
+    let others = copies::wanted(environment, services, request, &survey, &files);
+    let mut changed = Vec::new();
+    if matches!(request.deed, Deed::Rollback { files: true, .. }) && !others.is_empty() {
+        let script =
+            scripts::copies(environment, services, &others).map_err(|e| bad(environment, e))?;
+        let answered = self::parts(environment, shell.run(script).await?)?;
+        changed = copies::found(environment, services, &others, &answered);
+        copies::refuse_lost(environment, &changed)?;
     }
-    pins.into_survey(&mut survey);
+    let pins = match wanted.pins.is_empty() {
+        true => None,
+        false => {
+            let pins =
+                pins::Pins::render(environment, services, &wanted, &survey, &files, &changed)?;
+            refuse::unwritable_pins(environment, &pins, &files)?;
+            Some(pins)
+        }
+    };
+    let candidates = pins.as_ref().map_or(&[][..], |pins| &pins.candidates);
+    // Where they come back they are known already.
+    let unknown = if changed.is_empty() { &others[..] } else { &[] };
+    let script = scripts::second(environment, services, candidates, &undo.questions, unknown)
+        .map_err(|e| bad(environment, e))?;
+    let answered = self::parts(environment, shell.run(script).await?)?;
+    if let Some(pins) = pins {
+        survey.candidate_services = self::services::read(environment, &answered)?;
+        self::services::distrust_stale_hashes(&mut survey, environment, services, &answered);
+        pins.into_survey(&mut survey);
+    }
+    if changed.is_empty() {
+        changed = copies::found(environment, services, &others, &answered);
+    } else {
+        survey.changed_settings = copies::settings_that_differ(
+            parts.get("config"),
+            answered.get("config"),
+            wanted.pins.keys(),
+        );
+    }
+    survey.changed_files = changed.into_iter().map(|found| found.changed).collect();
+    survey.schema_undone = undo.judged(environment, &answered);
     Ok(survey)
 }
 
-/// The revision that a rollback's release was recorded at, where it has one.
-fn path_from(
-    request: &Request,
-    environment: &Environment,
-    services: &BTreeMap<ServiceName, Service>,
-    survey: &Survey,
-) -> Option<String> {
-    let Deed::Rollback { to, .. } = &request.deed else {
-        return None;
-    };
-    let heads = plan::recorded_heads(environment, services, to, survey)?;
-    match heads.as_slice() {
-        [] => Some("base".to_owned()),
-        [head] if plan::schema::is_revision(head) => Some(head.clone()),
-        _ => None,
+/// What is asked of the revisions that a request would undo.
+#[derive(Default)]
+struct Undo {
+    way: Option<plan::schema::WayDown>,
+    questions: Vec<Vec<String>>,
+}
+
+impl Undo {
+    fn of(
+        environment: &Environment,
+        services: &BTreeMap<ServiceName, Service>,
+        request: &Request,
+        survey: &Survey,
+    ) -> Self {
+        let Some(migration) = &environment.migration else {
+            return Self::default();
+        };
+        let recorded = match &request.deed {
+            Deed::Rollback { to, .. } => plan::recorded_heads(environment, services, to, survey),
+            _ => None,
+        };
+        let way = plan::schema::way_of(migration, &request.deed, recorded.as_deref(), survey);
+        let questions = way
+            .as_ref()
+            .map_or_else(Vec::new, |way| plan::schema::tool(migration).ask_undo(way));
+        Self { way, questions }
+    }
+
+    fn judged(
+        self,
+        environment: &Environment,
+        answered: &BTreeMap<String, Part>,
+    ) -> Vec<SchemaRevision> {
+        let (Some(migration), Some(way)) = (&environment.migration, self.way) else {
+            return Vec::new();
+        };
+        let answers: Vec<Option<String>> = (0..self.questions.len())
+            .map(|number| {
+                let part = answered.get(&format!("undo-{number}"))?;
+                (part.status == 0).then(|| String::from_utf8_lossy(&part.bytes).into_owned())
+            })
+            .collect();
+        plan::schema::tool(migration).judge(way, &answers)
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{
     super::{engine::containers as engine, script::read_ledger},
     frames::Part,
-    services, storage,
+    services, storage, surroundings,
 };
 use crate::{
     config::{Environment, Service},
@@ -31,20 +31,20 @@ pub(super) struct ServerFile {
     pub path: String,
     /// Its fingerprint; `None` if there is no such file.
     pub fingerprint: Option<String>,
-    /// Whether it could be replaced, and if not, why.
+    /// Whether it could be changed, and if not, why.
     pub state: FileState,
     /// Its bytes, where it is a pin file and exists.
     pub bytes: Option<Vec<u8>>,
 }
 
-/// Whether a file could be replaced.
+/// Whether a file could be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileState {
     /// It could.
     Fine,
-    /// Its directory is not ours to write.
+    /// Neither it nor its directory is ours to write.
     Directory,
-    /// It belongs to another user, and its owner could not be kept.
+    /// It belongs to another user, and is not ours to write.
     Owner,
 }
 
@@ -175,17 +175,19 @@ pub(super) fn survey(
         candidate_pins: Vec::new(),
         former_pins: Vec::new(),
         attachments: Vec::new(),
+        changed_files: Vec::new(),
+        changed_settings: Vec::new(),
         images,
         means: means(environment, parts),
+        warnings: surroundings::warnings(environment, parts),
         last_operation,
         operation,
         records: ledger.records,
         schema_heads,
         schema_trouble,
-        schema_path: parts
-            .get("path")
-            .filter(|path| path.status == 0)
-            .map_or_else(Vec::new, |path| revisions(&path.bytes, None)),
+        schema_history: history(environment, parts, "history").unwrap_or_default(),
+        candidate_history: history(environment, parts, "candidate"),
+        schema_undone: Vec::new(),
         backups: storage::backups(parts),
         clean_up: None,
     })
@@ -255,9 +257,12 @@ fn means(environment: &Environment, parts: &BTreeMap<String, Part>) -> Means {
     let mut means = Means {
         curl: place(parts, "curl").is_some(),
         wget: place(parts, "wget").is_some(),
+        wget_is_gnu: place(parts, "wget") == Some("gnu"),
+        jq: place(parts, "jq").is_some(),
+        python: place(parts, "python3").is_some(),
         ..Means::default()
     };
-    for service in super::scripts::asked_inside(environment) {
+    for service in super::scripts::looked_into(environment).into_keys() {
         for line in parts
             .get(&format!("means-{service}"))
             .into_iter()
@@ -266,6 +271,8 @@ fn means(environment: &Environment, parts: &BTreeMap<String, Part>) -> Means {
             match line {
                 "curl" => drop(means.curl_in.insert(service.clone())),
                 "wget" => drop(means.wget_in.insert(service.clone())),
+                "jq" => drop(means.jq_in.insert(service.clone())),
+                "python3" => drop(means.python_in.insert(service.clone())),
                 _ => {}
             }
         }
@@ -313,11 +320,33 @@ fn operation(
 
 /// The schema's heads, or why they could not be told.
 fn heads(parts: &BTreeMap<String, Part>) -> (Option<Vec<String>>, Option<String>) {
-    match parts.get("heads") {
-        None => (None, None),
-        Some(part) if part.status == 0 => (Some(schema::heads_of_output(&part.bytes)), None),
-        Some(part) => (None, Some(last_line(&part.complaint, &part.bytes))),
+    let Some(part) = parts.get("heads") else {
+        return (None, None);
+    };
+    if part.status != 0 {
+        return (None, Some(last_line(&part.complaint, &part.bytes)));
     }
+    let mut told = lines(part);
+    let heads = told.next().map(schema::heads_of_result).unwrap_or_default();
+    let trouble = told
+        .next()
+        .filter(|ahead| !ahead.is_empty())
+        .map(|ahead| format!("it is at {}, {}", text::clean(ahead), schema::UNKNOWN_HERE));
+    (Some(heads), trouble)
+}
+
+/// The revisions that an image knows; `None` if it was not asked or did not answer.
+fn history(
+    environment: &Environment,
+    parts: &BTreeMap<String, Part>,
+    name: &str,
+) -> Option<Vec<SchemaRevision>> {
+    let migration = environment.migration.as_ref()?;
+    let part = parts.get(name).filter(|part| part.status == 0)?;
+    let printed = String::from_utf8_lossy(&part.bytes);
+    let revisions = schema::tool(migration).revisions(&printed);
+    // An image that names none has nothing to say, which is not that it knows none.
+    (!revisions.is_empty()).then_some(revisions)
 }
 
 /// The last line: the others are the tool's greetings.
@@ -328,24 +357,4 @@ fn last_line(complaint: &str, bytes: &[u8]) -> String {
         .next_back()
         .or_else(|| printed.trim().lines().next_back());
     text::clean(line.unwrap_or("it says nothing"))
-}
-
-/// The revisions of a history, newest first, without `from` itself, which Alembic counts in.
-pub(super) fn revisions(bytes: &[u8], from: Option<&str>) -> Vec<SchemaRevision> {
-    String::from_utf8_lossy(bytes)
-        .lines()
-        .filter_map(|line| {
-            let (_, right) = line.split_once(" -> ")?;
-            let end = right.find([' ', ',']).unwrap_or(right.len());
-            let revision = text::clean(&right[..end]);
-            let message = right[end..]
-                .split_once(", ")
-                .map_or("", |(_, message)| message);
-            (!revision.is_empty() && Some(revision.as_str()) != from).then(|| SchemaRevision {
-                revision,
-                message: text::clean(message.trim()),
-            })
-        })
-        .take(1000)
-        .collect()
 }

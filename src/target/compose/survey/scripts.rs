@@ -1,9 +1,9 @@
 //! The two scripts of a survey.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    config::{Environment, Pin, Probe, Service, Target},
+    config::{AskedFrom, Compose, Environment, HookAction, Migration, Pin, Probe, Service, Target},
     plan::schema,
     release::{
         ServiceName,
@@ -18,11 +18,12 @@ use super::{
         render::library,
         script::{Unquotable, printf, quote},
     },
-    files, storage,
+    copies, files, storage,
 };
 
 const CLAIM: &str = include_str!("../../../../assets/claim.sh");
 const COMMON: &str = include_str!("../render/sh/common.sh");
+const HEADS: &str = include_str!("../render/sh/heads.sh");
 const POSTGRES: &str = include_str!("../render/sh/postgres.sh");
 const SURVEY: &str = include_str!("survey.sh");
 
@@ -43,6 +44,7 @@ impl Script {
         // Not steps of an operation, and yet they share its functions.
         text.push_str("FD_FOLDER=/nowhere\nFD_OPERATION=0\n");
         text.push_str(&docker::bare(COMMON));
+        text.push_str(&docker::bare(HEADS));
         text.push_str(&docker::bare(SURVEY));
         text.push_str(&format!(
             "open_survey\ndirectory={}\n",
@@ -89,8 +91,8 @@ pub(super) fn first(
     let mut script = Script::new(environment, services)?;
     script.0.push_str(&docker::bare(CLAIM));
     script.0.push_str(&format!(
-        "root=.flightdeck/{}\nif command -v sha256sum >/dev/null; then algorithm=sha256; else algorithm='cksum'; fi\nhere\n",
-        quote(&compose.project)?
+        "{}if command -v sha256sum >/dev/null; then algorithm=sha256; else algorithm='cksum'; fi\nhere\n",
+        root(compose)?
     ));
     script.collect("containers", LONG, ["containers"])?;
     script.collect("config", LONG, ["compose", "config", "--format", "json"])?;
@@ -123,25 +125,22 @@ pub(super) fn first(
     for (number, file) in pin_files(environment, services).iter().enumerate() {
         script.collect(&format!("pin-{number}"), LONG, ["bytes_of", file])?;
     }
+    let variables = pin_variables(environment, services);
+    let words = variables.iter().map(String::as_str);
+    script.collect(
+        "surroundings",
+        SHORT,
+        ["surroundings"].into_iter().chain(words),
+    )?;
     script.collect("ledger", LONG, ["ledger"])?;
     script.collect("operation", SHORT, ["operation"])?;
-    for service in asked_inside(environment) {
+    for (service, programs) in looked_into(environment) {
         let name = format!("means-{service}");
-        script.collect(&name, SHORT, ["means_in", service.as_str()])?;
+        let words = ["means_in", service.as_str()];
+        script.collect(&name, SHORT, words.into_iter().chain(programs))?;
     }
     if let Some(migration) = &environment.migration {
-        let heads = schema::heads_command(migration);
-        if !heads.is_empty() {
-            in_service(&mut script, "heads", &migration.service, &heads)?;
-        }
-        if let Deed::Migrate { to: Some(to), .. } = &request.deed
-            && schema::is_revision(to)
-        {
-            let path = schema::path_command(migration, to, "current");
-            if !path.is_empty() {
-                in_service(&mut script, "path", &migration.service, &path)?;
-            }
-        }
+        ask_schema(&mut script, migration, services, request)?;
     }
     if storage::asks_for_backups(environment, request) {
         backups(&mut script, environment)?;
@@ -162,6 +161,74 @@ pub(super) fn first(
     Ok(script.finish())
 }
 
+fn root(compose: &Compose) -> Result<String, Unquotable> {
+    Ok(format!("root=.flightdeck/{}\n", quote(&compose.project)?))
+}
+
+/// The files that are another now than with a release, and their copies.
+pub(super) fn copies(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    wanted: &[copies::Wanted],
+) -> Result<Vec<u8>, Unquotable> {
+    let mut script = Script::new(environment, services)?;
+    collect_copies(&mut script, environment, wanted)?;
+    Ok(script.finish())
+}
+
+fn collect_copies(
+    script: &mut Script,
+    environment: &Environment,
+    wanted: &[copies::Wanted],
+) -> Result<(), Unquotable> {
+    let Target::Compose(compose) = &environment.target;
+    script.0.push_str(&root(compose)?);
+    for (number, wanted) in wanted.iter().enumerate() {
+        let copy = ["copy_of", &wanted.path, &wanted.hash];
+        script.collect(&format!("copy-{number}"), LONG, copy)?;
+        let now = ["cat", "--", &wanted.path];
+        script.collect(&format!("now-{number}"), LONG, now)?;
+    }
+    Ok(())
+}
+
+/// Where the schema is, what the image that runs knows of it, and what a chosen one does.
+fn ask_schema(
+    script: &mut Script,
+    migration: &Migration,
+    services: &BTreeMap<ServiceName, Service>,
+    request: &Request,
+) -> Result<(), Unquotable> {
+    let tool = schema::tool(migration);
+    if let Some(heads) = tool.heads() {
+        let words = [
+            "heads_in",
+            migration.service.as_str(),
+            library::heads_format(heads.format),
+        ];
+        let command = heads.command.iter().map(String::as_str);
+        script.collect("heads", SHORT, words.into_iter().chain(command))?;
+    }
+    let (Some(history), false) = (tool.history(), request.deed == Deed::Adopt) else {
+        return Ok(());
+    };
+    in_service(script, "history", &migration.service, &history)?;
+    let (Deed::Promote { versions, .. } | Deed::Migrate { versions, .. }) = &request.deed else {
+        return Ok(());
+    };
+    if let (Some(version), Some(service), true) = (
+        versions.get(&migration.service),
+        services.get(&migration.service),
+        tool.history_needs_no_database(),
+    ) {
+        let image = format!("{}@{}", service.repository, version.digest);
+        let words = ["image_says", &image];
+        let command = history.iter().map(String::as_str);
+        script.collect("candidate", LONG, words.into_iter().chain(command))?;
+    }
+    Ok(())
+}
+
 /// What there is for backups.
 fn backups(script: &mut Script, environment: &Environment) -> Result<(), Unquotable> {
     script.collect("backups", LONG, ["backups"])?;
@@ -178,12 +245,14 @@ fn backups(script: &mut Script, environment: &Environment) -> Result<(), Unquota
     Ok(())
 }
 
-/// What Compose makes of the candidate pins, and how far back the schema would go.
+/// What Compose makes of the candidate pins, what the revisions that are to be undone say of that, and what
+/// `wanted` were.
 pub(super) fn second(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
     candidates: &[Rendered],
-    path_from: Option<&str>,
+    undo: &[Vec<String>],
+    wanted: &[copies::Wanted],
 ) -> Result<Vec<u8>, Unquotable> {
     let Target::Compose(compose) = &environment.target;
     let mut script = Script::new(environment, services)?;
@@ -202,16 +271,30 @@ pub(super) fn second(
                         "{kind}_{}=$scratch/candidate-{number}\n",
                         index + 1
                     ));
+                    // Compose takes the first one's directory for the project's.
+                    if kind == "file" && index == 0 {
+                        let place = file.rsplit_once('/').map_or(".", |(place, _)| place);
+                        script
+                            .0
+                            .push_str(&format!("project_directory={}\n", quote(place)?));
+                    }
                 }
             }
         }
     }
-    script.collect("config", LONG, ["compose", "config", "--format", "json"])?;
-    script.collect("hashes", SHORT, ["compose", "config", "--hash", "*"])?;
-    if let (Some(migration), Some(from)) = (&environment.migration, path_from) {
-        let path = schema::path_command(migration, from, "current");
-        if !path.is_empty() {
-            in_service(&mut script, "path", &migration.service, &path)?;
+    if !candidates.is_empty() {
+        script.collect("config", LONG, ["compose", "config", "--format", "json"])?;
+        script.collect("hashes", SHORT, ["compose", "config", "--hash", "*"])?;
+    }
+    collect_copies(&mut script, environment, wanted)?;
+    if let Some(migration) = &environment.migration {
+        for (number, command) in undo.iter().enumerate() {
+            in_service(
+                &mut script,
+                &format!("undo-{number}"),
+                &migration.service,
+                command,
+            )?;
         }
     }
     Ok(script.finish())
@@ -225,7 +308,7 @@ fn in_service(
 ) -> Result<(), Unquotable> {
     let words = ["in_service", service.as_str()];
     let command = command.iter().map(String::as_str);
-    script.collect(name, SHORT, words.into_iter().chain(command))
+    script.collect(name, LONG, words.into_iter().chain(command))
 }
 
 /// The files that pin services of this environment, each once.
@@ -245,18 +328,54 @@ pub(super) fn pin_files(
     found
 }
 
-/// The services in whose containers an HTTP check is asked.
-pub(super) fn asked_inside(environment: &Environment) -> Vec<&ServiceName> {
-    let mut found: Vec<&ServiceName> = environment
-        .checks
+/// The variables that pin services of this environment, each after its file.
+fn pin_variables(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+) -> Vec<String> {
+    let pins = environment
+        .services
         .iter()
-        .filter_map(|check| match &check.probe {
-            Probe::Http { inside, .. } => inside.as_ref(),
-            _ => None,
-        })
-        .collect();
-    found.sort();
-    found.dedup();
+        .filter_map(|name| match &services.get(name)?.pin {
+            Pin::Variable { file, variable, .. } => Some([file.clone(), variable.clone()]),
+            Pin::Override { .. } => None,
+        });
+    pins.flatten().collect()
+}
+
+/// The services in whose containers programs are looked for, and which: what a check asks with inside
+/// them, and what the server itself may lack.
+pub(super) fn looked_into(
+    environment: &Environment,
+) -> BTreeMap<&ServiceName, BTreeSet<&'static str>> {
+    let mut found: BTreeMap<&ServiceName, BTreeSet<&'static str>> = BTreeMap::new();
+    let mut reads_json = false;
+    for check in &environment.checks {
+        let Probe::Http(http) = &check.probe else {
+            continue;
+        };
+        reads_json |= !http.json.is_empty() && http.from != AskedFrom::Here;
+        if let AskedFrom::Container(service) = &http.from {
+            let programs = found.entry(service).or_default();
+            programs.extend(["curl", "wget"]);
+            if !http.json.is_empty() {
+                programs.extend(["jq", "python3"]);
+            }
+        }
+    }
+    let notifies = environment
+        .hooks
+        .iter()
+        .any(|hook| matches!(hook.action, HookAction::Webhook { .. }));
+    for service in &environment.services {
+        if reads_json {
+            let programs = found.entry(service).or_default();
+            programs.extend(["jq", "python3"]);
+        }
+        if notifies {
+            found.entry(service).or_default().insert("curl");
+        }
+    }
     found
 }
 

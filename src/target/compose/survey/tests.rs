@@ -39,7 +39,10 @@ case "$*" in
 'inspect --format '*) echo ;;
 'image inspect '*) cat "$here/images" ;;
 'inspect '*) cat "$here/containers" ;;
-'exec '*' alembic current') echo 'welcome, friend'; echo 'c9e2 (head)' ;;
+'exec '*' alembic current') echo 'welcome, friend'; cat "$here/current" ;;
+'exec '*' alembic history -v') cat "$here/history" ;;
+'exec '*' grep -Hn '*) cat "$here/scripts" ;;
+'run --rm --network none --pull never '*' alembic history -v') cat "$here/history" ;;
 *' config '*)
 	[ -z "${BACKEND_IMAGE_TAG+x}" ] || { echo 'a login shell reached Compose' >&2; exit 1; }
 	file=.env
@@ -56,6 +59,27 @@ case "$*" in
 *) echo "unexpected: $*" >&2; exit 1 ;;
 esac
 "#;
+
+const HISTORY: &str = "\
+Rev: c9e2 (head)
+Parent: a1f3
+Path: /app/it's one.py
+
+    orders have a price
+
+Rev: a1f3
+Parent: <base>
+Path: /app/two.py
+
+    orders
+
+";
+const SCRIPTS: &str = "\
+/app/it's one.py:1:def upgrade():
+/app/it's one.py:2:    op.add_column()
+/app/it's one.py:3:def downgrade():
+/app/it's one.py:4:    raise NotImplementedError
+";
 
 struct Server {
     _root: tempfile::TempDir,
@@ -94,6 +118,9 @@ impl Server {
         server.answer("version", "Docker version 28.2.2, build e6534b4\n");
         server.answer("compose-version", "2.40.3\n");
         server.answer("ids", "aaaa\n");
+        server.answer("current", "c9e2 (head)\n");
+        server.answer("history", HISTORY);
+        server.answer("scripts", SCRIPTS);
         server.answer(
             "config",
             &json!({"services": {
@@ -242,6 +269,53 @@ fn a_promotion_is_surveyed_in_two_trips_and_its_pins_are_rendered() {
             ENVIRONMENT_FILE,
             "it only looks"
         );
+    }
+}
+
+#[test]
+fn a_promotion_asks_what_runs_and_the_candidate_which_revisions_they_know() {
+    for server in servers() {
+        let survey = server.survey(promote(2)).unwrap();
+        let names = |known: &[SchemaRevision]| -> Vec<String> {
+            known.iter().map(|known| known.revision.clone()).collect()
+        };
+        assert_eq!(names(&survey.schema_history), ["c9e2", "a1f3"]);
+        assert_eq!(survey.candidate_history, Some(survey.schema_history));
+        // It lies on the server no longer, or not yet.
+        let script = DOCKER.replace(
+            "'image inspect '*)",
+            "'image inspect --format '*) exit 1 ;;\n'image inspect '*)",
+        );
+        server.answer("docker", &script);
+        assert_eq!(server.survey(promote(2)).unwrap().candidate_history, None);
+    }
+}
+
+#[test]
+fn revisions_that_would_be_undone_are_asked_whether_they_can() {
+    for server in servers() {
+        let down = Deed::Migrate {
+            versions: BTreeMap::new(),
+            to: Some("a1f3".to_owned()),
+        };
+        let survey = server.survey(down.clone()).unwrap();
+        assert_eq!(*server.trips.lock().unwrap(), 2);
+        assert_eq!(survey.schema_undone[0].revision, "c9e2");
+        assert_eq!(
+            survey.schema_undone[0].undo,
+            crate::release::survey::Undo::Refused(
+                "its downgrade() is: raise NotImplementedError".to_owned()
+            )
+        );
+        // The database is ahead of the image that runs.
+        let ahead = "FAILED: Can't locate revision identified by 'e5c8'\n";
+        server.answer("current", ahead);
+        let script = DOCKER.replace("cat \"$here/current\"", "cat \"$here/current\"; exit 255");
+        server.answer("docker", &script);
+        let survey = server.survey(down).unwrap();
+        assert_eq!(survey.schema_heads, None);
+        let trouble = survey.schema_trouble.unwrap();
+        assert!(trouble.contains("Can't locate revision"), "{trouble}");
     }
 }
 

@@ -14,26 +14,7 @@ once() {
 	compose run --rm --no-deps -T "$@" </dev/null
 }
 
-# read_heads COMMAND...: sets heads to what it prints, a head a line of which the
-# first word counts; base where it prints nothing. False where it cannot be told.
-read_heads() {
-	heads_text=$("$@") || return 1
-	heads=
-	while read -r heads_word heads_rest; do
-		case $heads_word in
-		'') ;;
-		*[!A-Za-z0-9._-]*) return 1 ;;
-		*) heads="$heads,$heads_word" ;;
-		esac
-	done <<END
-$heads_text
-END
-	: "${heads_rest:-}"
-	heads=${heads#,}
-	: "${heads:=base}"
-}
-
-# note_heads RESULT COMMAND...
+# note_heads RESULT FORMAT COMMAND...
 note_heads() {
 	note_result=$1
 	shift
@@ -48,6 +29,50 @@ note_heads() {
 		rm -f "$FD_FOLDER/results/$note_result"
 		say 'where the schema is could not be told: see above'
 	fi
+}
+
+# knows_schema LABEL AT FORMAT COMMAND...: fails where the database is at a revision
+# that the image asked does not have. AT are the heads as the image that runs told
+# them, with blanks between: Django does not say what it misses.
+knows_schema() {
+	knows_label=$1
+	knows_at=$2
+	shift 2
+	migrations
+	if [ -n "$migrations" ]; then
+		say "a migration still runs, in the container $migrations: where the schema will be is not known"
+		return 0
+	fi
+	if read_heads "$@" 2>"$FD_FOLDER/heads.complaint"; then
+		cat "$FD_FOLDER/heads.complaint" >&2
+		for knows_head in $knows_at; do
+			[ "$1" = django ] || break
+			case $heads_text$newline in
+			*" $knows_head$newline"*) ;;
+			*) ahead=$knows_head ;;
+			esac
+		done
+		[ -z "$ahead" ] || is_ahead "$ahead"
+		result schema_heads_before "$heads"
+		say "schema at $heads, which $knows_label knows"
+		return 0
+	fi
+	printf '%s\n' "$heads_text"
+	knows_complaint=$(head -c 65536 "$FD_FOLDER/heads.complaint")
+	printf '%s\n' "$knows_complaint" >&2
+	case $heads_text$newline$knows_complaint in
+	*"Can't locate revision identified by '"*)
+		ahead=${heads_text}$newline$knows_complaint
+		ahead=${ahead#*"Can't locate revision identified by '"}
+		is_ahead "${ahead%%"'"*}"
+		;;
+	esac
+	say 'where the schema is could not be told with this image: see above'
+}
+
+# is_ahead REVISION
+is_ahead() {
+	fail "the database is ahead of $knows_label: it is at $1, which that image does not have. Nothing has changed. Roll back to a release of that schema, or promote a version that has the revision"
 }
 
 # migrations: sets migrations to the names of those that run in this project.

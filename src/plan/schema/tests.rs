@@ -1,0 +1,578 @@
+use super::*;
+use crate::{
+    config::Protection,
+    plan::fixture::{World, image_id, of, promote, record, version},
+    release::{
+        FaultKind,
+        operation::Outcome,
+        plan::{ImageName, Intent, OnFailure, Plan, PlanKind, RollbackTo, SchemaChoice},
+    },
+};
+
+const ALEMBIC: &str =
+    "[environments.production.migration]\nservice = \"backend\"\ntool = \"alembic\"\n";
+
+fn names(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn revision(name: &str, parents: &[&str], message: &str) -> SchemaRevision {
+    SchemaRevision {
+        parents: names(parents),
+        ..SchemaRevision::new(name, message)
+    }
+}
+
+/// The newest first: a line of three.
+fn line() -> Vec<SchemaRevision> {
+    vec![
+        revision("d4b7", &["c9e2"], "an index"),
+        revision("c9e2", &["a1f3"], "orders have a price"),
+        revision("a1f3", &[], "orders"),
+    ]
+}
+
+fn rollback(schema: SchemaChoice) -> Deed {
+    Deed::Rollback {
+        to: RollbackTo::LastHealthy,
+        schema,
+        files: false,
+    }
+}
+
+fn migrate(to: Option<&str>) -> Deed {
+    Deed::Migrate {
+        versions: Default::default(),
+        to: to.map(str::to_owned),
+    }
+}
+
+/// Version 2 runs at `now`; version 1 was healthy at `before`.
+fn at(now: &str, before: &str, history: Vec<SchemaRevision>) -> World {
+    let mut world = World::with(ALEMBIC);
+    world.runs(2);
+    world.survey.schema_heads = Some(heads_of_result(now));
+    let mut first = record(1, PlanKind::Promote, 3, 1, Outcome::Succeeded);
+    let heads = |line: &str| ("schema_heads".to_owned(), line.to_owned());
+    first.results.extend([heads(before)]);
+    let mut second = record(2, PlanKind::Promote, 1, 2, Outcome::Succeeded);
+    second.results.extend([heads(now)]);
+    world.records(vec![first, second]);
+    world.survey.schema_history = history;
+    world
+}
+
+fn commands(plan: &Plan) -> Vec<String> {
+    plan.forward
+        .iter()
+        .filter_map(|step| match &step.intent {
+            Intent::Migrate { command, .. } => Some(command.join(" ")),
+            _ => None,
+        })
+        .collect()
+}
+
+fn warns(plan: &Plan, words: &str) -> bool {
+    plan.warnings.iter().any(|warning| warning.contains(words))
+}
+
+#[test]
+fn a_rollback_of_the_image_alone_says_that_the_database_is_ahead() {
+    let mut world = at("c9e2", "a1f3", line());
+    let plan = world.plan(rollback(SchemaChoice::ImageOnly)).unwrap();
+    assert!(
+        warns(
+            &plan,
+            "is at c9e2, v1 ran at a1f3, 1 revision between: c9e2 orders have a price"
+        ),
+        "{:?}",
+        plan.warnings
+    );
+    assert_eq!(commands(&plan), [""; 0]);
+    assert_eq!(
+        plan.basis.schema_heads, None,
+        "a rollback is not refused for it"
+    );
+    assert_eq!(plan.after.schema_heads, None);
+    let offers: Vec<_> = plan
+        .schema_offers
+        .iter()
+        .map(|offer| (offer.choice, offer.obstacle.is_none()))
+        .collect();
+    assert_eq!(
+        offers,
+        [
+            (SchemaChoice::ImageOnly, true),
+            (SchemaChoice::Downgrade, true)
+        ]
+    );
+}
+
+#[test]
+fn nothing_is_offered_where_the_schema_is_no_question() {
+    for choice in [
+        SchemaChoice::Undecided,
+        SchemaChoice::ImageOnly,
+        SchemaChoice::Downgrade,
+    ] {
+        let plan = at("a1f3", "a1f3", line()).plan(rollback(choice)).unwrap();
+        assert_eq!((plan.schema_offers.len(), commands(&plan).len()), (0, 0));
+    }
+}
+
+#[test]
+fn a_choice_is_asked_for_where_the_schema_differs_and_the_environment_is_protected() {
+    let mut world = at("c9e2", "a1f3", line());
+    let fault = world.plan(rollback(SchemaChoice::Undecided)).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Conflict);
+    assert!(fault.message.contains("v1 ran at a1f3"), "{fault}");
+    for words in [
+        "--schema image-only",
+        "--schema downgrade",
+        "Nothing has changed",
+    ] {
+        assert!(fault.remedy.contains(words), "{}", fault.remedy);
+    }
+    world.config.environments[0].protection = Protection::Open;
+    let plan = world.plan(rollback(SchemaChoice::Undecided)).unwrap();
+    assert!(warns(&plan, "the schema stays"));
+}
+
+#[test]
+fn a_downgrade_names_its_revision_and_uses_the_image_that_runs_now() {
+    let mut world = at("d4b7", "a1f3", line());
+    let plan = world.plan(rollback(SchemaChoice::Downgrade)).unwrap();
+    assert_eq!(commands(&plan), ["alembic downgrade a1f3"]);
+    let order: Vec<&str> = plan.forward.iter().map(|step| step.id.as_str()).collect();
+    let at = |id| order.iter().position(|known| *known == id);
+    assert!(
+        at("migrate").is_some() && at("migrate") < at("pin"),
+        "{order:?}"
+    );
+    let uses = plan.forward.iter().find_map(|step| match &step.intent {
+        Intent::Migrate { image, .. } => Some(image.clone()),
+        _ => None,
+    });
+    assert_eq!(uses, Some(ImageName::Id(image_id(2))));
+    assert_eq!(plan.basis.schema_heads, Some(names(&["d4b7"])));
+    assert!(warns(
+        &plan,
+        "undoing 2 revisions: d4b7 an index; c9e2 orders have a price"
+    ));
+    assert!(warns(&plan, "is lost"));
+    // Another time may tell what this one could not.
+    let mut third = record(3, PlanKind::Promote, 1, 2, Outcome::Succeeded);
+    third
+        .results
+        .insert("before_healthy".to_owned(), "yes".to_owned());
+    let mut records = world.survey.records.clone();
+    records.push(third);
+    world.records(records);
+    let plan = world.plan(rollback(SchemaChoice::Downgrade)).unwrap();
+    assert_eq!(commands(&plan), ["alembic downgrade a1f3"]);
+}
+
+#[test]
+fn a_revision_that_cannot_be_undone_is_named_and_only_the_image_is_offered() {
+    for undo in [
+        Undo::Refused("its downgrade() is: raise X".to_owned()),
+        Undo::Nothing("its downgrade() does nothing".to_owned()),
+    ] {
+        let mut world = at("c9e2", "a1f3", line());
+        world.survey.schema_undone = vec![SchemaRevision {
+            undo,
+            ..revision("c9e2", &["a1f3"], "orders have a price")
+        }];
+        let fault = world.plan(rollback(SchemaChoice::Downgrade)).unwrap_err();
+        assert!(
+            fault
+                .message
+                .contains("c9e2 orders have a price: its downgrade()"),
+            "{fault}"
+        );
+        let plan = world.plan(rollback(SchemaChoice::ImageOnly)).unwrap();
+        let obstacle = plan.schema_offers[1].obstacle.as_deref();
+        assert!(obstacle.is_some_and(|why| why.contains("its downgrade()")));
+    }
+}
+
+#[test]
+fn a_downgrade_to_nobody_knows_where_is_refused() {
+    let mut world = at("c9e2", "a1f3", line());
+    world.survey.records[0].results.clear();
+    let fault = world.plan(rollback(SchemaChoice::Downgrade)).unwrap_err();
+    assert!(fault.message.contains("not recorded"), "{fault}");
+    // It ran at a revision that lies above, or beside.
+    let mut world = at("a1f3", "c9e2", line());
+    let fault = world.plan(rollback(SchemaChoice::Downgrade)).unwrap_err();
+    assert!(fault.message.contains("does not lie below"), "{fault}");
+    // After a rollback of the image alone, the image that runs does not know where the database is.
+    let mut world = at("d4b7", "a1f3", line()[1..].to_vec());
+    let fault = world.plan(rollback(SchemaChoice::Downgrade)).unwrap_err();
+    assert!(fault.message.contains("does not know"), "{fault}");
+}
+
+/// As `alembic history` tells it: a fork from `a1`, joined in `d4`, forked again, and a base of its own.
+fn branches() -> Vec<SchemaRevision> {
+    let needs = SchemaRevision {
+        depends_on: names(&["x7"]),
+        ..revision("f6", &["d4"], "after too")
+    };
+    vec![
+        needs,
+        revision("e5", &["d4"], "after"),
+        revision("d4", &["b2", "c3"], "join"),
+        revision("b2", &["a1"], "left"),
+        revision("c3", &["a1"], "right"),
+        revision("x7", &[], "another base"),
+        revision("a1", &[], "first"),
+    ]
+}
+
+#[test]
+fn several_heads_go_down_branch_by_branch() {
+    let cases: [(&str, &str, &[&str]); 7] = [
+        ("e5,f6,x7", "e5,x7", &["f6@d4"]),
+        ("e5,f6,x7", "d4,x7", &["f6@d4", "e5@d4"]),
+        ("d4", "b2,c3", &["d4@b2"]),
+        ("e5,f6,x7", "a1,x7", &["b2@a1", "c3@a1"]),
+        ("e5", "d4", &["d4"]),
+        ("b2,x7", "b2", &["x7@base"]),
+        ("b2,c3", "base", &["base"]),
+    ];
+    for (now, before, expected) in cases {
+        let plan = at(now, before, branches())
+            .plan(rollback(SchemaChoice::Downgrade))
+            .unwrap();
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|goal| format!("alembic downgrade {goal}"))
+            .collect();
+        assert_eq!(commands(&plan), expected, "{now} → {before}");
+    }
+    // Nobody could tell the branches apart.
+    let mut world = at("d4", "b2,c3", Vec::new());
+    let fault = world.plan(rollback(SchemaChoice::Downgrade)).unwrap_err();
+    assert!(fault.message.contains("several heads"), "{fault}");
+}
+
+#[test]
+fn a_promotion_looks_whether_the_candidate_knows_the_schema_before_it_changes_anything() {
+    let mut world = World::with(ALEMBIC);
+    world.survey.schema_heads = Some(names(&["a1f3"]));
+    let plan = world.plan(promote(2)).unwrap();
+    let ids: Vec<&str> = plan.forward.iter().map(|step| step.id.as_str()).collect();
+    let at = ids.iter().position(|id| *id == "schema").unwrap();
+    assert_eq!((ids[at - 1], ids[at + 1]), ("keep-backend", "migrate"));
+    assert!(!plan.forward[at].changes);
+    // It lies on the server, and was asked.
+    world.survey.candidate_history = Some(line());
+    let plan = world.plan(promote(2)).unwrap();
+    let summary = plan.forward.iter().find_map(|step| match &step.intent {
+        Intent::Migrate { summary, .. } => Some(summary.as_str()),
+        _ => None,
+    });
+    assert_eq!(
+        summary,
+        Some("a1f3 → head, 2 revisions: d4b7 an index; c9e2 orders have a price")
+    );
+    world.survey.schema_heads = Some(names(&["e5c8"]));
+    let fault = world.plan(promote(2)).unwrap_err();
+    assert!(
+        fault.message.contains("ahead of v2: it is at e5c8"),
+        "{fault}"
+    );
+    assert!(fault.remedy.contains("roll back"), "{fault}");
+}
+
+#[test]
+fn a_migration_goes_up_or_down_to_a_named_revision() {
+    let mut world = World::with(ALEMBIC);
+    world.survey.schema_heads = Some(names(&["c9e2"]));
+    world.survey.schema_history = line();
+    let up = world.plan(migrate(None)).unwrap();
+    assert_eq!(commands(&up), ["alembic upgrade heads"]);
+    assert_eq!((up.on_failure, up.back.len()), (OnFailure::Stay, 0));
+    let plan = world.plan(migrate(Some("d4b7"))).unwrap();
+    assert_eq!(commands(&plan), ["alembic upgrade d4b7"]);
+    let plan = world.plan(migrate(Some("a1f3"))).unwrap();
+    assert_eq!(commands(&plan), ["alembic downgrade a1f3"]);
+    assert!(warns(&plan, "undoing 1 revision: c9e2 orders have a price"));
+    let fault = world.plan(migrate(Some("c9e2"))).unwrap_err();
+    assert!(fault.message.contains("already"), "{fault}");
+    for relative in ["-1", "--sql", "+2", ""] {
+        assert!(world.plan(migrate(Some(relative))).is_err(), "{relative:?}");
+    }
+}
+
+#[test]
+fn a_database_that_was_left_ahead_comes_down_with_the_newer_image() {
+    // Version 1 runs again and does not know d4b7; version 2 lies here and does.
+    let mut world = at("d4b7", "a1f3", line()[2..].to_vec());
+    world.survey.schema_heads = None;
+    world.survey.schema_trouble =
+        Some("FAILED: Can't locate revision identified by 'd4b7'".to_owned());
+    world.survey.candidate_history = Some(line());
+    let plan = world
+        .plan(Deed::Migrate {
+            versions: [(of("backend"), version(2))].into(),
+            to: Some("a1f3".to_owned()),
+        })
+        .unwrap();
+    assert_eq!(commands(&plan), ["alembic downgrade a1f3"]);
+    assert!(warns(&plan, "ahead of the image that runs"));
+}
+
+#[test]
+fn a_migration_down_refuses_what_raises_and_warns_of_what_does_nothing() {
+    let mut world = World::with(ALEMBIC);
+    world.survey.schema_heads = Some(names(&["c9e2"]));
+    world.survey.schema_history = line();
+    let mut undone = line()[1].clone();
+    undone.undo = Undo::Nothing("its downgrade() does nothing".to_owned());
+    world.survey.schema_undone = vec![undone.clone()];
+    let plan = world.plan(migrate(Some("a1f3"))).unwrap();
+    assert!(warns(&plan, "will not be what the revision says"));
+    undone.undo = Undo::Refused("its downgrade() is: raise X".to_owned());
+    world.survey.schema_undone = vec![undone];
+    let fault = world.plan(migrate(Some("a1f3"))).unwrap_err();
+    assert!(fault.message.contains("raise X"), "{fault}");
+}
+
+// --- the tools ---
+
+fn configured(tool: &str) -> Migration {
+    Migration {
+        service: of("backend"),
+        tool: match tool {
+            "alembic" => MigrationTool::Alembic {
+                command: names(&["alembic"]),
+            },
+            "django" => MigrationTool::Django {
+                command: names(&["python", "manage.py"]),
+            },
+            "rails" => MigrationTool::Rails {
+                command: names(&["bin/rails"]),
+            },
+            "prisma" => MigrationTool::Prisma {
+                command: names(&["npx", "prisma"]),
+            },
+            "flyway" => MigrationTool::Flyway {
+                command: names(&["flyway"]),
+                down: None,
+            },
+            _ => MigrationTool::Command {
+                up: names(&["./migrate"]),
+                heads: None,
+                down: Some(names(&["./migrate", "--to={revision}"])),
+            },
+        },
+    }
+}
+
+const HISTORY: &str = "\
+Rev: f666 (head)
+Parent: d444
+Also depends on: x777
+Branch names: side
+Path: /app/versions/f666.py
+
+    after too
+
+    more: text
+    Rev: evil
+
+Rev: d444 (branchpoint) (mergepoint)
+Merges: b222, c333
+Branches into: e555, f666
+Path: /app/versions/d444.py
+
+    join \u{1b}[31mthem
+
+Rev: x777 (effective head)
+Parent: <base>
+Path: /app/versions/x777.py
+
+";
+
+#[test]
+fn alembic_tells_its_graph() {
+    let migration = configured("alembic");
+    let found = tool(&migration).revisions(HISTORY);
+    let heads: Vec<&str> = found.iter().map(|known| known.revision.as_str()).collect();
+    assert_eq!(heads, ["f666", "d444", "x777"], "a message is no revision");
+    assert_eq!(found[0].parents, ["d444"]);
+    assert_eq!(found[0].depends_on, ["x777"]);
+    assert_eq!(found[0].message, "after too");
+    assert_eq!(found[0].script.as_deref(), Some("/app/versions/f666.py"));
+    assert_eq!(found[1].parents, ["b222", "c333"]);
+    assert!(!found[1].message.contains('\u{1b}'));
+    assert_eq!(found[2].parents, [""; 0]);
+}
+
+const DJANGO: &str = "\
+[X]  contenttypes.0001_initial
+[X]  auth.0001_initial
+[X]  shop.0001_orders
+[X]  auth.0002_alter
+[X]  shop.0002_price
+[X]  shop.0003_data
+[ ]  shop.0004_later
+";
+
+#[test]
+fn django_goes_down_app_by_app_and_says_what_is_irreversible() {
+    let migration = configured("django");
+    let tool = tool(&migration);
+    let history = tool.revisions(DJANGO);
+    assert_eq!(
+        history[0].revision, "shop.0003_data",
+        "the newest that is applied"
+    );
+    let now = names(&[
+        "contenttypes.0001_initial",
+        "auth.0002_alter",
+        "shop.0003_data",
+    ]);
+    let known = Known {
+        history: &history,
+        now: &now,
+    };
+    let goal = names(&[
+        "contenttypes.0001_initial",
+        "auth.0001_initial",
+        "shop.0001_orders",
+    ]);
+    let way = tool.way_down(&known, &goal).unwrap();
+    let words = |command: &Vec<String>| command.join(" ");
+    assert_eq!(
+        way.commands.iter().map(words).collect::<Vec<_>>(),
+        [
+            "python manage.py migrate --noinput shop 0001_orders",
+            "python manage.py migrate --noinput auth 0001_initial",
+        ]
+    );
+    let undone: Vec<&str> = way
+        .undone
+        .iter()
+        .map(|known| known.revision.as_str())
+        .collect();
+    assert_eq!(
+        undone,
+        ["shop.0003_data", "shop.0002_price", "auth.0002_alter"]
+    );
+    assert_eq!(
+        tool.ask_undo(&way)[0].join(" "),
+        "python manage.py migrate --noinput shop 0001_orders --plan"
+    );
+    let answer = |text: &str| Some(text.to_owned());
+    let judged = tool.judge(
+        way,
+        &[
+            answer(
+                "Planned operations:\nshop.0003_data\n    Raw Python operation -> IRREVERSIBLE\n    Raw SQL operation -> IRREVERSIBLE\n\
+                 shop.0002_price\n    Undo Add field price to order\n",
+            ),
+            answer("Planned operations:\nauth.0002_alter\n    Undo Alter field\n"),
+        ],
+    );
+    assert_eq!(judged.len(), 3);
+    assert!(matches!(&judged[0].undo, Undo::Refused(why) if why.contains("irreversible")));
+    assert_eq!(judged[1].undo, Undo::Possible);
+    // An app that came later goes to nothing; one that was there and is not now would have to come up.
+    let without = names(&["contenttypes.0001_initial", "auth.0002_alter"]);
+    let way = tool.way_down(&known, &without).unwrap();
+    assert!(words(&way.commands[0]).ends_with("shop zero"));
+    let gone = names(&["polls.0001_initial"]);
+    assert!(tool.way_down(&known, &gone).is_err());
+    let way = tool.down_to(&known, "shop.0002_price").unwrap();
+    assert_eq!(way.undone.len(), 1);
+}
+
+#[test]
+fn rails_goes_to_a_version_and_not_past_a_file_that_is_gone() {
+    let migration = configured("rails");
+    let tool = tool(&migration);
+    let history = tool.revisions(
+        "\ndatabase: shop_production\n\n Status   Migration ID    Migration Name\n\
+         --------------------------------------------------\n\
+         \x20  up     20240101000000  Create orders\n\
+         \x20 down    20240201000000  Never came\n\
+         \x20  up     20240301000000  ********** NO FILE **********\n\
+         \x20  up     20240401000000  Orders have a price\n",
+    );
+    let known = Known {
+        history: &history,
+        now: &names(&["20240401000000"]),
+    };
+    let way = tool.way_down(&known, &names(&["20240301000000"])).unwrap();
+    assert_eq!(
+        way.commands[0].join(" "),
+        "bin/rails db:migrate VERSION=20240301000000"
+    );
+    assert_eq!(way.undone[0].message, "Orders have a price");
+    assert_eq!(obstacle(&way.undone), None);
+    let way = tool.way_down(&known, &names(&["20240101000000"])).unwrap();
+    assert!(obstacle(&way.undone).is_some_and(|why| why.contains("does not have its file")));
+    assert!(tool.way_down(&known, &names(&["20240201000000"])).is_err());
+    assert!(tool.up_to("x; reboot").is_err());
+}
+
+#[test]
+fn every_tool_says_what_it_cannot_do() {
+    let nothing = Known {
+        history: &[],
+        now: &[],
+    };
+    let goal = names(&["7"]);
+    let down = |name: &str| {
+        let migration = configured(name);
+        tool(&migration).way_down(&nothing, &goal)
+    };
+    assert!(down("prisma").unwrap_err().contains("no way down"));
+    assert!(down("flyway").unwrap_err().contains("paid edition"));
+    let way = down("command").unwrap();
+    assert_eq!(way.commands, [names(&["./migrate", "--to=7"])]);
+    for (name, tells) in [
+        ("alembic", true),
+        ("django", true),
+        ("rails", true),
+        ("flyway", true),
+        ("prisma", false),
+        ("command", false),
+    ] {
+        let migration = configured(name);
+        assert_eq!(tool(&migration).heads().is_some(), tells, "{name}");
+        assert!(!tool(&migration).up().is_empty());
+    }
+}
+
+#[test]
+fn flyway_tells_what_is_applied() {
+    let migration = Migration {
+        service: of("backend"),
+        tool: MigrationTool::Flyway {
+            command: names(&["flyway"]),
+            down: Some(names(&["flyway", "undo", "-target={revision}"])),
+        },
+    };
+    let tool = tool(&migration);
+    let history = tool.revisions(
+        r#"WARNING: outdated
+        { "schemaVersion": "3", "migrations": [
+            { "version": "1", "description": "orders", "state": "Success", "undoable": "Yes" },
+            { "version": "2", "description": "price", "state": "Success", "undoable": "Yes" },
+            { "version": "", "description": "views", "state": "Success" },
+            { "version": "3", "description": "data", "state": "Success", "undoable": "No" },
+            { "version": "4", "description": "later", "state": "Pending" } ] }"#,
+    );
+    let known = Known {
+        history: &history,
+        now: &names(&["3"]),
+    };
+    let way = tool.way_down(&known, &names(&["1"])).unwrap();
+    assert_eq!(way.commands, [names(&["flyway", "undo", "-target=1"])]);
+    assert_eq!(counted(&way.undone), "2 revisions");
+    assert!(obstacle(&way.undone).is_some_and(|why| why.starts_with("3 data")));
+    assert_eq!(tool.revisions("not JSON {"), []);
+}

@@ -1,0 +1,109 @@
+//! What migration tools print, read by the shells that servers have.
+
+use std::process::Command;
+
+const HEADS: &str = include_str!("../../../src/target/compose/render/sh/heads.sh");
+
+/// `heads` and `ahead` as read of what a tool prints; `unknown` where they cannot be told.
+#[track_caller]
+fn holds(format: &str, printed: &str, expected: &str) {
+    for shell in ["dash", "busybox", "bash"] {
+        let applet: &[&str] = if shell == "busybox" { &["sh"] } else { &[] };
+        let script = format!(
+            "set -u\nnewline='\n'\n{HEADS}\ntool() {{ cat; }}\n\
+             if read_heads {format} tool; then printf '%s ahead=%s' \"$heads\" \"$ahead\"; else printf unknown; fi\n"
+        );
+        let Ok(mut child) = Command::new(shell)
+            .args(applet)
+            .args(["-c", &script])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+        else {
+            continue;
+        };
+        use std::io::Write as _;
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(printed.as_bytes()).unwrap();
+        drop(input);
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(told, expected, "{shell}: {printed:?}");
+    }
+}
+
+#[test]
+fn alembic_prints_a_head_a_line_and_greetings_are_none() {
+    holds("lines", "", "base ahead=");
+    holds("lines", "c9e2b4a86f13 (head)\n", "c9e2b4a86f13 ahead=");
+    holds(
+        "lines",
+        "Loading settings\ne555 (head)\nx777 (effective head)\nd4 (branchpoint) (mergepoint)\n",
+        "e555,x777,d4 ahead=",
+    );
+    holds("lines", "Welcome, friend\n", "unknown");
+    holds(
+        "lines",
+        "$(reboot)\n`id` (head)\n--sql\n* (head)\n",
+        "unknown",
+    );
+}
+
+#[test]
+fn django_prints_its_plan_and_the_last_of_each_app_counts() {
+    let plan = "[X]  contenttypes.0001_initial\n[X]  auth.0001_initial\n[X]  shop.0001_orders\n\
+                [X]  auth.0002_alter\n[X]  shop.0002_price\n[ ]  shop.0003_data\n";
+    holds(
+        "django",
+        plan,
+        "contenttypes.0001_initial,auth.0002_alter,shop.0002_price ahead=",
+    );
+    holds("django", "[ ]  shop.0001_orders\n", "base ahead=");
+    // One app's name ends with another's.
+    holds(
+        "django",
+        "[X]  shop.0001_a\n[X]  workshop.0001_b\n[X]  shop.0002_c\n",
+        "workshop.0001_b,shop.0002_c ahead=",
+    );
+    holds("django", "[X]  $(reboot).x\n", "unknown");
+    holds("django", "no such command\n", "unknown");
+}
+
+#[test]
+fn rails_prints_what_is_up_and_what_has_no_file() {
+    let status = |rows: &str| {
+        format!(
+            "\ndatabase: shop_production\n\n Status   Migration ID    Migration Name\n\
+             --------------------------------------------------\n{rows}\n"
+        )
+    };
+    let known = "   up     20240101000000  Create orders\n  down    20240201000000  Add price\n";
+    holds("rails", &status(known), "20240101000000 ahead=");
+    let newer = format!("{known}   up     20240301000000  ********** NO FILE **********\n");
+    holds(
+        "rails",
+        &status(&newer),
+        "20240301000000 ahead=20240301000000",
+    );
+    // An old one without a file was tidied away.
+    let tidied = format!("   up     20230301000000  ********** NO FILE **********\n{known}");
+    holds("rails", &status(&tidied), "20240101000000 ahead=");
+    holds("rails", &status(""), "base ahead=");
+    let two = status(known) + &status(known);
+    holds("rails", &two, "unknown");
+}
+
+#[test]
+fn flyway_prints_json() {
+    let told = |version: &str, state: &str| {
+        format!(
+            "{{\n  \"schemaVersion\": {version},\n  \"migrations\": [\n    {{ \"version\": \"1\", \"state\": \"{state}\" }}\n  ]\n}}\n"
+        )
+    };
+    holds("flyway", &told("\"2.1\"", "Success"), "2.1 ahead=");
+    holds("flyway", &told("null", "Pending"), "base ahead=");
+    holds("flyway", &told("\"3\"", "Future"), "3 ahead=3");
+    holds("flyway", "{\"schemaVersion\":\"7\"}", "7 ahead=");
+    holds("flyway", &told("\"$(reboot)\"", "Success"), "unknown");
+    holds("flyway", "ERROR: no connection\n", "unknown");
+}
