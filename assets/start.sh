@@ -26,11 +26,12 @@ prepare() {
 	command -v setsid >/dev/null || fail setsid
 	! logind_kills || fail logind
 	# Who may write the directory may take part, who may read it may look on,
-	# others may not. The runner and its steps inherit this.
+	# others may not. The runner and its steps inherit this. Secrets can be read
+	# by those who may take part: one of them may have to recover this.
 	above=$(ls -ldn .)
 	case $above in
-	?????w*) above_mode=2770 && umask 007 ;;
-	*) above_mode=2750 && umask 027 ;;
+	?????w*) above_mode=2770 && umask 007 && secret_umask=027 ;;
+	*) above_mode=2750 && umask 027 && secret_umask=077 ;;
 	esac
 	if [ ! -d .flightdeck ]; then
 		mkdir -p .flightdeck || fail write

@@ -8,7 +8,7 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    Compose, Environment, Host, Pin, Protection, Reach, Target, backup, keys,
+    Compose, Environment, Host, Pin, Protection, Reach, Target, backup, checks, hooks, keys,
     problem::Problems,
     reader::{self, Fields, Value},
     rules::{self, Neighbours},
@@ -58,7 +58,8 @@ pub(super) fn read(
     }
     let gates = rules::gates(&fields, name.get_ref(), neighbours, p);
     let (gates, gate_spans) = gates.into_iter().unzip();
-    let checks = rules::checks(&fields, p);
+    let checks = checks::read(&fields, p);
+    let hooks = hooks::read(&fields, p);
     let migration = rules::migration(&fields, &own, p);
     let backup = backup::read(&fields, p);
     let restart = fields
@@ -79,6 +80,7 @@ pub(super) fn read(
         protection,
         gates,
         checks,
+        hooks,
         migration,
         backup,
         restart,

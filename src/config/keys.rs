@@ -61,6 +61,7 @@ pub(super) const ENVIRONMENT: Keys = Keys {
         "health_timeout",
         "stable_for",
         "checks",
+        "hooks",
     ],
 };
 pub(super) const GATE: Keys = Keys {
@@ -80,7 +81,28 @@ pub(super) const BACKUP: Keys = Keys {
 pub(super) const CHECK: Keys = Keys {
     table: "environments.NAME.checks",
     keys: &[
-        "name", "http", "status", "body", "inside", "command", "exec", "attempts", "interval",
+        "name",
+        "http",
+        "method",
+        "request_headers",
+        "status",
+        "headers",
+        "body",
+        "json",
+        "inside",
+        "from",
+        "command",
+        "exec",
+        "attempts",
+        "interval",
+        "timeout",
+    ],
+};
+pub(super) const HOOK: Keys = Keys {
+    table: "environments.NAME.hooks",
+    keys: &[
+        "name", "when", "on", "outcome", "command", "exec", "inside", "webhook", "format",
+        "timeout", "blocking", "secrets",
     ],
 };
 pub(super) const INTERFACE: Keys = Keys {
@@ -93,7 +115,7 @@ pub(super) const SECRET: Keys = Keys {
 };
 
 /// All of them.
-pub const TABLES: [Keys; 12] = [
+pub const TABLES: [Keys; 13] = [
     ROOT,
     GITHUB,
     REGISTRY,
@@ -104,6 +126,7 @@ pub const TABLES: [Keys; 12] = [
     MIGRATION,
     BACKUP,
     CHECK,
+    HOOK,
     INTERFACE,
     SECRET,
 ];

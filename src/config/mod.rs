@@ -4,7 +4,9 @@
 //! references and resolved by whoever needs them. Nothing here knows a target's client or a screen.
 
 mod backup;
+mod checks;
 mod environment;
+mod hooks;
 pub mod keys;
 pub mod locate;
 mod parse;
@@ -20,7 +22,10 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use crate::release::{
     EnvironmentName, Repository, ServiceName,
-    plan::{BackupTool, ConfirmWords},
+    check::{HttpMethod, JsonField, Statuses},
+    hook::{HookWhen, NotificationFormat},
+    operation::Outcome,
+    plan::{BackupTool, ConfirmWords, PlanKind},
     version::TagConvention,
 };
 
@@ -169,6 +174,8 @@ pub struct Environment {
     pub gates: Vec<GateRule>,
     /// What is asked after a switch.
     pub checks: Vec<CheckRule>,
+    /// What is done or told before and after an operation.
+    pub hooks: Vec<HookRule>,
     /// The schema's migration, if there is one.
     pub migration: Option<Migration>,
     /// How its database is saved, if it is.
@@ -291,22 +298,15 @@ pub struct CheckRule {
     pub attempts: u32,
     /// How long between two attempts.
     pub interval: Duration,
+    /// How long one answer may take.
+    pub timeout: Duration,
 }
 
 /// What a check asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probe {
     /// An HTTP request.
-    Http {
-        /// The address.
-        url: url::Url,
-        /// The status that it must answer with.
-        status: u16,
-        /// A text that the body must hold.
-        body: Option<String>,
-        /// In whose container it is asked; `None`: on the server.
-        inside: Option<ServiceName>,
-    },
+    Http(HttpRule),
     /// A command on the server, in the project's directory.
     Command(String),
     /// A command in a service's container.
@@ -316,6 +316,98 @@ pub enum Probe {
         /// The command and its arguments.
         command: Vec<String>,
     },
+}
+
+/// An HTTP request, and what its answer must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpRule {
+    /// The address.
+    pub url: url::Url,
+    /// How it is asked.
+    pub method: HttpMethod,
+    /// What is sent with it.
+    pub request_headers: BTreeMap<String, String>,
+    /// The statuses that are good.
+    pub status: Statuses,
+    /// Headers of the answer, each with a text that it must hold.
+    pub headers: BTreeMap<String, String>,
+    /// A text that the body must hold.
+    pub body: Option<String>,
+    /// Fields that the body must have, as JSON.
+    pub json: Vec<JsonField>,
+    /// From where it is asked.
+    pub from: AskedFrom,
+}
+
+/// From where an HTTP check is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AskedFrom {
+    /// On the server.
+    Server,
+    /// In that service's container.
+    Container(ServiceName),
+    /// By whoever follows the operation, from where they are.
+    Here,
+}
+
+/// Something that is done or told before or after an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookRule {
+    /// What people call it; no two of an environment have the same.
+    pub name: String,
+    /// When.
+    pub when: HookWhen,
+    /// Of which deeds.
+    pub on: Vec<PlanKind>,
+    /// Of those that run after: for which outcomes; empty for all.
+    pub outcomes: Vec<Outcome>,
+    /// What is done.
+    pub action: HookAction,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// Of those that run before: whether a failure stops the operation. A rollback is never stopped.
+    pub blocking: bool,
+    /// What it is given, by name.
+    pub secrets: BTreeMap<String, SecretReference>,
+}
+
+/// What a hook does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HookAction {
+    /// A command on the server, in the project's directory, for `sh -c`. Its secrets are files.
+    Command(String),
+    /// A command in a service's container. Its secret is its standard input.
+    Exec {
+        /// In whose container.
+        service: ServiceName,
+        /// The command and its arguments.
+        command: Vec<String>,
+    },
+    /// A web address that is told.
+    Webhook {
+        /// Which: treated as a secret.
+        address: WebhookAddress,
+        /// What it is told.
+        format: NotificationFormat,
+    },
+}
+
+/// A webhook's address.
+#[derive(Clone, PartialEq, Eq)]
+pub enum WebhookAddress {
+    /// As it is written.
+    Literal(url::Url),
+    /// Where it is to be found.
+    Secret(SecretReference),
+}
+
+impl std::fmt::Debug for WebhookAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Literal(_) => f.write_str("Literal(secret)"),
+            Self::Secret(reference) => f.debug_tuple("Secret").field(reference).finish(),
+        }
+    }
 }
 
 /// How an environment's database is saved before a migration, and brought back.

@@ -8,13 +8,14 @@ use toml::{
 };
 
 use super::{
-    Config, Environment, GateRule, GitHub, Interface, Registry, SecretReference, Target,
+    Config, Environment, GateRule, GitHub, Interface, Pin, Registry, SecretReference, Target,
     environment, keys,
     problem::{ConfigError, Problems},
     reader::{self, Fields, Value},
     rules::Neighbours,
     service::{self, Services},
 };
+use crate::release::ServiceName;
 
 /// How often workflow runs are asked for, unless configured, in seconds.
 const POLL: u64 = 15;
@@ -196,7 +197,7 @@ fn registry(host: &Spanned<&str>, value: &Value<'_>, p: &mut Problems) -> Option
 }
 
 /// Reads a reference to a secret. A secret in clear is a problem, and is never shown.
-fn secret(value: &Value<'_>, key: &str, p: &mut Problems) -> Option<SecretReference> {
+pub(super) fn secret(value: &Value<'_>, key: &str, p: &mut Problems) -> Option<SecretReference> {
     if !value.get_ref().is_table() {
         p.hide(value.span());
         p.add(
@@ -319,6 +320,18 @@ fn agree(
                 "give it another host, or a \"project\" of its own",
             );
         }
+        for (other, _) in &whole[..at] {
+            if let Some((service, pin)) = shared_pin(services, other, environment) {
+                p.disagree(
+                    read.span.clone(),
+                    format!(
+                        "{} and {} lie in one directory, and {pin} there would pin {service} for both",
+                        other.name, environment.name
+                    ),
+                    "give each project pins of its own: another service with another variable or file",
+                );
+            }
+        }
         for (gate, span) in environment.gates.iter().zip(&read.gate_spans) {
             gate_can_open(environment, gate, span.clone(), &whole, p);
         }
@@ -329,6 +342,26 @@ fn agree(
 fn is_same_place(a: &Target, b: &Target) -> bool {
     let (Target::Compose(a), Target::Compose(b)) = (a, b);
     a.host.reach == b.host.reach && a.host.socket == b.host.socket && a.project == b.project
+}
+
+/// What would pin a service of two projects that lie in one directory.
+fn shared_pin<'a>(
+    services: &'a Services,
+    a: &Environment,
+    b: &'a Environment,
+) -> Option<(&'a ServiceName, &'a str)> {
+    let (Target::Compose(in_a), Target::Compose(in_b)) = (&a.target, &b.target);
+    let apart = in_a.host.reach != in_b.host.reach
+        || in_a.directory != in_b.directory
+        || in_a.project == in_b.project;
+    if apart {
+        return None;
+    }
+    let mut both = b.services.iter().filter(|name| a.services.contains(name));
+    let service = both.next()?;
+    let (Pin::Variable { variable: pin, .. } | Pin::Override { file: pin }) =
+        &services.read.get(service)?.service.pin;
+    Some((service, pin))
 }
 
 /// A gate on an environment that runs none of the same services could never open.

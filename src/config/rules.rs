@@ -1,20 +1,16 @@
-//! What an environment asks for before and after a switch: gates, checks, the schema's migration.
+//! What an environment asks for before a switch: gates, and the schema's migration.
 
 use std::ops::Range;
 
-use toml::{Spanned, de::DeValue};
+use toml::de::DeValue;
 
 use super::{
-    CheckRule, GateRule, Migration, MigrationTool, Probe, keys,
+    GateRule, Migration, MigrationTool, keys,
     problem::Problems,
     reader::{self, Fields, Value},
 };
 use crate::release::{EnvironmentName, ServiceName};
 
-/// How often a check is asked at most, unless configured.
-const ATTEMPTS: u64 = 12;
-/// How long between two attempts, unless configured, in seconds.
-const INTERVAL: u64 = 5;
 /// The migration tools that are known.
 const MIGRATION_TOOLS: [&str; 6] = ["alembic", "django", "rails", "prisma", "flyway", "command"];
 /// A month: the longest time that a gate may ask for, in seconds.
@@ -131,113 +127,6 @@ fn needs_github(span: Range<usize>, neighbours: &Neighbours<'_>, p: &mut Problem
     }
 }
 
-/// Reads the checks.
-pub(super) fn checks(fields: &Fields<'_>, p: &mut Problems) -> Vec<CheckRule> {
-    let mut checks: Vec<CheckRule> = Vec::new();
-    let example = "[[environments.production.checks]] with http = \"http://localhost/status\"";
-    for value in items(fields, "checks", example, p) {
-        let Some(check) = check(value, fields, p) else {
-            continue;
-        };
-        if checks.iter().any(|earlier| earlier.name == check.name) {
-            p.add(
-                value.span(),
-                format!("there are two checks called {:?}", check.name),
-                "give each a \"name\" of its own",
-            );
-        }
-        checks.push(check);
-    }
-    checks
-}
-
-fn check(value: &Value<'_>, environment: &Fields<'_>, p: &mut Problems) -> Option<CheckRule> {
-    let fields = Fields::open(
-        value,
-        value.span(),
-        format!("a check of {}", environment.name()),
-        keys::CHECK,
-        p,
-    )?;
-    let attempts = fields.number("attempts", 1..=1000, ATTEMPTS, p);
-    let interval = fields.seconds("interval", 1..=600, INTERVAL, p);
-    let name = fields.text("name", p);
-    let kinds: Vec<&str> = ["http", "command", "exec"]
-        .into_iter()
-        .filter(|kind| fields.get(kind).is_some())
-        .collect();
-    let [kind] = kinds[..] else {
-        p.disagree(
-            value.span(),
-            "a check is one of http, command and exec",
-            "write http = \"http://localhost/status\", command = \"…\" or exec = [\"…\"]",
-        );
-        return None;
-    };
-    let foreign: &[&str] = match kind {
-        "http" => &[],
-        "command" => &["status", "body", "inside"],
-        _ => &["status", "body"],
-    };
-    for key in foreign {
-        if let Some(span) = fields.key_span(key) {
-            p.add(span, format!("{kind} has no {key:?}"), "");
-        }
-    }
-    let (probe, own_name) = match kind {
-        "http" => http(&fields, p)?,
-        "command" => {
-            let command = fields.text("command", p)?;
-            let first = command.get_ref().split_whitespace().next()?;
-            (
-                Probe::Command((*command.get_ref()).to_owned()),
-                first.to_owned(),
-            )
-        }
-        _ => exec(&fields, p)?,
-    };
-    Some(CheckRule {
-        name: name.map_or(own_name, |name| (*name.get_ref()).to_owned()),
-        probe,
-        attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
-        interval,
-    })
-}
-
-fn http(fields: &Fields<'_>, p: &mut Problems) -> Option<(Probe, String)> {
-    let status = fields.number("status", 100..=599, 200, p);
-    let body = fields.text("body", p).map(|t| (*t.get_ref()).to_owned());
-    let inside = fields
-        .parsed::<ServiceName>("inside", p)
-        .map(Spanned::into_inner);
-    let url = fields.url("http", p)?;
-    let path = url.path().to_owned();
-    let probe = Probe::Http {
-        url,
-        status: u16::try_from(status).unwrap_or(200),
-        body,
-        inside,
-    };
-    Some((probe, path))
-}
-
-fn exec(fields: &Fields<'_>, p: &mut Problems) -> Option<(Probe, String)> {
-    let command = fields.words("exec", p);
-    let service = fields
-        .required("inside", "inside = \"backend\"", p)
-        .and_then(|value| reader::text(value, "inside", p))
-        .and_then(|name| reader::parse::<ServiceName>(&name, p));
-    let command = command?;
-    let first = command.first()?.clone();
-    Some((
-        Probe::Exec {
-            service: service?,
-            command,
-        },
-        first,
-    ))
-}
-
 /// Reads the schema's migration.
 pub(super) fn migration(
     environment: &Fields<'_>,
@@ -346,7 +235,7 @@ fn down(fields: &Fields<'_>, p: &mut Problems) -> Option<Vec<String>> {
 }
 
 /// The items of a list of tables.
-fn items<'t>(
+pub(super) fn items<'t>(
     fields: &Fields<'t>,
     key: &str,
     example: &str,

@@ -165,6 +165,12 @@ directory = "/srv/two/app"
 services = ["b"]
 gates = [{ healthy_in = "one" }, { healthy_in = "two" }]
 
+[environments.beside]
+host = "local"
+directory = "/srv/two/app"
+project = "app-beside"
+services = ["b"]
+
 [environments.three]
 host = "local"
 directory = "/srv/three"
@@ -225,4 +231,71 @@ fn any_text_gives_a_configuration_or_problems_with_places() {
             }
         }
     });
+}
+
+#[test]
+fn a_check_says_what_the_answer_must_be() {
+    let config = ok(&format!(
+        "{SERVICE}[environments.a]\nhost = \"a\"\ndirectory = \"/a\"\n\
+         [[environments.a.checks]]\nhttp = \"http://localhost/s\"\nstatus = [204, \"3xx\"]\n\
+         json = {{ \"db.ok\" = true, n = 1 }}\nfrom = \"here\"\ntimeout = \"3s\"\nattempts = 2\n"
+    ));
+    let check = &config.environments[0].checks[0];
+    let Probe::Http(http) = &check.probe else {
+        panic!("{check:?}")
+    };
+    assert!(http.status.holds(204) && http.status.holds(302) && !http.status.holds(200));
+    let fields: Vec<String> = http.json.iter().map(ToString::to_string).collect();
+    assert_eq!(fields, ["db.ok = true", "n = 1"]);
+    assert_eq!(http.from, AskedFrom::Here);
+    assert_eq!(check.longest(), Duration::from_secs(16));
+}
+
+#[test]
+fn a_check_that_makes_no_sense_is_pointed_at() {
+    insta::assert_snapshot!(wrong(&format!(
+        "{SERVICE}[environments.a]\nhost = \"a\"\ndirectory = \"/a\"\n\
+         [[environments.a.checks]]\nname = \"1\"\nhttp = \"http://localhost/s\"\nmethod = \"POST\"\n\
+         status = [\"20x\"]\njson = {{ \"a..b\" = 1, c = [] }}\nheaders = {{ \"a b\" = \"c\" }}\n\
+         request_headers = {{ Authorization = \"Bearer abc\" }}\n\
+         [[environments.a.checks]]\nname = \"2\"\nhttp = \"http://localhost/s\"\nmethod = \"HEAD\"\nbody = \"ok\"\n\
+         inside = \"backend\"\nfrom = \"here\"\n\
+         [[environments.a.checks]]\nname = \"3\"\ncommand = \"true\"\njson = {{ a = 1 }}\n"
+    )));
+}
+
+#[test]
+fn a_hook_is_tied_to_deeds_and_outcomes() {
+    let config = ok(&format!(
+        "{SERVICE}[environments.a]\nhost = \"a\"\ndirectory = \"/a\"\n\
+         [[environments.a.hooks]]\nwhen = \"before\"\ncommand = \"./stop --now\"\non = [\"adopt\"]\n\
+         [[environments.a.hooks]]\nwhen = \"after\"\nwebhook = \"https://hooks.example.com/s3cr3t\"\n\
+         outcome = [\"went_back\"]\nformat = \"slack\"\n"
+    ));
+    let [before, after] = &config.environments[0].hooks[..] else {
+        panic!("{:?}", config.environments[0].hooks)
+    };
+    assert_eq!((before.name.as_str(), before.blocking), ("./stop", true));
+    assert_eq!(before.on, [PlanKind::Adopt]);
+    assert_eq!(after.on.len(), 4);
+    assert_eq!(after.outcomes, [Outcome::WentBack]);
+    assert!(!format!("{config:?}").contains("s3cr3t"));
+}
+
+#[test]
+fn a_hook_that_makes_no_sense_is_pointed_at_and_its_secrets_are_not_shown() {
+    let problems = wrong(&format!(
+        "{SERVICE}[environments.a]\nhost = \"a\"\ndirectory = \"/a\"\n\
+         [[environments.a.hooks]]\nname = \"1\"\nwhen = \"during\"\ncommand = \"true\"\n\
+         [[environments.a.hooks]]\nname = \"2\"\nwhen = \"after\"\non = [\"rolback\"]\ncommand = \"true\"\n\
+         blocking = true\noutcome = [\"succeded\"]\n\
+         [[environments.a.hooks]]\nname = \"3\"\nwhen = \"before\"\nwebhook = \"https://a:s3cr3t@example.com/s3cr3t\"\n\
+         outcome = [\"stuck\"]\n\
+         [[environments.a.hooks]]\nname = \"4\"\nwhen = \"before\"\nexec = [\"a\"]\ninside = \"backend\"\n\
+         secrets = {{ A = {{ env = \"A\" }}, B = {{ env = \"B\" }} }}\n\
+         [[environments.a.hooks]]\nname = \"5\"\nwhen = \"before\"\ncommand = \"true\"\nsecrets = {{ A = \"s3cr3t\" }}\n\
+         [[environments.a.hooks]]\nname = \"5\"\nwhen = \"before\"\ncommand = \"true\"\nwebhook = {{ env = \"A\" }}\n"
+    ));
+    assert!(!problems.contains("s3cr3t"), "{problems}");
+    insta::assert_snapshot!(problems);
 }

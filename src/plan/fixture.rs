@@ -189,6 +189,7 @@ impl World {
             former_pins: Vec::new(),
             attachments: Vec::new(),
             images: vec![image(1), image(2), image(3)],
+            warnings: Vec::new(),
             means: Means::default(),
             last_operation: None,
             operation: None,

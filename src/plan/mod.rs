@@ -11,6 +11,7 @@ mod downgrade;
 pub mod gates;
 pub mod history;
 mod holder;
+mod hooks;
 mod layers;
 mod mark_bad;
 mod migrate;
@@ -32,6 +33,7 @@ use crate::{
     config::{Config, Environment, Service},
     release::{
         Fault, FaultKind, ServiceName,
+        observation::Container,
         plan::{
             Basis, ConfirmWords, Deed, FORMAT, Gate, LOCK_GATE, OnFailure, Plan, PlanKind, Request,
             SchemaOffer, Step,
@@ -116,7 +118,7 @@ pub fn make(
         context,
         running: running::release(environment, &config.services, survey),
     };
-    match &request.deed {
+    let mut plan = match &request.deed {
         Deed::Adopt => adopt::plan(&made),
         Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
         Deed::Rollback { to, schema, .. } => rollback::plan(&made, to, *schema),
@@ -124,7 +126,10 @@ pub fn make(
         Deed::CleanUp { keep, older_than } => clean_up::plan(&made, *keep, *older_than),
         Deed::MarkBad { release } => mark_bad::plan(&made, *release),
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
-    }
+    }?;
+    hooks::weave(&made, &mut plan)?;
+    steps::finish(&mut plan, &survey.records);
+    Ok(plan)
 }
 
 /// What every deed's plan is made from.
@@ -158,12 +163,11 @@ impl Making<'_> {
     }
 
     fn plan(&self, draft: Draft) -> Plan {
-        let concerned = self
-            .environment
-            .services
-            .iter()
-            .chain(&self.environment.restart);
-        let images = concerned
+        let concerned = || {
+            let restarted = &self.environment.restart;
+            self.environment.services.iter().chain(restarted)
+        };
+        let images = concerned()
             .map(|service| {
                 let images = self.survey.containers.of(service);
                 (
@@ -172,6 +176,14 @@ impl Making<'_> {
                 )
             })
             .collect();
+        let made_from = concerned()
+            .map(|service| {
+                let containers = self.survey.containers.of(service);
+                (service.clone(), containers.map(made_from).collect())
+            })
+            .collect();
+        let mut warnings = draft.warnings;
+        warnings.extend(self.survey.warnings.iter().cloned());
         let confirm = if draft.gates.iter().any(|gate| gate.name == LOCK_GATE) {
             // A lock is passed by nothing shorter than the name, protected or not.
             Some(ConfirmWords {
@@ -189,7 +201,7 @@ impl Making<'_> {
         } else {
             self.environment.confirm_words()
         };
-        let mut plan = Plan {
+        Plan {
             v: FORMAT,
             kind: draft.kind,
             environment: self.environment.name.clone(),
@@ -199,6 +211,7 @@ impl Making<'_> {
             basis: Basis {
                 last_operation: self.survey.last_operation,
                 images,
+                made_from,
                 files: self.survey.files.clone(),
                 schema_heads: draft
                     .depends_on_schema
@@ -208,7 +221,7 @@ impl Making<'_> {
             before: self.running.clone(),
             after: draft.after,
             gates: draft.gates,
-            warnings: draft.warnings,
+            warnings,
             forward: draft.forward,
             back: draft.back,
             closing: Vec::new(),
@@ -216,10 +229,13 @@ impl Making<'_> {
             schema_offers: draft.schema_offers,
             confirm,
             attachments: self.survey.attachments.clone(),
-        };
-        steps::finish(&mut plan, &self.survey.records);
-        plan
+        }
     }
+}
+
+/// From where a container was made, as Compose's labels say.
+fn made_from(container: &Container) -> String {
+    format!("{},{}", container.working_directory, container.config_files)
 }
 
 /// A service that the environment has.

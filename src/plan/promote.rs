@@ -84,7 +84,7 @@ pub(super) fn plan(
         ImageName::Reference(release.reference())
     })?;
     warnings.extend(switch.warnings.iter().cloned());
-    let checks = checks::steps(making)?;
+    let checks = checks::steps(making, &mut warnings)?;
     let on_failure = on_failure(making, &switch.services, &mut warnings);
 
     let running = steps::images(&making.running, |s| running::image_name(s, survey));

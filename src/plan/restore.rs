@@ -31,7 +31,7 @@ pub(super) fn plan(making: &Making<'_>, operation: Option<OperationId>) -> Resul
     let chosen = chosen(making, configured, operation)?;
     said_before(making, &chosen, &mut warnings);
     let stopped = stopped(making, configured, &mut warnings);
-    let checks = checks::steps(making)?;
+    let checks = checks::steps(making, &mut warnings)?;
 
     let running = steps::images(&making.running, |s| running::image_name(s, survey));
     let mut forward = vec![steps::snapshot(&survey.files, &running)];

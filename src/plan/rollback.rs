@@ -345,7 +345,7 @@ pub(super) fn plan(
         running::image_name(release, survey)
     })?;
     warnings.extend(switch.warnings.iter().cloned());
-    let checks = checks::steps(making)?;
+    let checks = checks::steps(making, &mut warnings)?;
 
     let downgrade = downgrade::part(making, &target.release, choice)?;
     warnings.extend(downgrade.warnings);

@@ -314,16 +314,35 @@ pub(super) fn check(
         check,
         attempts,
         interval: rule.interval,
+        timeout: rule.timeout,
     };
     step(
         format!("verify-check-{number}"),
         intent,
         Manners {
-            // One answer may take ten seconds.
-            limit: (rule.interval + Duration::from_secs(10)) * attempts + SHORT,
+            limit: rule.longest() + SHORT,
             ..LOOKS
         },
     )
+}
+
+/// One hook. What is not ours to know twice is not run twice without asking.
+pub(super) fn hook(
+    number: usize,
+    rule: &crate::config::HookRule,
+    intent: Intent,
+    failure: OnStepFailure,
+) -> Step {
+    let manners = Manners {
+        // What it prints last is read before the limit falls.
+        limit: rule.timeout + Duration::from_secs(5),
+        again: Again::Ask,
+        ..LOOKS
+    };
+    Step {
+        failure,
+        ..step(format!("hook-{number}"), intent, manners)
+    }
 }
 
 /// Writes down what runs, whether it is healthy, and where the schema is.

@@ -4,8 +4,10 @@
 //! journals, faults, moments. Nothing here does I/O, knows a screen, a server or a file format other
 //! than the JSON of plans, journals and ledgers.
 
+pub mod check;
 pub mod confirm;
 pub mod fault;
+pub mod hook;
 pub mod image;
 pub mod name;
 pub mod observation;

@@ -49,6 +49,14 @@ impl Health {
         }
     }
 
+    /// Whether its processes run, well or not.
+    pub fn is_running(self) -> bool {
+        matches!(
+            self,
+            Self::Healthy | Self::Starting | Self::Unhealthy | Self::Running
+        )
+    }
+
     /// Whether an operator has nothing to do here.
     pub fn is_well(self) -> bool {
         matches!(self, Self::Healthy | Self::Running)

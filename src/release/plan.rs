@@ -9,8 +9,11 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 
+pub use super::check::{Check, HttpCheck, HttpMeans};
 use super::{
     Digest, EnvironmentName, ImageId, ImageReference, ServiceName,
+    check::answer_time,
+    hook::{Hook, Notification},
     operation::{Direction, OperationId},
     record::Release,
 };
@@ -141,6 +144,10 @@ pub struct Basis {
     pub last_operation: Option<OperationId>,
     /// Each concerned service's containers' image IDs then, in order; empty if none ran.
     pub images: BTreeMap<ServiceName, Vec<ImageId>>,
+    /// From where each concerned service's containers were made then, in order: Compose's labels for the
+    /// directory and the files, with a comma between.
+    #[serde(default)]
+    pub made_from: BTreeMap<ServiceName, Vec<String>>,
     /// Hashes of pin, compose and environment files then, as `algorithm:hex`, by absolute path.
     pub files: BTreeMap<String, String>,
     /// The schema's heads then, where the plan depends on them.
@@ -435,7 +442,14 @@ pub enum Intent {
         attempts: u32,
         /// How long between two attempts.
         interval: Duration,
+        /// How long one answer may take.
+        #[serde(default = "answer_time")]
+        timeout: Duration,
     },
+    /// A command of the operator's.
+    Hook(Hook),
+    /// Tell a web address of it.
+    Notify(Notification),
     /// Copy the compose and environment files as they were, and take down the containers' last words.
     Snapshot {
         /// Absolute paths.
@@ -589,49 +603,6 @@ pub struct PinFile {
     pub attachment: Option<String>,
     /// What changes in it, in words that hold no secret: `BACKEND_IMAGE_TAG=v2@sha256:…`.
     pub summary: Vec<String>,
-}
-
-/// A way to ask whether something works.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Check {
-    /// An HTTP request.
-    Http {
-        /// The address.
-        url: String,
-        /// The status that it must answer with.
-        status: u16,
-        /// A text that the body must hold.
-        body: Option<String>,
-        /// With what it is asked.
-        means: HttpMeans,
-    },
-    /// A command on the server, in the project's directory; 0 is good.
-    Command {
-        /// For `sh -c`.
-        command: String,
-    },
-    /// A command inside a service's container; 0 is good.
-    Exec {
-        /// In whose container.
-        service: ServiceName,
-        /// The command and its arguments.
-        command: Vec<String>,
-    },
-}
-
-/// With what an HTTP check is asked; found when the plan is made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HttpMeans {
-    /// `curl` on the server.
-    Curl,
-    /// `wget` on the server.
-    Wget,
-    /// `curl` in that service's container.
-    CurlIn(ServiceName),
-    /// `wget` (busybox's will do) in that service's container.
-    WgetIn(ServiceName),
 }
 
 /// Secret bytes that travel with a plan.

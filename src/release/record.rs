@@ -169,8 +169,8 @@ pub struct Record {
     /// Seconds that each step took.
     #[serde(default)]
     pub times: BTreeMap<String, i64>,
-    /// What steps found out: `schema_heads`, `backup`, `healthy` (`yes` or `no`), …; and `reported`, the
-    /// steps whose failure changed nothing.
+    /// What steps found out: `schema_heads`, `backup`, `healthy` (`yes` or `no`), …; `reported`, the
+    /// steps whose failure changed nothing; and `not_verified`, the checks that nobody could ask.
     #[serde(default)]
     pub results: BTreeMap<String, String>,
     /// Fields of a newer format: kept, not lost.
@@ -230,7 +230,12 @@ impl Record {
         self.results.get("reported").map(String::as_str)
     }
 
-    /// The release that this record proves healthy: a verification held at its end. An adoption
+    /// The checks that nobody could ask or would answer, as the steps list them; `None` if there were none.
+    pub fn not_verified(&self) -> Option<&str> {
+        self.results.get("not_verified").map(String::as_str)
+    }
+
+    /// The release that this record proves healthy: every verification held at its end. An adoption
     /// proves it only if it found everything healthy.
     pub fn proves_healthy(&self) -> Option<&Release> {
         (self.outcome == Outcome::Succeeded
@@ -238,7 +243,8 @@ impl Record {
                 self.kind,
                 PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback | PlanKind::Restore
             )
-            && self.results.get("healthy").map(String::as_str) != Some("no"))
+            && self.results.get("healthy").map(String::as_str) != Some("no")
+            && self.not_verified().is_none())
         .then_some(&self.after)
     }
 

@@ -43,6 +43,9 @@ pub struct Survey {
     pub images: Vec<Image>,
     /// What there is to ask an HTTP server with.
     pub means: Means,
+    /// What an operator should know of the server before anything is done there: a disk that is nearly
+    /// full, a neighbour that takes the same pin.
+    pub warnings: Vec<String>,
     /// The newest operation's number; `None` on first contact.
     pub last_operation: Option<OperationId>,
     /// The operation that holds the environment or was interrupted, if there is one.
@@ -171,17 +174,28 @@ pub enum Exclusive {
     Global,
 }
 
-/// What there is to ask an HTTP server with.
+/// What there is to ask an HTTP server and to read JSON with. Containers are looked into only where a
+/// check or a hook may need it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Means {
     /// `curl` on the server.
     pub curl: bool,
     /// `wget` on the server.
     pub wget: bool,
+    /// Whether that is GNU's, which can read an address from a file.
+    pub wget_is_gnu: bool,
+    /// `jq` on the server.
+    pub jq: bool,
+    /// `python3` on the server.
+    pub python: bool,
     /// Services in whose running containers there is a `curl`.
     pub curl_in: BTreeSet<ServiceName>,
     /// Services in whose running containers there is a `wget`.
     pub wget_in: BTreeSet<ServiceName>,
+    /// Services in whose running containers there is a `jq`.
+    pub jq_in: BTreeSet<ServiceName>,
+    /// Services in whose running containers there is a `python3`.
+    pub python_in: BTreeSet<ServiceName>,
 }
 
 /// One revision of a schema's history.

@@ -59,6 +59,7 @@ fn readings(
         protection: Protection::Open,
         gates: Vec::new(),
         checks: Vec::new(),
+        hooks: Vec::new(),
         migration: None,
         backup: None,
         restart: Vec::new(),

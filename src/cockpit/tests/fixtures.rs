@@ -21,8 +21,8 @@ use crate::{
             Outcome,
         },
         plan::{
-            Again, Basis, Check, ConfirmWords, FORMAT, Gate, HttpMeans, ImageName, Intent,
-            OnFailure, OnStepFailure, PinFile, Plan, PlanKind, Step, Verdict,
+            Again, Basis, Check, ConfirmWords, FORMAT, Gate, HttpCheck, HttpMeans, ImageName,
+            Intent, OnFailure, OnStepFailure, PinFile, Plan, PlanKind, Step, Verdict,
         },
         record::{Record, Release, ServiceRelease},
         version::{Known, Version, VersionDetails, Versions},
@@ -463,14 +463,13 @@ pub fn promotion() -> Plan {
     };
     let check = Intent::Check {
         name: "status".to_owned(),
-        check: Check::Http {
-            url: "http://127.0.0.1:8080/api/v1/status/".to_owned(),
-            status: 200,
-            body: None,
-            means: HttpMeans::Curl,
-        },
+        check: Check::Http(HttpCheck::get(
+            "http://127.0.0.1:8080/api/v1/status/",
+            HttpMeans::Curl,
+        )),
         attempts: 12,
         interval: Duration::from_secs(5),
+        timeout: Duration::from_secs(10),
     };
     let pull = Intent::Pull {
         service: service("backend"),

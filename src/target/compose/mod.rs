@@ -13,6 +13,7 @@ mod files;
 mod follow;
 mod follower;
 mod history;
+mod hook_secrets;
 mod lock;
 mod logs;
 mod operate;
@@ -50,6 +51,7 @@ use crate::{
         recovery::{LockRequest, Recovery, RecoveryRequest},
         survey::Survey,
     },
+    secrets::Secrets,
     target::{BoxStream, Chunk, LogQuery, Observe, Operate, Reading, RenderedPlan},
 };
 
@@ -112,6 +114,7 @@ impl Targets {
             compose: compose.clone(),
             neighbours: neighbours.cloned().collect(),
             services,
+            secrets: Secrets::beside(&config.path),
         }
     }
 
@@ -133,6 +136,7 @@ pub struct ComposeTarget {
     neighbours: Vec<Environment>,
     /// Those that are released here.
     services: BTreeMap<ServiceName, Service>,
+    secrets: Secrets,
 }
 
 impl ComposeTarget {
@@ -213,7 +217,9 @@ impl Observe for ComposeTarget {
 impl Operate for ComposeTarget {
     fn start(&self, plan: Confirmed<Plan>) -> BoxFuture<'_, Result<OperationId, Fault>> {
         Box::pin(async move {
-            let folder = render::folder(plan.get(), &self.environment, &self.services)?;
+            let plan = plan.get();
+            let mut folder = render::folder(plan, &self.environment, &self.services)?;
+            hook_secrets::lay(&mut folder, &self.secrets, plan, &self.environment).await?;
             operate::start(&self.host.server, &self.place(), &folder).await
         })
     }

@@ -11,10 +11,10 @@ mod failing;
 mod first_contact;
 mod killed;
 mod overtaken;
-mod real;
+pub mod real;
 mod rollback;
 mod schema;
 mod watch;
-mod world;
+pub mod world;
 
 pub(crate) use world::program;

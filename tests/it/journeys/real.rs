@@ -40,7 +40,17 @@ impl Real {
         Some(real)
     }
 
-    /// The same with a registry of its own, which can be taken away.
+    /// A server on which another version of Compose has made what runs; its release has been adopted.
+    #[track_caller]
+    pub fn made_by(former: Compose, compose: Compose) -> Option<Self> {
+        let mut real = Self::lay(RealWorld::get()?, former, Application::Plain, None);
+        real.compose = compose;
+        fs::write(real.configuration(), real.text()).expect("the configuration");
+        real.command(&["adopt", "production", "--yes"]);
+        Some(real)
+    }
+
+    /// A server whose release has been adopted, with a registry of its own, which can be taken away.
     #[track_caller]
     pub fn with_own_registry(compose: Compose) -> Option<Self> {
         let world = RealWorld::get()?;

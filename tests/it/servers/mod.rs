@@ -4,5 +4,7 @@
 mod directories;
 mod neighbours;
 mod refused;
+mod shared;
 mod site;
+mod versions;
 mod ways;

@@ -107,3 +107,52 @@ fn two_projects_in_one_directory_leave_each_other_alone() {
         assert_eq!(count, claims, "{project}");
     }
 }
+
+#[test]
+fn two_environments_that_would_share_a_pin_are_refused_with_the_configuration() {
+    let Some(site) = Site::lay(&Layout {
+        up: false,
+        ..Layout::default()
+    }) else {
+        return;
+    };
+    let directory = site.directory().to_str().expect("a path in UTF-8");
+    let environment = |name: &str| {
+        let lines = format!("project = \"{name}\"\nservices = [\"backend\"]");
+        site.environment(name, "fish", directory, &lines)
+    };
+    let tables = format!(
+        "[services.backend]\nimage = \"{}/acme/shop-backend\"\npin = \"BACKEND_IMAGE_TAG\"\n{}{}",
+        site.world().registry(),
+        environment("one"),
+        environment("two"),
+    );
+    let said = site.flightdeck_configured(&tables, &["status"]);
+    assert_eq!(said.code, 2, "{}", said.text);
+    said.says(&[
+        "one and two lie in one directory",
+        "BACKEND_IMAGE_TAG there would pin backend for both",
+    ]);
+}
+
+#[test]
+fn a_neighbour_that_takes_the_same_pin_is_named_in_the_plan() {
+    let Some((site, other)) = two_projects() else {
+        return;
+    };
+    let promote = ["promote", "production", version::CANDIDATE, "--dry-run"];
+    let said = site.does(&promote);
+    assert!(!said.text.contains(&other), "{}", said.text);
+
+    let text = site
+        .read("compose.other.yml")
+        .replace("WORKER_IMAGE_TAG", "BACKEND_IMAGE_TAG");
+    site.write("compose.other.yml", &text, 0o644);
+    let up = format!(
+        "docker compose -p {other} -f compose.other.yml up -d --force-recreate --wait </dev/null 2>&1"
+    );
+    site.run("fish", &up);
+    site.does(&promote).says(&[&format!(
+        "the project {other} in the same directory takes its version from BACKEND_IMAGE_TAG too"
+    )]);
+}

@@ -1,8 +1,12 @@
 //! Ways to an Engine and shells to get there: adopt, promote and roll back work by each.
 
-use std::fs;
+use std::{fs, os::unix::fs::MetadataExt, process::Command};
 
 use super::site::{Layout, Site};
+use crate::support::{
+    project::version,
+    real_world::{RealWorld, run},
+};
 
 #[track_caller]
 fn works(layout: &Layout<'_>) {
@@ -19,6 +23,35 @@ fn sudo_without_a_password() {
         lines: "docker = [\"sudo\", \"-n\", \"docker\"]",
         ..Layout::default()
     });
+}
+
+#[test]
+fn sudo_with_a_socket_that_its_environment_does_not_name() {
+    let Some(world) = RealWorld::get() else {
+        return;
+    };
+    let socket = world.docker_socket();
+    let Some(site) = Site::lay(&Layout {
+        login: "sudo",
+        docker: "sudo -n docker",
+        lines: &format!("docker = [\"sudo\", \"-n\", \"docker\"]\nsocket = \"{socket}\""),
+        ..Layout::default()
+    }) else {
+        return;
+    };
+    let planned = site.does(&["promote", "production", version::CANDIDATE, "--dry-run"]);
+    planned.says(&[&format!("sudo -n docker -H unix://{socket} compose")]);
+    site.does(&["adopt", "production", "--yes"]);
+    // Its files are the login's own.
+    let ledger = site
+        .directory()
+        .join(".flightdeck")
+        .join(site.name())
+        .join("ledger.jsonl");
+    let owner = fs::metadata(ledger).expect("the ledger").uid();
+    let login = run(Command::new("id").args(["-u", "flightdeck-sudo"]));
+    assert_eq!(owner.to_string(), login.trim());
+    site.does(&["status", "production"]).says(&["healthy"]);
 }
 
 #[test]
@@ -72,14 +105,20 @@ fn no_sha256sum() {
 
 #[test]
 fn nothing_can_be_executed_where_the_project_and_temporary_files_lie() {
-    let Some(world) = crate::support::real_world::RealWorld::get() else {
+    let Some(world) = RealWorld::get() else {
         return;
     };
     let above = world.servers().join("noexec/projects");
     assert!(fs::metadata(&above).is_ok_and(|found| found.is_dir()));
-    works(&Layout {
+    let Some(site) = Site::lay(&Layout {
         login: "noexec",
         above: Some(above),
         ..Layout::default()
-    });
+    }) else {
+        return;
+    };
+    // It is a small disk, too.
+    site.does(&["promote", "production", version::CANDIDATE, "--dry-run"])
+        .says(&["is nearly full", "MiB left"]);
+    site.goes_there_and_back();
 }

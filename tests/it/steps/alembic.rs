@@ -74,7 +74,7 @@ fn alembic_goes_the_planned_ways_between_several_heads() {
     );
     let run_it = ["run", "-d", "--network", "none", "--tmpfs", "/tmp/schema"];
     let mut docker = world.docker(Compose::V226);
-    docker.args(run_it).args([&image, "sleep", "300"]);
+    docker.args(run_it).args([&image, "sleep", "3600"]);
     let container = Container(&world, run(&mut docker).trim().to_owned());
     let mut lay = world.docker(Compose::V226);
     let mut child = lay

@@ -1,7 +1,9 @@
 //! The scripts of a plan's steps on the real runner.
 
 mod alembic;
+mod checks;
 mod heads;
+mod hooks;
 mod real;
 mod server;
 mod shells;

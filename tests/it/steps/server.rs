@@ -13,8 +13,8 @@ use flightdeck::{
         ImageId, ImageReference, ServiceName,
         operation::OperationId,
         plan::{
-            Attachment, Basis, Check, FORMAT, HeadsFormat, HeadsQuery, HttpMeans, ImageName,
-            Intent, OnFailure, PinFile, Plan, PlanKind, Step,
+            Attachment, Basis, Check, FORMAT, HeadsFormat, HeadsQuery, HttpCheck, HttpMeans,
+            ImageName, Intent, OnFailure, PinFile, Plan, PlanKind, Step,
         },
         record::{Record, Release, ServiceRelease},
     },
@@ -95,6 +95,7 @@ impl Server {
             protection: Protection::Open,
             gates: Vec::new(),
             checks: Vec::new(),
+            hooks: Vec::new(),
             migration: None,
             backup: None,
             restart: vec![name("proxy")],
@@ -338,14 +339,16 @@ impl Server {
                 "verify-check-1",
                 Intent::Check {
                     name: "status".to_owned(),
-                    check: Check::Http {
-                        url: format!("http://127.0.0.1:{port}/api/v1/status/"),
-                        status: 200,
+                    check: Check::Http(HttpCheck {
                         body: Some("\"ok\"".to_owned()),
-                        means: HttpMeans::Curl,
-                    },
+                        ..HttpCheck::get(
+                            format!("http://127.0.0.1:{port}/api/v1/status/"),
+                            HttpMeans::Curl,
+                        )
+                    }),
                     attempts: 3,
                     interval: Duration::from_secs(1),
+                    timeout: Duration::from_secs(10),
                 },
             ),
             step(

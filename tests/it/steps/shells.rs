@@ -16,30 +16,30 @@ use flightdeck::{
     release::{
         operation::{OperationId, Outcome},
         plan::{
-            Attachment, BackupTool, Basis, Check, FORMAT, HeadsFormat, HeadsQuery, HttpMeans,
-            ImageName, Intent, OnFailure, OnStepFailure, PinFile, Plan, PlanKind, Removal,
-            RestoreFrom, Step,
+            Attachment, BackupTool, Basis, Check, FORMAT, HeadsFormat, HeadsQuery, HttpCheck,
+            HttpMeans, ImageName, Intent, OnFailure, OnStepFailure, PinFile, Plan, PlanKind,
+            Removal, RestoreFrom, Step,
         },
         record::{Record, Release},
     },
     target::compose::{
         pin::hash::Algorithm,
         render,
-        script::{Nonce, Place, StartReply, read_ledger, start_reply, tail, upload},
+        script::{Access, Nonce, Place, StartReply, read_ledger, start_reply, tail, upload},
     },
 };
 
 use super::{name, step, words};
 
 /// A server without docker, whose `sh` and small commands are those of one shell.
-struct Server {
+pub(super) struct Server {
     directory: tempfile::TempDir,
     path: String,
     operations: u64,
 }
 
 /// Every shell of the field that is installed here.
-fn servers() -> Vec<Server> {
+pub(super) fn servers() -> Vec<Server> {
     let mut servers = Vec::new();
     for shell in ["/bin/dash", "/bin/busybox", "/bin/bash"] {
         if !Path::new(shell).exists() {
@@ -81,22 +81,22 @@ fn servers() -> Vec<Server> {
 }
 
 impl Server {
-    fn file(&self, name: &str) -> PathBuf {
+    pub(super) fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.file(name);
         fs::write(&path, text).unwrap();
         path
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(super) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.file(name)).unwrap()
     }
 
     /// A docker whose containers are the lines of a file, as the steps ask for them.
-    fn docker_answers(&self, containers: &str) {
+    pub(super) fn docker_answers(&self, containers: &str) {
         self.write("containers", containers);
         let script = format!(
             "#!/bin/sh\ncase $1 in\nps) cut -d ' ' -f 3 {0} ;;\ninspect) cat {0} ;;\nesac\n",
@@ -125,6 +125,7 @@ impl Server {
             protection: Protection::Open,
             gates: Vec::new(),
             checks: Vec::new(),
+            hooks: Vec::new(),
             migration: None,
             backup: None,
             restart: Vec::new(),
@@ -134,13 +135,26 @@ impl Server {
     }
 
     /// Runs steps as an operation, with these attachments and this basis.
-    fn operate(
+    pub(super) fn operate(
         &mut self,
         forward: Vec<Step>,
         attachments: &[(&str, &str)],
         basis: Basis,
     ) -> (Record, String) {
+        let attachments = attachments.iter().map(|(name, text)| Attachment {
+            name: (*name).to_owned(),
+            bytes: text.as_bytes().to_vec().into(),
+        });
         let plan = Plan {
+            attachments: attachments.collect(),
+            ..self.plan(forward, basis)
+        };
+        self.run(&plan, &[])
+    }
+
+    /// A promotion of nothing, with these steps.
+    pub(super) fn plan(&self, forward: Vec<Step>, basis: Basis) -> Plan {
+        Plan {
             v: FORMAT,
             kind: PlanKind::Promote,
             environment: "production".parse().unwrap(),
@@ -158,19 +172,25 @@ impl Server {
             on_failure: OnFailure::Stay,
             schema_offers: Vec::new(),
             confirm: None,
-            attachments: attachments
-                .iter()
-                .map(|(name, text)| Attachment {
-                    name: (*name).to_owned(),
-                    bytes: text.as_bytes().to_vec().into(),
-                })
-                .collect(),
-        };
-        let folder = render::folder(&plan, &self.environment(), &BTreeMap::new()).unwrap();
-        let place = Place {
+            attachments: Vec::new(),
+        }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place {
             directory: self.directory.path().display().to_string(),
             project: "shop".to_owned(),
-        };
+        }
+    }
+
+    /// Runs a plan to its end, with secrets by their paths in its folder; returns its record, and all
+    /// that it printed.
+    pub(super) fn run(&mut self, plan: &Plan, secrets: &[(&str, &str)]) -> (Record, String) {
+        let mut folder = render::folder(plan, &self.environment(), &BTreeMap::new()).unwrap();
+        for (path, text) in secrets {
+            folder.add(*path, Access::Secret, *text);
+        }
+        let place = self.place();
         let reply = self.sh(&upload(&folder, &Nonce::random(), &place).unwrap());
         let StartReply::Started(operation) = start_reply(&reply).unwrap() else {
             panic!("not started: {}", String::from_utf8_lossy(&reply));
@@ -189,7 +209,7 @@ impl Server {
     }
 
     /// What the next operation's basis has to say of the last one.
-    fn basis(&self) -> Basis {
+    pub(super) fn basis(&self) -> Basis {
         Basis {
             last_operation: (self.operations > 0).then_some(OperationId(self.operations)),
             ..Basis::default()
@@ -197,7 +217,7 @@ impl Server {
     }
 
     /// Runs a script as the program does: on the standard input of the server's `sh`.
-    fn sh(&self, script: &[u8]) -> Vec<u8> {
+    pub(super) fn sh(&self, script: &[u8]) -> Vec<u8> {
         let mut child = Command::new(self.file("bin/sh"))
             .env("PATH", &self.path)
             .stdin(Stdio::piped())
@@ -337,6 +357,7 @@ fn a_backup_command_is_known_by_its_last_line_or_nothing_goes_on() {
                 check: after,
                 attempts: 1,
                 interval: Duration::ZERO,
+                timeout: Duration::from_secs(10),
             };
             let steps = vec![backup_command(command), step("migrate", after)];
             let (record, output) = server.operate(steps, &[], server.basis());
@@ -412,6 +433,7 @@ fn a_basis_that_does_not_hold_is_refused_with_what_differs() {
         let basis = Basis {
             last_operation: None,
             images: images(&["1", "2"]),
+            made_from: BTreeMap::new(),
             files: BTreeMap::from([(file.display().to_string(), hash("services: {}\n"))]),
             schema_heads: None,
         };
@@ -476,6 +498,7 @@ fn what_restarts_after_it_was_healthy_does_not_pass() {
             check: Check::Command { command: crash },
             attempts: 1,
             interval: Duration::ZERO,
+            timeout: Duration::from_secs(10),
         };
         let mut again = health();
         again.id = "verify-again".to_owned();
@@ -513,11 +536,11 @@ fn a_check_says_why_each_attempt_failed() {
     });
     for mut server in servers {
         for means in [HttpMeans::Curl, HttpMeans::Wget] {
-            let check = |body: &str| Check::Http {
-                url: url.clone(),
-                status: 200,
-                body: Some(body.to_owned()),
-                means: means.clone(),
+            let check = |body: &str| {
+                Check::Http(HttpCheck {
+                    body: Some(body.to_owned()),
+                    ..HttpCheck::get(url.clone(), means.clone())
+                })
             };
             let ask = |id: &str, body: &str, attempts| {
                 let intent = Intent::Check {
@@ -525,6 +548,7 @@ fn a_check_says_why_each_attempt_failed() {
                     check: check(body),
                     attempts,
                     interval: Duration::ZERO,
+                    timeout: Duration::from_secs(10),
                 };
                 step(id, intent)
             };
@@ -658,6 +682,7 @@ fn shellcheck_has_nothing_to_say_of_what_travels() {
             },
             attempts: 1,
             interval: Duration::ZERO,
+            timeout: Duration::from_secs(10),
         },
         Intent::Observe {
             services: vec![backend()],

@@ -117,6 +117,11 @@ impl RealWorld {
         Path::new(self.variable("SERVERS_SSH_CONFIG"))
     }
 
+    /// The Engine's socket.
+    pub fn docker_socket(&self) -> &str {
+        self.variable("DOCKER_HOST").trim_start_matches("unix://")
+    }
+
     /// Where those servers keep what only they have.
     pub fn servers(&self) -> &Path {
         Path::new(self.variable("SERVERS"))

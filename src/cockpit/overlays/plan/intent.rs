@@ -1,7 +1,10 @@
 //! A step in words: what it does and on what, short enough for a line.
 
 use crate::release::{
-    plan::{BackupTool, Check, Intent, PinFile, Removal, RestoreFrom, Step},
+    check::{Check, HttpMeans},
+    hook::{Hook, HookCommand},
+    operation::Outcome,
+    plan::{BackupTool, Intent, PinFile, Removal, RestoreFrom, Step},
     text::{bytes, clean},
 };
 
@@ -110,12 +113,22 @@ fn long_words(intent: &Intent) -> (&'static str, String) {
             check,
             attempts,
             interval,
+            ..
         } => (
             "check",
             clean(&format!(
                 "{name}: {} {attempts} × {} s",
                 check_words(check),
                 interval.as_secs()
+            )),
+        ),
+        Intent::Hook(hook) => ("hook", clean(&hook_words(hook))),
+        Intent::Notify(notification) => (
+            "tell",
+            clean(&format!(
+                "{}{}",
+                notification.name,
+                outcome_words(&notification.outcomes)
             )),
         ),
         Intent::Snapshot { files, keep } => (
@@ -189,10 +202,44 @@ fn removal_words(removals: &[Removal]) -> String {
 
 fn check_words(check: &Check) -> String {
     match check {
-        Check::Http { url, status, .. } => format!("GET {url} is {status},"),
+        Check::Http(http) => {
+            let mut words = format!("{} {} is {}", http.method.word(), http.url, http.status);
+            for field in &http.json {
+                words.push_str(&format!(", {field}"));
+            }
+            match &http.means {
+                HttpMeans::Here => words.push_str(", asked from here"),
+                HttpMeans::CurlIn(service)
+                | HttpMeans::WgetIn(service)
+                | HttpMeans::AnyIn(service) => words.push_str(&format!(", in {service}")),
+                HttpMeans::Curl | HttpMeans::Wget => {}
+            }
+            words + ","
+        }
         Check::Command { command } => format!("{command},"),
         Check::Exec { service, command } => format!("in {service}: {},", command.join(" ")),
     }
+}
+
+fn hook_words(hook: &Hook) -> String {
+    let command = match &hook.act {
+        HookCommand::Command(command) => command.clone(),
+        HookCommand::Exec { service, command } => format!("in {service}: {}", command.join(" ")),
+    };
+    let outcomes = outcome_words(&hook.outcomes);
+    if hook.name == command {
+        return command + &outcomes;
+    }
+    format!("{}{outcomes}: {command}", hook.name)
+}
+
+/// After which outcomes alone.
+fn outcome_words(outcomes: &[Outcome]) -> String {
+    if outcomes.is_empty() {
+        return String::new();
+    }
+    let words: Vec<&str> = outcomes.iter().map(|outcome| outcome.words()).collect();
+    format!(" (if it ends {})", words.join(" or "))
 }
 
 fn listed<T: std::fmt::Display>(things: &[T]) -> String {

@@ -8,10 +8,11 @@ use crate::{
     config::{Compose, Environment, Target},
     release::{
         ServiceName,
+        check::{Check, HttpCheck, HttpMeans, HttpMethod},
+        hook::{Hook, HookCommand},
         operation::Direction,
         plan::{
-            BackupTool, Check, HeadsQuery, HttpMeans, ImageName, Intent, PinFile, Plan, Removal,
-            RestoreFrom, Step,
+            BackupTool, HeadsQuery, ImageName, Intent, PinFile, Plan, Removal, RestoreFrom, Step,
         },
         text::clean,
     },
@@ -165,7 +166,18 @@ impl People<'_> {
                 }
                 commands
             }
-            Intent::Check { check, .. } => vec![self.check(check)],
+            Intent::Check { check, timeout, .. } => self.check(check, timeout.as_secs()),
+            Intent::Hook(hook) => self.hook(hook),
+            Intent::Notify(notification) => vec![
+                format!("# {}: its address is a secret", clean(&notification.name)),
+                line(&[
+                    "curl",
+                    "-H",
+                    "Content-Type: application/json",
+                    "--data",
+                    "{\"text\":…}",
+                ]) + " \"$ADDRESS\"",
+            ],
             // No plan of this version's has it; one of a newer version's is shown, and never rendered.
             Intent::Unknown => Vec::new(),
             Intent::Observe { services, heads } => {
@@ -368,36 +380,72 @@ impl People<'_> {
         self.docker(&["ps", "-aq", "--filter", &project, "--filter", &service])
     }
 
-    fn check(&self, check: &Check) -> String {
+    fn check(&self, check: &Check, timeout: u64) -> Vec<String> {
         match check {
-            Check::Http { url, means, .. } => match means {
-                HttpMeans::Curl => line(&["curl", "-sS", "-i", "-m", "10", url]),
-                HttpMeans::Wget => line(&["wget", "-S", "-O", "-", url]),
-                HttpMeans::CurlIn(service) => self.docker_compose(&[
-                    "exec",
-                    "-T",
-                    service.as_str(),
-                    "curl",
-                    "-sS",
-                    "-i",
-                    "-m",
-                    "10",
-                    url,
-                ]),
-                HttpMeans::WgetIn(service) => self.docker_compose(&[
-                    "exec",
-                    "-T",
-                    service.as_str(),
-                    "wget",
-                    "-S",
-                    "-O",
-                    "-",
-                    url,
-                ]),
-            },
-            Check::Command { command } => clean(command),
-            Check::Exec { service, command } => self.exec(service, command),
+            Check::Http(http) => self.http(http, timeout),
+            Check::Command { command } => vec![clean(command)],
+            Check::Exec { service, command } => vec![self.exec(service, command)],
         }
+    }
+
+    fn http(&self, http: &HttpCheck, timeout: u64) -> Vec<String> {
+        let timeout = timeout.to_string();
+        let head = http.method == HttpMethod::Head;
+        let by_wget = matches!(http.means, HttpMeans::Wget | HttpMeans::WgetIn(_));
+        let mut words: Vec<&str> = match (by_wget, head) {
+            (false, false) => vec!["curl", "-sS", "-i", "-m", &timeout],
+            (false, true) => vec!["curl", "-sS", "-I", "-m", &timeout],
+            (true, false) => vec!["wget", "-S", "-O", "-"],
+            (true, true) => vec!["wget", "-S", "--spider"],
+        };
+        let headers: Vec<String> = http
+            .request_headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
+        for header in &headers {
+            words.extend(["--header", header]);
+        }
+        words.push(&http.url);
+        let asked = match &http.means {
+            HttpMeans::Curl | HttpMeans::Wget | HttpMeans::Here => line(&words),
+            HttpMeans::CurlIn(service) | HttpMeans::WgetIn(service) | HttpMeans::AnyIn(service) => {
+                let mut inside = vec!["exec", "-T", service.as_str()];
+                inside.append(&mut words);
+                self.docker_compose(&inside)
+            }
+        };
+        let mut wanted = vec![format!("status {}", http.status)];
+        let holds = http.headers.iter().map(|(n, t)| format!("{n}: …{t}…"));
+        wanted.extend(holds);
+        wanted.extend(http.body.iter().map(|text| format!("…{text}…")));
+        wanted.extend(http.json.iter().map(ToString::to_string));
+        let from = match http.means {
+            HttpMeans::Here => "from where you are; ",
+            _ => "",
+        };
+        let wanted = clean(&wanted.join(", "));
+        vec![format!("# {from}good is {wanted}"), asked]
+    }
+
+    fn hook(&self, hook: &Hook) -> Vec<String> {
+        let mut commands = Vec::new();
+        let secrets = hook.secrets.join(", ");
+        match &hook.act {
+            HookCommand::Command(command) => {
+                if !secrets.is_empty() {
+                    commands.push(format!("# with the secret files {secrets} in $FD_SECRETS"));
+                }
+                commands.push(clean(command));
+            }
+            HookCommand::Exec { service, command } => {
+                if !secrets.is_empty() {
+                    commands.push(format!("# with the secret {secrets} on its standard input"));
+                }
+                commands.push(self.exec(service, command));
+            }
+        }
+        commands
     }
 
     fn exec(&self, service: &ServiceName, command: &[String]) -> String {

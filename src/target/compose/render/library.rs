@@ -28,6 +28,7 @@ const FRAGMENTS: &[&str] = &[
     include_str!("sh/clean_up.sh"),
     include_str!("sh/health.sh"),
     include_str!("sh/check.sh"),
+    include_str!("sh/hook.sh"),
     include_str!("sh/switch.sh"),
     include_str!("sh/roll.sh"),
     include_str!("sh/observe.sh"),

@@ -5,7 +5,9 @@
 //! `steps.sh`; a step's own script only calls them with its values, each quoted. How the runner starts
 //! them is told at the head of `assets/runner.sh`.
 
+mod checks;
 mod commands;
+pub mod hooks;
 pub mod library;
 mod names;
 mod scripts;

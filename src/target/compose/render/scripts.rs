@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{RenderError, library, names};
+use super::{RenderError, checks, hooks, library, names};
 use crate::{
     config::{Compose, Environment},
     release::{
         ServiceName,
         operation::Direction,
         plan::{
-            BackupTool, Check, HeadsQuery, HttpMeans, ImageName, Intent, PinFile, Plan, PlanKind,
-            Removal, RestoreFrom, Step,
+            BackupTool, HeadsQuery, ImageName, Intent, PinFile, Plan, PlanKind, Removal,
+            RestoreFrom, Step,
         },
     },
     target::compose::{
@@ -152,17 +152,9 @@ fn script(
             services,
             stable_for,
         } => format!("health {}{}\n", stable_for.as_secs(), list_of(services)),
-        Intent::Check {
-            name,
-            check: what,
-            attempts,
-            interval,
-        } => format!(
-            "check {} {attempts} {} {}\n",
-            quote(name)?,
-            interval.as_secs(),
-            check(what)?
-        ),
+        Intent::Check { .. } => checks::script(step)?,
+        Intent::Hook(hook) => hooks::hook(plan, step, hook)?,
+        Intent::Notify(notification) => hooks::notify(plan, step, notification)?,
         Intent::Observe { services, heads } => observe(services, heads.as_ref())?,
         // No plan of this version's has it.
         Intent::Unknown => "fail 'only a newer flightdeck knows this step'\n".to_owned(),
@@ -402,31 +394,6 @@ fn pin(files: &[PinFile]) -> Result<String, RenderError> {
     Ok(text)
 }
 
-fn check(check: &Check) -> Result<String, Unquotable> {
-    Ok(match check {
-        Check::Http {
-            url,
-            status,
-            body,
-            means,
-        } => {
-            let (how, tool) = match means {
-                HttpMeans::Curl => ("http".to_owned(), "curl"),
-                HttpMeans::Wget => ("http".to_owned(), "wget"),
-                HttpMeans::CurlIn(service) => (format!("http_inside {service}"), "curl"),
-                HttpMeans::WgetIn(service) => (format!("http_inside {service}"), "wget"),
-            };
-            format!(
-                "{how} {tool} {status} {} {}",
-                quote(body.as_deref().unwrap_or_default())?,
-                quote(url)?
-            )
-        }
-        Check::Command { command } => format!("command_holds {}", quote(command)?),
-        Check::Exec { service, command } => format!("exec_holds {service} {}", words(command)?),
-    })
-}
-
 fn observe(
     services: &[ServiceName],
     heads: Option<&(ServiceName, HeadsQuery)>,
@@ -455,6 +422,15 @@ fn basis(plan: &Plan) -> Result<String, RenderError> {
     for (service, images) in &basis.images {
         let images: String = images.iter().map(|id| format!(" {id}")).collect();
         text.push_str(&format!("basis_images {service}{images}\n"));
+    }
+    for (service, made_from) in &basis.made_from {
+        // No container, no label: the images tell of that.
+        if !made_from.is_empty() {
+            text.push_str(&format!(
+                "basis_made_from {service} {}\n",
+                words(made_from)?
+            ));
+        }
     }
     for (path, hash) in &basis.files {
         text.push_str(&format!("basis_file {} {}\n", quote(path)?, quote(hash)?));

@@ -6,8 +6,8 @@ use crate::{
     release::{
         operation::{Direction, OperationId},
         plan::{
-            Again, Basis, Check, FORMAT, Gate, HeadsFormat, HeadsQuery, HttpMeans, ImageName,
-            Intent, OnFailure, OnStepFailure, PinFile, Step, Verdict,
+            Again, Basis, Check, FORMAT, Gate, HeadsFormat, HeadsQuery, HttpCheck, HttpMeans,
+            ImageName, Intent, OnFailure, OnStepFailure, PinFile, Step, Verdict,
         },
         record::Release,
     },
@@ -44,6 +44,7 @@ fn environment(host: Host) -> Environment {
         protection: Protection::Open,
         gates: Vec::new(),
         checks: Vec::new(),
+        hooks: Vec::new(),
         migration: None,
         backup: None,
         restart: Vec::new(),
@@ -101,16 +102,18 @@ fn check(check: Check) -> Intent {
         check,
         attempts: 12,
         interval: Duration::from_secs(5),
+        timeout: Duration::from_secs(10),
     }
 }
 
 fn http(means: HttpMeans) -> Intent {
-    check(Check::Http {
-        url: "https://shop.example.com/status?a=1&b=$HOME".to_owned(),
-        status: 200,
+    check(Check::Http(HttpCheck {
         body: Some("\"ok\"".to_owned()),
-        means,
-    })
+        ..HttpCheck::get(
+            "https://shop.example.com/status?a=1&b=$HOME".to_owned(),
+            means,
+        )
+    }))
 }
 
 fn words(words: &[&str]) -> Vec<String> {
@@ -247,6 +250,13 @@ fn plan() -> Plan {
             last_operation: Some(OperationId(41)),
             images: BTreeMap::from([
                 (backend(), vec![ID.parse().unwrap(), ID.parse().unwrap()]),
+                (name("proxy"), Vec::new()),
+            ]),
+            made_from: BTreeMap::from([
+                (
+                    backend(),
+                    vec!["/srv/the shop,/srv/the shop/compose.yml".to_owned(); 2],
+                ),
                 (name("proxy"), Vec::new()),
             ]),
             files: BTreeMap::from([("/srv/the shop/.env".to_owned(), "sha256:00ff".to_owned())]),

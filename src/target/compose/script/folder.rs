@@ -20,7 +20,7 @@ use crate::release::{
 pub enum Access {
     /// Whoever may look at the directory above.
     Shared,
-    /// Its owner alone: 0600.
+    /// Its owner, and where several users share the directory, whoever may take part.
     Secret,
 }
 

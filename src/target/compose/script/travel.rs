@@ -140,7 +140,7 @@ fn place_file(
         // Made so from its first instant.
         Access::Secret => line(
             body,
-            &format!("(umask 077 && {text} >{path}) || fail write"),
+            &format!("(umask \"$secret_umask\" && {text} >{path}) || fail write"),
         ),
     }
     Ok(())

@@ -11,6 +11,7 @@ mod refuse;
 mod scripts;
 mod services;
 mod storage;
+mod surroundings;
 
 use std::collections::BTreeMap;
 

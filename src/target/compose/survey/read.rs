@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{
     super::{engine::containers as engine, script::read_ledger},
     frames::Part,
-    services, storage,
+    services, storage, surroundings,
 };
 use crate::{
     config::{Environment, Service},
@@ -31,20 +31,20 @@ pub(super) struct ServerFile {
     pub path: String,
     /// Its fingerprint; `None` if there is no such file.
     pub fingerprint: Option<String>,
-    /// Whether it could be replaced, and if not, why.
+    /// Whether it could be changed, and if not, why.
     pub state: FileState,
     /// Its bytes, where it is a pin file and exists.
     pub bytes: Option<Vec<u8>>,
 }
 
-/// Whether a file could be replaced.
+/// Whether a file could be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileState {
     /// It could.
     Fine,
-    /// Its directory is not ours to write.
+    /// Neither it nor its directory is ours to write.
     Directory,
-    /// It belongs to another user, and its owner could not be kept.
+    /// It belongs to another user, and is not ours to write.
     Owner,
 }
 
@@ -168,6 +168,7 @@ pub(super) fn survey(
         attachments: Vec::new(),
         images,
         means: means(environment, parts),
+        warnings: surroundings::warnings(environment, parts),
         last_operation,
         operation,
         records: read_ledger(&part(environment, parts, "ledger")?.bytes).records,
@@ -245,9 +246,12 @@ fn means(environment: &Environment, parts: &BTreeMap<String, Part>) -> Means {
     let mut means = Means {
         curl: place(parts, "curl").is_some(),
         wget: place(parts, "wget").is_some(),
+        wget_is_gnu: place(parts, "wget") == Some("gnu"),
+        jq: place(parts, "jq").is_some(),
+        python: place(parts, "python3").is_some(),
         ..Means::default()
     };
-    for service in super::scripts::asked_inside(environment) {
+    for service in super::scripts::looked_into(environment).into_keys() {
         for line in parts
             .get(&format!("means-{service}"))
             .into_iter()
@@ -256,6 +260,8 @@ fn means(environment: &Environment, parts: &BTreeMap<String, Part>) -> Means {
             match line {
                 "curl" => drop(means.curl_in.insert(service.clone())),
                 "wget" => drop(means.wget_in.insert(service.clone())),
+                "jq" => drop(means.jq_in.insert(service.clone())),
+                "python3" => drop(means.python_in.insert(service.clone())),
                 _ => {}
             }
         }

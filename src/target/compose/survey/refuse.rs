@@ -71,13 +71,27 @@ pub(super) fn first(
         )
         .remedy("install util-linux, or busybox with setsid"));
     }
-    if place(parts, "writable").is_none() || place(parts, "state").is_some() {
+    if place(parts, "writable").is_none() {
         return Err(fault(
             environment,
             FaultKind::Permission,
             format!("{} may not be written by this user", compose.directory),
         )
         .remedy("give the deploying user's group write permission on it"));
+    }
+    if let Some(state) = place(parts, "state") {
+        return Err(fault(
+            environment,
+            FaultKind::Permission,
+            format!(
+                "{}/{state} may not be written by this user",
+                compose.directory
+            ),
+        )
+        .remedy(
+            "somebody else has made it: give .flightdeck to the group of those who deploy \
+             (chgrp -R GROUP .flightdeck; chmod -R g+rwX .flightdeck)",
+        ));
     }
     Ok(())
 }
@@ -179,17 +193,17 @@ pub(super) fn unwritable_pins(
             FileState::Fine => continue,
             FileState::Directory => (
                 format!(
-                    "{} cannot be replaced: its directory may not be written by this user",
+                    "{} cannot be changed: neither it nor its directory may be written by this user",
                     file.path
                 ),
-                "give the deploying user's group write permission on the directory",
+                "give the deploying user's group write permission on the file or its directory",
             ),
             FileState::Owner => (
                 format!(
-                    "{} belongs to another user, who could not be kept as its owner",
+                    "{} belongs to another user and may not be written by this one",
                     file.path
                 ),
-                "let the deploying user own the file",
+                "give the deploying user's group write permission on the file",
             ),
         };
         return Err(fault(environment, FaultKind::Permission, message).remedy(remedy));

@@ -1,9 +1,9 @@
 //! The two scripts of a survey.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    config::{Environment, Migration, Pin, Probe, Service, Target},
+    config::{AskedFrom, Environment, HookAction, Migration, Pin, Probe, Service, Target},
     plan::schema,
     release::{
         ServiceName,
@@ -125,11 +125,19 @@ pub(super) fn first(
     for (number, file) in pin_files(environment, services).iter().enumerate() {
         script.collect(&format!("pin-{number}"), LONG, ["bytes_of", file])?;
     }
+    let variables = pin_variables(environment, services);
+    let words = variables.iter().map(String::as_str);
+    script.collect(
+        "surroundings",
+        SHORT,
+        ["surroundings"].into_iter().chain(words),
+    )?;
     script.collect("ledger", LONG, ["ledger"])?;
     script.collect("operation", SHORT, ["operation"])?;
-    for service in asked_inside(environment) {
+    for (service, programs) in looked_into(environment) {
         let name = format!("means-{service}");
-        script.collect(&name, SHORT, ["means_in", service.as_str()])?;
+        let words = ["means_in", service.as_str()];
+        script.collect(&name, SHORT, words.into_iter().chain(programs))?;
     }
     if let Some(migration) = &environment.migration {
         ask_schema(&mut script, migration, services, request)?;
@@ -279,18 +287,54 @@ pub(super) fn pin_files(
     found
 }
 
-/// The services in whose containers an HTTP check is asked.
-pub(super) fn asked_inside(environment: &Environment) -> Vec<&ServiceName> {
-    let mut found: Vec<&ServiceName> = environment
-        .checks
+/// The variables that pin services of this environment, each after its file.
+fn pin_variables(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+) -> Vec<String> {
+    let pins = environment
+        .services
         .iter()
-        .filter_map(|check| match &check.probe {
-            Probe::Http { inside, .. } => inside.as_ref(),
-            _ => None,
-        })
-        .collect();
-    found.sort();
-    found.dedup();
+        .filter_map(|name| match &services.get(name)?.pin {
+            Pin::Variable { file, variable, .. } => Some([file.clone(), variable.clone()]),
+            Pin::Override { .. } => None,
+        });
+    pins.flatten().collect()
+}
+
+/// The services in whose containers programs are looked for, and which: what a check asks with inside
+/// them, and what the server itself may lack.
+pub(super) fn looked_into(
+    environment: &Environment,
+) -> BTreeMap<&ServiceName, BTreeSet<&'static str>> {
+    let mut found: BTreeMap<&ServiceName, BTreeSet<&'static str>> = BTreeMap::new();
+    let mut reads_json = false;
+    for check in &environment.checks {
+        let Probe::Http(http) = &check.probe else {
+            continue;
+        };
+        reads_json |= !http.json.is_empty() && http.from != AskedFrom::Here;
+        if let AskedFrom::Container(service) = &http.from {
+            let programs = found.entry(service).or_default();
+            programs.extend(["curl", "wget"]);
+            if !http.json.is_empty() {
+                programs.extend(["jq", "python3"]);
+            }
+        }
+    }
+    let notifies = environment
+        .hooks
+        .iter()
+        .any(|hook| matches!(hook.action, HookAction::Webhook { .. }));
+    for service in &environment.services {
+        if reads_json {
+            let programs = found.entry(service).or_default();
+            programs.extend(["jq", "python3"]);
+        }
+        if notifies {
+            found.entry(service).or_default().insert("curl");
+        }
+    }
     found
 }
 

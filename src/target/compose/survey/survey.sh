@@ -59,22 +59,35 @@ place() {
 	printf 'logical %s\n' "$logical"
 	! command -v setsid >/dev/null || echo 'setsid yes'
 	[ ! -w . ] || echo 'writable yes'
-	[ ! -d .flightdeck ] || [ -w .flightdeck ] || echo 'state denied'
+	for place_state in .flightdeck ".flightdeck/$project" ".flightdeck/$project/claims" \
+		".flightdeck/$project/operations" ".flightdeck/$project/ledger.jsonl"; do
+		[ ! -e "$place_state" ] || [ -w "$place_state" ] || printf 'state %s\n' "$place_state"
+	done
 	! command -v curl >/dev/null || echo 'curl yes'
-	! command -v wget >/dev/null || echo 'wget yes'
+	if command -v wget >/dev/null; then
+		case $(wget --version 2>&1) in
+		'GNU Wget'*) echo 'wget gnu' ;;
+		*) echo 'wget yes' ;;
+		esac
+	fi
+	! command -v jq >/dev/null || echo 'jq yes'
+	! command -v python3 >/dev/null || echo 'python3 yes'
 	printf 'algorithm %s\n' "$algorithm"
 	docker --version 2>&1 | head -n 1 | sed 's/^/docker /'
 }
 
-# files FILE…: NUMBER, fingerprint (or "absent"), and whether it could be replaced.
+# files FILE…: NUMBER, fingerprint (or "absent"), and whether it could be changed.
 files() {
 	files_number=0
 	for file in "$@"; do
 		files_state=ok
 		files_target=$(readlink -f -- "$file")
-		if [ -z "$files_target" ] || [ ! -w "${files_target%/*}" ]; then
+		if [ -z "$files_target" ]; then
 			files_state=directory
-		elif [ -e "$files_target" ] && [ "$(id -u)" != 0 ]; then
+		elif [ ! -w "${files_target%/*}" ]; then
+			# What is there can be written where it lies.
+			[ -e "$files_target" ] && [ -w "$files_target" ] || files_state=directory
+		elif [ -e "$files_target" ] && [ ! -w "$files_target" ]; then
 			files_owner=$(ls -ldn -- "$files_target" | {
 				read -r files_mode files_links files_user files_rest
 				: "$files_mode" "$files_links" "$files_rest"
@@ -85,6 +98,49 @@ files() {
 		files_fingerprint=$(fingerprint "$algorithm" "$file") || return 1
 		printf '%s %s %s\n' "$files_number" "$files_fingerprint" "$files_state"
 		files_number=$((files_number + 1))
+	done
+}
+
+# room PATH: what is left on its file system, in KiB.
+room() {
+	df -Pk "$1" | {
+		read -r room_head
+		read -r room_device room_all room_used room_left room_rest
+		: "$room_head" "$room_device" "$room_all" "$room_used" "$room_rest"
+		printf '%s' "$room_left"
+	}
+}
+
+# surroundings [FILE VARIABLE]…: room, and the other projects of this directory whose
+# compose files take that variable from that file.
+surroundings() {
+	printf 'room %s\n' "$(room .)"
+	surroundings_engine=$(docker info --format '{{.DockerRootDir}}')
+	[ -z "$surroundings_engine" ] || [ ! -d "$surroundings_engine" ] ||
+		printf 'engine-room %s\n' "$(room "$surroundings_engine")"
+	surroundings_ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project.working_dir=$logical")
+	[ -n "$surroundings_ids" ] || return 0
+	# shellcheck disable=SC2086 # an id a word
+	surroundings_made=$(docker inspect --type container --format \
+		'{{index .Config.Labels "com.docker.compose.project"}},{{index .Config.Labels "com.docker.compose.project.environment_file"}},,{{index .Config.Labels "com.docker.compose.project.config_files"}}' \
+		$surroundings_ids | sort -u)
+	while [ "$#" -ge 2 ]; do
+		printf '%s\n' "$surroundings_made" | while IFS= read -r made; do
+			made_project=${made%%,*}
+			[ "$made_project" != "$project" ] || continue
+			made=${made#*,}
+			case ",${made%%,,*}," in
+			,,) [ "$1" = .env ] || continue ;;
+			*"/$1,"*) ;;
+			*) continue ;;
+			esac
+			printf '%s\n' "${made#*,,}" | tr , '\n' | while IFS= read -r made_file; do
+				grep -qE "[$][{]?$2([^A-Za-z0-9_]|$)" "$made_file" 2>/dev/null || continue
+				printf 'neighbour %s %s\n' "$made_project" "$2"
+				break
+			done
+		done
+		shift 2
 	done
 }
 
@@ -132,14 +188,16 @@ running_of() {
 		--filter label=com.docker.compose.oneoff=False
 }
 
-# means_in SERVICE: a container without the program answers 126 or 127.
+# means_in SERVICE PROGRAM…: those that its running container has: one without the
+# program answers 126 or 127.
 means_in() {
 	means_id=$(running_of "$1")
 	means_id=${means_id%%
 *}
 	[ -n "$means_id" ] || return 0
+	shift
 	limit_to 10
-	for program in curl wget; do
+	for program; do
 		docker exec "$means_id" "$program" --help >/dev/null 2>&1
 		means_status=$?
 		[ "$means_status" -ge 124 ] || printf '%s\n' "$program"

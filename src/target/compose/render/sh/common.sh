@@ -52,6 +52,12 @@ $enter_made
 END
 }
 
+# secretly: what this shell makes from here on can be read by those who may take part,
+# and by nobody else. Who does is what the runner's umask tells.
+secretly() {
+	case $(umask) in *07) umask 027 ;; *) umask 077 ;; esac
+}
+
 # within SECONDS COMMAND...: ended after so long, where this server can.
 within() {
 	if command -v timeout >/dev/null; then

@@ -104,6 +104,34 @@ END
 	differs "image of $basis_service" "$basis_expected" "$short"
 }
 
+made_format='{{index .Config.Labels "com.docker.compose.service"}} {{index .Config.Labels "com.docker.compose.project.working_dir"}},{{index .Config.Labels "com.docker.compose.project.config_files"}}'
+
+# basis_made_from SERVICE DIRECTORY,FILES...: those of its containers, in order; from
+# seen.
+basis_made_from() {
+	basis_service=$1
+	shift
+	basis_ids=
+	while read -r service number id rest; do
+		[ "$service" != "$basis_service" ] || basis_ids="$basis_ids $id"
+	done <<END
+$seen
+END
+	: "$number" "${rest:-}"
+	[ -n "$basis_ids" ] || return 0
+	basis_expected=
+	for basis_word; do basis_expected="$basis_expected$basis_service $basis_word$newline"; done
+	# shellcheck disable=SC2086 # the IDs are to be split
+	basis_found=$(docker inspect --type container --format "$made_format" $basis_ids)$newline
+	[ "$basis_found" = "$basis_expected" ] ||
+		differs "where $basis_service was made" "$(on_a_line "$basis_expected")" "$(on_a_line "$basis_found")"
+}
+
+# on_a_line LINES: without the service that each begins with.
+on_a_line() {
+	printf '%s' "$1" | sed 's/^[^ ]* //' | tr '\n' ' '
+}
+
 # basis_file PATH HASH
 basis_file() {
 	basis_found=$(fingerprint "${2%%:*}" "$1") || basis_found=unreadable

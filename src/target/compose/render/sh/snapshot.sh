@@ -7,7 +7,7 @@ snapshot_file() {
 	snapshot_directory=${FD_FOLDER%/operations/*}/releases/${FD_FOLDER##*/}
 	snapshot_copy=$snapshot_directory/$2
 	(
-		umask 077
+		secretly
 		mkdir -p "$snapshot_directory" || exit 1
 		[ ! -e "$snapshot_copy" ] || exit 0
 		cat <"$1" >"$snapshot_copy.part" && cmp -s "$1" "$snapshot_copy.part" &&

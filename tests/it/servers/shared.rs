@@ -1,0 +1,177 @@
+//! One deploy directory, several Unix users: ada (umask 002) and ben (umask 077) deploy together, eve
+//! may only look.
+
+use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Command};
+
+use serde_json::Value;
+
+use super::site::{Layout, Site, open};
+use crate::support::{project::version, real_world::run};
+
+/// A project of ada's; its directory and files have that group and these modes.
+#[track_caller]
+fn shared(directory: u32, environment_file: u32) -> Option<Site> {
+    let site = Site::lay(&Layout {
+        login: "ada",
+        ..Layout::default()
+    })?;
+    run(Command::new("chgrp")
+        .args(["-R", "flightdeck-team"])
+        .arg(site.directory()));
+    open(&site.directory().join(".env"), environment_file);
+    open(site.directory(), directory);
+    Some(site)
+}
+
+fn whose(path: &Path) -> (u32, u32, u32) {
+    let found = fs::metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    (found.uid(), found.gid(), found.mode() & 0o7777)
+}
+
+#[track_caller]
+fn does(site: &Site, login: &str, arguments: &[&str]) {
+    let said = site.flightdeck_as(login, arguments);
+    assert_eq!(said.code, 0, "{login} {arguments:?}: {}", said.text);
+}
+
+#[test]
+fn what_one_promotes_another_rolls_back_and_promotes_again() {
+    let Some(site) = shared(0o2775, 0o660) else {
+        return;
+    };
+    let file = site.directory().join(".env");
+    let before = whose(&file);
+    does(&site, "ada", &["adopt", "production", "--yes"]);
+    does(
+        &site,
+        "ada",
+        &["promote", "production", version::CANDIDATE, "--yes"],
+    );
+    assert_eq!(whose(&file), before);
+    does(&site, "ben", &["rollback", "production", "--yes"]);
+    assert!(site.container().image.contains(version::FORMER));
+    assert_eq!(whose(&file), before, "ben keeps whose it is");
+    does(
+        &site,
+        "ben",
+        &["promote", "production", version::OTHER, "--yes"],
+    );
+    does(&site, "ada", &["rollback", "production", "--yes"]);
+    assert_eq!(whose(&file), before);
+    let left = fs::read_dir(site.directory()).expect("the directory");
+    let names: Vec<_> = left
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    assert_eq!(names.len(), 3, "something was left: {names:?}");
+}
+
+#[test]
+fn what_one_began_another_cancels_and_passes_when_it_is_dead() {
+    let Some(site) = shared(0o2770, 0o660) else {
+        return;
+    };
+    does(&site, "ada", &["adopt", "production", "--yes"]);
+    does(
+        &site,
+        "ada",
+        &["promote", "production", version::CANDIDATE, "--yes"],
+    );
+    let begin = [
+        "promote",
+        "production",
+        version::UNHEALTHY,
+        "--yes",
+        "--detach",
+    ];
+    does(&site, "ada", &begin);
+    let said = site.flightdeck_as("ben", &["recover", "production", "cancel", "--yes"]);
+    assert_eq!(said.code, 1, "{}", said.text);
+    said.says(&["000003 cancelled"]);
+    assert!(site.container().image.contains(version::CANDIDATE));
+
+    does(&site, "ada", &begin);
+    kill(&site, 4);
+    does(
+        &site,
+        "ben",
+        &["rollback", "production", "--to", "1", "--yes"],
+    );
+    let back = site.container();
+    assert!(back.image.contains(version::FORMER), "{back:?}");
+    assert_eq!(back.health, "healthy");
+    does(
+        &site,
+        "ada",
+        &["promote", "production", version::CANDIDATE, "--yes"],
+    );
+}
+
+/// Kills all that an operation has started on the server, the runner first.
+fn kill(site: &Site, operation: u32) {
+    let id = format!("{operation:06}");
+    let state = site.directory().join(".flightdeck").join(site.name());
+    let claim = fs::read_to_string(state.join("claims").join(&id)).expect("the claim");
+    let claim: Value = serde_json::from_str(&claim).expect("a claim is JSON");
+    let kill = |target: String| {
+        // What has ended meanwhile is no failure.
+        let _ = Command::new("kill").args(["-KILL", "--", &target]).output();
+    };
+    for role in ["supervisor", "pid"] {
+        kill(claim[role].to_string());
+    }
+    let journal = fs::read_to_string(state.join("operations").join(&id).join("journal.jsonl"));
+    let journal = journal.expect("the journal");
+    let started = journal
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    for line in started.filter(|line| line["event"] == "step_start") {
+        kill(format!("-{}", line["group"]));
+    }
+}
+
+#[test]
+fn who_may_only_read_looks_on_and_is_refused_in_words() {
+    let Some(site) = shared(0o2750, 0o640) else {
+        return;
+    };
+    does(&site, "ada", &["adopt", "production", "--yes"]);
+    does(
+        &site,
+        "ada",
+        &["promote", "production", version::CANDIDATE, "--yes"],
+    );
+    let said = site.flightdeck_as("eve", &["status", "production"]);
+    assert_eq!(said.code, 0, "{}", said.text);
+    said.says(&["healthy", version::CANDIDATE]);
+    let said = site.flightdeck_as("eve", &["history", "production"]);
+    said.says(&["promote", "adopt", "mira"]);
+    let said = site.flightdeck_as("eve", &["logs", "production", "--operation", "2"]);
+    assert_eq!(said.code, 0, "{}", said.text);
+    site.flightdeck_as("eve", &["rollback", "production", "--dry-run"])
+        .refuses(&["may not be written by this user", "write permission"]);
+}
+
+#[test]
+fn an_environment_file_that_only_its_owner_may_write_is_refused_to_others() {
+    let Some(site) = shared(0o2775, 0o640) else {
+        return;
+    };
+    does(&site, "ada", &["adopt", "production", "--yes"]);
+    site.flightdeck_as(
+        "ben",
+        &["promote", "production", version::CANDIDATE, "--dry-run"],
+    )
+    .refuses(&[
+        "/.env belongs to another user",
+        "group write permission on the file",
+    ]);
+    // What somebody else has made is named.
+    run(Command::new("chmod")
+        .arg("g-w")
+        .arg(site.directory().join(".flightdeck")));
+    site.flightdeck_as(
+        "ben",
+        &["promote", "production", version::CANDIDATE, "--dry-run"],
+    )
+    .refuses(&["/.flightdeck may not be written by this user", "chgrp -R"]);
+}
