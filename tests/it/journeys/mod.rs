@@ -14,6 +14,7 @@ mod overtaken;
 pub mod real;
 mod rollback;
 mod schema;
+mod services;
 mod watch;
 pub mod world;
 
