@@ -259,6 +259,9 @@ impl Record {
         if let Some(by) = by.and_then(|by| by.get("operator")?.as_str()) {
             remarks.push(format!("unlocked by {by}"));
         }
+        if self.results.contains_key("backup") {
+            remarks.push("made a backup".to_owned());
+        }
         if let Some(steps) = self.results.get("skipped") {
             remarks.push(format!("skipped {steps}"));
         }

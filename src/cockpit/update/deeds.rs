@@ -12,7 +12,10 @@ use crate::{
     release::{
         EnvironmentName, Repository,
         operation::OperationId,
-        plan::{ChosenVersion, Deed, MarkedRelease, Request, RollbackTo, SchemaChoice},
+        plan::{
+            CLEAN_UP_KEEP, CLEAN_UP_OLDER_THAN, ChosenVersion, Deed, MarkedRelease, Request,
+            RollbackTo, SchemaChoice,
+        },
     },
 };
 
@@ -75,6 +78,26 @@ pub fn migrate(model: &mut Model) -> Vec<Effect> {
     }
 }
 
+/// `C`: the server of the environment under the cursor.
+pub fn clean_up(model: &mut Model) -> Vec<Effect> {
+    let deed = Deed::CleanUp {
+        keep: CLEAN_UP_KEEP,
+        older_than: CLEAN_UP_OLDER_THAN,
+    };
+    match environments::chosen(model).map(|e| e.name.clone()) {
+        Some(name) => plan::open(model, request(name, deed)),
+        None => nothing(),
+    }
+}
+
+/// Brings back the backup that an operation made.
+pub fn restore(model: &mut Model, name: EnvironmentName, operation: OperationId) -> Vec<Effect> {
+    let deed = Deed::Restore {
+        operation: Some(operation),
+    };
+    plan::open(model, request(name, deed))
+}
+
 /// `A`: what runs in the environment under the cursor is recorded.
 pub fn adopt(model: &mut Model) -> Vec<Effect> {
     match environments::chosen(model).map(|e| e.name.clone()) {
@@ -135,7 +158,7 @@ pub fn lock(model: &mut Model) -> Vec<Effect> {
     nothing()
 }
 
-/// `B` on an operation: no rollback returns by default to the release that it brought.
+/// `X` on an operation: no rollback returns by default to the release that it brought.
 pub fn mark_bad(model: &mut Model, name: EnvironmentName, operation: OperationId) -> Vec<Effect> {
     let deed = Deed::MarkBad {
         release: MarkedRelease::Operation(operation),

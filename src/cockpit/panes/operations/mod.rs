@@ -35,10 +35,18 @@ pub const ACTIONS: &[Action] = &[
         run: open_chosen,
     },
     Action {
+        name: "restore",
+        help: "bring back the backup that the operation under the cursor made",
+        hint: None,
+        keys: &["B"],
+        changes: true,
+        run: restore_chosen,
+    },
+    Action {
         name: "mark-bad",
         help: "mark the release of the operation under the cursor bad: no rollback returns to it by default",
         hint: None,
-        keys: &["B"],
+        keys: &["X"],
         changes: true,
         run: mark_bad,
     },
@@ -213,6 +221,29 @@ fn mark_bad(model: &mut Model) -> Vec<Effect> {
         Some((environment, id)) => deeds::mark_bad(model, environment, id),
         None => {
             model.complain("only what an operation has brought can be marked: it has not ended");
+            nothing()
+        }
+    }
+}
+
+fn restore_chosen(model: &mut Model) -> Vec<Effect> {
+    let rows = rows(model);
+    let chosen = rows.get(cursor(model, &rows));
+    let backup = match chosen {
+        Some(Row::Ended(environment, record)) => record
+            .results
+            .contains_key("backup")
+            .then(|| (environment.name.clone(), record.operation)),
+        _ => None,
+    };
+    match (backup, chosen.is_some()) {
+        (Some((environment, id)), _) => deeds::restore(model, environment, id),
+        (None, true) => {
+            model.say("this operation made no backup");
+            nothing()
+        }
+        (None, false) => {
+            model.say("no operation is known yet");
             nothing()
         }
     }

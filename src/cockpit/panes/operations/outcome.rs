@@ -34,10 +34,16 @@ pub fn words(plan: Option<&Plan>, end: &End) -> String {
     );
     let failed = failure(end);
     match end.outcome {
-        Outcome::Succeeded if plan.is_some_and(|plan| plan.kind == PlanKind::MarkBad) => {
-            format!("done: {after} is marked bad; what runs was not touched")
-        }
-        Outcome::Succeeded => format!("done: {after} runs"),
+        Outcome::Succeeded => match plan.map(|plan| plan.kind) {
+            Some(PlanKind::Restore) => {
+                format!("done: the database is as it was saved, and {after} runs")
+            }
+            Some(PlanKind::MarkBad) => {
+                format!("done: {after} is marked bad; what runs was not touched")
+            }
+            Some(PlanKind::CleanUp) => "done: its output tells what was removed".to_owned(),
+            _ => format!("done: {after} runs"),
+        },
         Outcome::WentBack => format!("{failed}; went back: {before} runs"),
         Outcome::Stuck => {
             let back = match &end.back_step {
