@@ -26,6 +26,9 @@ pub struct Rollback {
     /// Pass a lock by hand: `--override lock`; recorded
     #[arg(long = "override", value_name = "GATE")]
     overrides: Vec<String>,
+    /// Take the compose and environment files back too, to the copies kept with that release
+    #[arg(long)]
+    with_files: bool,
     #[command(flatten)]
     flags: DeedFlags,
 }
@@ -68,7 +71,7 @@ impl Rollback {
             deed: Deed::Rollback {
                 to,
                 schema,
-                files: false,
+                files: self.with_files,
             },
             reason: self.flags.reason.clone(),
             overrides: self.overrides,

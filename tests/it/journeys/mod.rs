@@ -13,6 +13,7 @@ mod overtaken;
 pub mod real;
 mod rollback;
 mod schema;
+mod services;
 mod watch;
 pub mod world;
 
