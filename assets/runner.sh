@@ -30,7 +30,8 @@
 #                     does; missing: the first does
 #   on_failure        back | stay
 #   passes            words, a line each: interrupted, lock, orphaned. What this
-#                     operation may be started over; may be missing
+#                     operation may be started over; may be missing. Of a recovery
+#                     also unknown: an operator has looked, and nothing of it lives
 #   grace             seconds from TERM to KILL; 10 where missing
 #   results/<name>    written by steps: [a-z_]+ holding one line of
 #                     [A-Za-z0-9 ._:/@+,-]; goes into the ledger line. The runner's
@@ -38,7 +39,7 @@
 #   secrets/          removed when the operation has ended
 #   cancel            put there by anybody: asks to cancel
 # A RECOVERY has only who.json, record.json, recovers, runner.sh and perhaps passes
-# (for a lock); all else it takes from the operation that it recovers:
+# (lock, unknown); all else it takes from the operation that it recovers:
 #   recovers          <six digits> <resume|back|abandon> <ask|again|skip>. resume goes
 #                     on in the list in which that one was, with the step at which it
 #                     stopped, or from the first where it had gone back; back

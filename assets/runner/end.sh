@@ -60,7 +60,7 @@ settle() {
 	holder_of "$id"
 	while [ "$over" != 0 ]; do
 		settled=$(printf '%06d' "$over")
-		holder_of "$settled"
+		held_by "$settled"
 		[ "$holder" = interrupted ] || continue
 		(settle_one "$settled")
 	done

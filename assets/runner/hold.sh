@@ -15,7 +15,7 @@ standing() {
 		return
 	fi
 	while [ -n "$refused_id" ]; do
-		holder_of "$refused_id"
+		held_by "$refused_id"
 		standing_over=$over
 		case $holder in
 		never_began)
@@ -44,6 +44,15 @@ standing() {
 		refused_id=$(printf '%06d' "$standing_over")
 	done
 	over=$over_first
+}
+
+# held_by ID: as holder_of; what cannot be seen from here an operator has looked at
+# himself, if he says so.
+held_by() {
+	holder_of "$1"
+	if [ "$holder" = unknown ] && [ -n "$claim" ] && [ "$recovering" = yes ] && passes unknown; then
+		holder=interrupted
+	fi
 }
 
 # end_whole ID: of one that may have died while it put its end in its place.

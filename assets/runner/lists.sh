@@ -21,7 +21,10 @@ prepare() {
 	# this process is gone.
 	exec 9<>gate
 	recovering=no
-	[ ! -e recovers ] || recovering=yes
+	if [ -r recovers ]; then
+		recovering=yes
+		read -r wish_id wish_choice wish_again <recovers
+	fi
 	changed=false
 	unwritten=no
 	torn=no

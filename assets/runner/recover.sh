@@ -29,6 +29,7 @@ recoverable() {
 		holder_of "$refused_id"
 		ended_as "$refused_id"
 		if [ "$refused_id" = "$wish_id" ]; then
+			held_by "$wish_id"
 			case $holder:$ended_outcome in
 			alive:*) refusal=held ;;
 			interrupted:* | orphaned:*) ;;
@@ -166,6 +167,9 @@ copy_former() {
 		copy_name=${copy_entry##*/}
 		case $copy_name in
 		claim | who.json | record.json | recovers | passes | cancel | runner.sh | runner.log) continue ;;
+		# What was noted of processes and containers to compare them with: they may have
+		# been started anew since, and a step that compares would fail for ever.
+		containers.* | steady.*) continue ;;
 		journal.jsonl | output.log | basis.difference | end.json | end.new | reserve | gate) continue ;;
 		*.exit)
 			# How something ended that outlived its step is known only once, and
@@ -261,7 +265,6 @@ end_left() {
 
 # recover: runs a recovery, from what its journal begins with, to an outcome.
 recover() {
-	read -r wish_id wish_choice wish_again <recovers
 	take_release
 	read_journal journal.jsonl
 	from_journal

@@ -9,16 +9,13 @@ use crate::{
     release::{
         EnvironmentName, Fault, FaultKind, Permit,
         confirm::Answer,
-        operation::{Direction, End, JournalLine, OperationId, Progress},
+        operation::{Direction, End, JournalLine, Liveness, OperationId, OperationState, Progress},
         plan::Plan,
         recovery::{self, Recovery, RecoveryRequest, StoppedStep},
     },
 };
 
-use super::{
-    Attendant, Exit, Failure, Session,
-    progress::{self, Followed},
-};
+use super::{Attendant, Exit, Failure, Session, progress::Followed};
 
 /// Cancel the operation that runs, or deal with one that did not end well.
 #[derive(Debug, clap::Args)]
@@ -34,6 +31,10 @@ pub struct Recover {
     /// Where it stopped at a command of your own: take that for done
     #[arg(long)]
     skip: bool,
+    /// Where nobody can see from there whether it still runs, as after a container's restart: you have
+    /// looked, and nothing of it does
+    #[arg(long)]
+    seen_dead: bool,
     /// Do it without asking; without it the command only says what it would run
     #[arg(long, short)]
     yes: bool,
@@ -87,13 +88,13 @@ impl Recover {
         let recoverable = facts.and_then(|facts| facts.recoverable());
         let (found, told) = match (recoverable, recovery) {
             (Some(Recoverable::UnderWay(operation)), Recovery::Cancel) => (operation.id, None),
-            (Some(Recoverable::UnderWay(operation)), _) => {
-                return Err(under_way(&name, operation.id).into());
+            (Some(Recoverable::UnderWay(operation)), _) if !self.is_seen_dead(operation) => {
+                return Err(under_way(&name, operation).into());
             }
             (Some(Recoverable::Interrupted(operation)), Recovery::Cancel) => {
                 return Err(interrupted(&name, operation.id).into());
             }
-            (Some(Recoverable::Interrupted(operation)), _) => {
+            (Some(Recoverable::Interrupted(operation) | Recoverable::UnderWay(operation)), _) => {
                 let told = Told {
                     plan: operation
                         .plan
@@ -136,6 +137,7 @@ impl Recover {
                 (_, true) => StoppedStep::Skip,
                 _ => StoppedStep::Ask,
             },
+            seen_dead: self.seen_dead,
             reason: self.reason.clone(),
         };
         let environment = session.environment(&self.environment)?;
@@ -149,11 +151,16 @@ impl Recover {
                 .value(&json!({ "environment": name, "operation": followed, "recovers": found }))?;
             return Ok(Exit::Ok);
         }
-        let stream = operation::follow(&session.world, &name, followed)?;
-        match progress::follow(followed, stream, &mut session.output).await? {
+        match session.follow(&name, followed).await? {
+            Followed::Died => session.print_died(followed, &name),
             Followed::Ended(end) => session.print_end(followed, &name, &end),
             Followed::Left => Ok(Exit::Interrupted),
         }
+    }
+
+    /// Whether the operator's word stands for what cannot be seen; what is seen alive lives.
+    fn is_seen_dead(&self, operation: &OperationState) -> bool {
+        self.seen_dead && operation.liveness == Liveness::Unknown
     }
 
     /// Says at which step it stopped and which steps will run, and refuses what needs an answer first.
@@ -211,13 +218,16 @@ impl Recover {
     }
 }
 
-fn under_way(name: &EnvironmentName, operation: OperationId) -> Fault {
-    Fault::new(
-        FaultKind::Conflict,
-        name.as_str(),
-        format!("operation {operation} is under way and not seen dead"),
-    )
-    .remedy(format!(
+fn under_way(name: &EnvironmentName, operation: &OperationState) -> Fault {
+    let id = operation.id;
+    let fault = |words: String| Fault::new(FaultKind::Conflict, name.as_str(), words);
+    if operation.liveness == Liveness::Unknown {
+        return fault(format!(
+            "whether operation {id} still runs cannot be seen from there, and unknown is not dead"
+        ))
+        .remedy("look on the machine or in the container where it was started; if nothing of it runs there, add --seen-dead");
+    }
+    fault(format!("operation {id} is under way and not seen dead")).remedy(format!(
         "cancel it: `flightdeck recover {name} cancel`; or wait for its end"
     ))
 }

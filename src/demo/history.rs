@@ -319,6 +319,7 @@ fn run(
             service,
             version,
             format!("{}-{name}-1", project.name),
+            1,
         );
         let id = world.engine.create(recipe, started);
         world.engine.start(&id, started);

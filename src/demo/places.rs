@@ -145,7 +145,8 @@ impl Places {
             "[github]\nrepository = \"{}/{}\"\napi = \"http://{github}\"\npoll = \"{}\"\n\n\
              [registries.\"{registry}\"]\nplain_http = true\n\n\
              [services.backend]\nimage = \"{registry}/{BACKEND}\"\npin = \"BACKEND_IMAGE_TAG\"\n\n\
-             [services.frontend]\nimage = \"{registry}/{FRONTEND}\"\npin = \"FRONTEND_IMAGE_TAG\"\n",
+             [services.frontend]\nimage = \"{registry}/{FRONTEND}\"\npin = \"FRONTEND_IMAGE_TAG\"\n\
+             strategy = \"rolling\"\n",
             github::OWNER,
             github::NAME,
             // What stands still is not asked more often than anything else.
@@ -158,7 +159,8 @@ impl Places {
         for environment in ENVIRONMENTS {
             let protection = if environment == "production" {
                 "protected = true\nconfirm = \"prod\"\n\
-                 gates = [\"ci\", { healthy_in = \"staging\", for = \"10m\" }]\n"
+                 gates = [\"ci\", { healthy_in = \"staging\", for = \"10m\" }]\n\
+                 backup = { tool = \"pg_dump\", service = \"db\", database = \"shop\", user = \"shop\" }\n"
             } else {
                 "gates = [\"ci\"]\n"
             };
@@ -210,6 +212,8 @@ services:
   frontend:
     image: {registry}/{FRONTEND}:${{FRONTEND_IMAGE_TAG:-main}}
     restart: unless-stopped
+    depends_on:
+      - backend
     healthcheck:
       test: ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1/"]
       interval: 5s

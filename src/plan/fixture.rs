@@ -188,6 +188,8 @@ impl World {
             candidate_pins: Vec::new(),
             former_pins: Vec::new(),
             attachments: Vec::new(),
+            changed_files: Vec::new(),
+            changed_settings: Vec::new(),
             images: vec![image(1), image(2), image(3)],
             warnings: Vec::new(),
             means: Means::default(),

@@ -27,7 +27,7 @@ mod switch;
 use std::collections::BTreeMap;
 
 pub use gates::GateFacts;
-pub use rollback::{candidates, local_images, recorded_heads};
+pub use rollback::{candidates, local_images, recorded_files, recorded_heads};
 
 use crate::{
     config::{Config, Environment, Service},
@@ -121,7 +121,7 @@ pub fn make(
     let mut plan = match &request.deed {
         Deed::Adopt => adopt::plan(&made),
         Deed::Promote { versions, migrate } => promote::plan(&made, versions, *migrate),
-        Deed::Rollback { to, schema, .. } => rollback::plan(&made, to, *schema),
+        Deed::Rollback { to, schema, files } => rollback::plan(&made, to, *schema, *files),
         Deed::Restore { operation } => restore::plan(&made, *operation),
         Deed::CleanUp { keep, older_than } => clean_up::plan(&made, *keep, *older_than),
         Deed::MarkBad { release } => mark_bad::plan(&made, *release),

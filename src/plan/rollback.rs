@@ -47,6 +47,20 @@ pub fn recorded_heads(
     target.release.schema_heads
 }
 
+/// The fingerprints that compose and environment files had with the release that a rollback returns to, by
+/// absolute path; empty where they are not recorded.
+pub fn recorded_files(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    to: &RollbackTo,
+    survey: &Survey,
+) -> BTreeMap<String, String> {
+    let running = running::release(environment, services, survey);
+    target(environment, services, to, survey, &running)
+        .map(|target| target.release.files)
+        .unwrap_or_default()
+}
+
 fn is_in_place(release: &Release, survey: &Survey, running: &Release) -> bool {
     running::runs_all(release, running)
         && release
@@ -312,6 +326,7 @@ pub(super) fn plan(
     making: &Making<'_>,
     to: &RollbackTo,
     choice: SchemaChoice,
+    files: bool,
 ) -> Result<Plan, Fault> {
     let survey = making.survey;
     let (gates, mut warnings) = holder::clear(making, PlanKind::Rollback)?;
@@ -340,14 +355,21 @@ pub(super) fn plan(
             target.release.label()
         ));
     }
-    changed_files(&target, survey, &mut warnings);
+    changed_files(survey, files, &mut warnings);
+    if files {
+        let restored = survey.changed_files.iter();
+        after
+            .files
+            .extend(restored.map(|file| (file.path.clone(), file.hash.clone())));
+    }
     let switch = switch::judge(making, &pins, |release| {
         running::image_name(release, survey)
     })?;
     warnings.extend(switch.warnings.iter().cloned());
     let checks = checks::steps(making, &mut warnings)?;
 
-    let downgrade = downgrade::part(making, &target.release, choice)?;
+    let switch_services: Vec<ServiceName> = switch.expected.keys().cloned().collect();
+    let downgrade = downgrade::part(making, &target.release, choice, &switch_services)?;
     warnings.extend(downgrade.warnings);
     after.schema_heads = if downgrade.steps.is_empty() {
         // Where the database is says nothing of where this release's image can be.
@@ -380,6 +402,7 @@ pub(super) fn plan(
     let mut back = Vec::new();
     if !switch.former.is_empty() {
         back.push(steps::last_words(&switch.expected, depends_on_schema));
+        back.extend(downgrade.back);
         back.extend(steps::converge(steps::Convergence {
             environment: making.environment,
             pins: survey.former_pins.clone(),
@@ -404,30 +427,34 @@ pub(super) fn plan(
     }))
 }
 
-/// Says which files are no longer as they were with that release.
-fn changed_files(target: &Target, survey: &Survey, warnings: &mut Vec<String>) {
-    let pinned: Vec<&str> = survey
-        .candidate_pins
+/// Says which files are no longer as they were with that release, and what becomes of them.
+fn changed_files(survey: &Survey, files: bool, warnings: &mut Vec<String>) {
+    let words: Vec<String> = survey
+        .changed_files
         .iter()
-        .map(|pin| pin.path.as_str())
-        .collect();
-    let changed: Vec<&str> = target
-        .release
-        .files
-        .iter()
-        .filter(|(path, hash)| {
-            !pinned.contains(&path.as_str())
-                && survey.files.get(*path).is_some_and(|now| now != *hash)
+        .map(|file| {
+            let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+            format!("{name} ({})", file.differs.join(", "))
         })
-        .map(|(path, _)| path.as_str())
         .collect();
-    if !changed.is_empty() {
-        let copies = target.operation.map_or_else(String::new, |id| {
-            format!("; its copies are in releases/{id}")
-        });
+    if words.is_empty() {
+        if files {
+            warnings.push("no file is another than with that release".to_owned());
+        }
+        return;
+    }
+    let words = words.join("; ");
+    if !files {
         warnings.push(format!(
-            "changed since that release, and kept as they are: {}{copies}",
-            changed.join(", ")
+            "changed since that release, and kept as it is: {words}. It can go back too (--with-files)"
+        ));
+        return;
+    }
+    warnings.push(format!("goes back too: {words}"));
+    if !survey.changed_settings.is_empty() {
+        warnings.push(format!(
+            "with it change: {}",
+            survey.changed_settings.join(", ")
         ));
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::release::{
-    Fault, FaultKind, ImageReference, ServiceName, plan::ImageName, record::ServiceRelease,
+    Fault, FaultKind, ImageReference, ServiceName,
+    plan::{Deed, ImageName},
+    record::ServiceRelease,
 };
 
 use super::{
@@ -133,6 +135,10 @@ fn followers(
             })
         });
         let Some((leader, _)) = leader else {
+            // An image that a file names comes back with the file, and with the next `up`.
+            if matches!(making.request.deed, Deed::Rollback { files: true, .. }) {
+                continue;
+            }
             return Err(making
                 .fault(
                     FaultKind::Invalid,

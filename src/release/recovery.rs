@@ -68,6 +68,9 @@ pub struct RecoveryRequest {
     pub recovery: Recovery,
     /// What to do about the step at which it stopped.
     pub stopped_step: StoppedStep,
+    /// Whether the operator has looked, where that cannot be seen from the server's shell, and says that
+    /// nothing of it runs any more.
+    pub seen_dead: bool,
     /// Why, in the operator's words; may be empty.
     pub reason: String,
 }

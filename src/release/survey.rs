@@ -39,6 +39,10 @@ pub struct Survey {
     pub former_pins: Vec<PinFile>,
     /// The bytes of both.
     pub attachments: Vec<Attachment>,
+    /// For a rollback: the files that are another now than with the release that it returns to.
+    pub changed_files: Vec<ChangedFile>,
+    /// Where those come back: the settings that change with them, by their paths in `docker compose config`.
+    pub changed_settings: Vec<String>,
     /// Images of the services' repositories that lie on the server.
     pub images: Vec<Image>,
     /// What there is to ask an HTTP server with.
@@ -172,6 +176,17 @@ pub enum Exclusive {
     Lent(ServiceName),
     /// One container on every host, by its deployment mode.
     Global,
+}
+
+/// A compose or environment file that is another now than with the release that a rollback returns to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedFile {
+    /// Its absolute path.
+    pub path: String,
+    /// Its fingerprint then, as `algorithm:hex`.
+    pub hash: String,
+    /// What differs, in words that hold no value.
+    pub differs: Vec<String>,
 }
 
 /// What there is to ask an HTTP server and to read JSON with. Containers are looked into only where a

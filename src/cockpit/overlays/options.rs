@@ -54,6 +54,8 @@ enum Item {
     Together {
         others: BTreeMap<ServiceName, ChosenVersion>,
     },
+    /// A rollback takes compose and environment files back too.
+    Files,
     /// A gate is passed all the same.
     Gate {
         name: String,
@@ -88,6 +90,7 @@ impl Options {
             Deed::Promote { .. } => items.push(Item::Migrate),
             Deed::Rollback { .. } => {
                 items.extend(schema(plan).into_iter().map(Item::Schema));
+                items.push(Item::Files);
                 items.push(Item::LastHealthy);
                 items.extend(earlier_releases(model, request));
                 if let State::Refused(refusal) = &view.state {
@@ -138,6 +141,7 @@ impl Options {
             (Item::Together { others }, Deed::Promote { versions, .. }) => {
                 others.keys().all(|name| versions.contains_key(name))
             }
+            (Item::Files, Deed::Rollback { files, .. }) => *files,
             (Item::LastHealthy, Deed::Rollback { to, .. }) => *to == RollbackTo::LastHealthy,
             (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
                 *to == RollbackTo::Operation(*id)
@@ -169,6 +173,7 @@ impl Options {
             (Item::Schema(offer), Deed::Rollback { schema, .. }) if offer.obstacle.is_none() => {
                 *schema = offer.choice;
             }
+            (Item::Files, Deed::Rollback { files, .. }) => *files = !*files,
             (Item::LastHealthy, Deed::Rollback { to, .. }) => *to = RollbackTo::LastHealthy,
             (Item::Operation { id, .. }, Deed::Rollback { to, .. }) => {
                 *to = RollbackTo::Operation(*id);
@@ -332,6 +337,9 @@ pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> O
                 "[{on}] with {}, as one release: the same tag",
                 names(others)
             ),
+            Item::Files => {
+                format!("[{on}] take compose and environment files back to that release's too")
+            }
             Item::Gate { name, detail } => {
                 format!("[{on}] pass the gate {}: {}", clean(name), clean(detail))
             }

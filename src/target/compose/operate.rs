@@ -183,7 +183,7 @@ fn refused(
             format!(
                 "held by {who}: whether {what} {operation} still runs cannot be seen from there"
             ),
-            "look on the machine or in the container where it was started".to_owned(),
+            "look on the machine or in the container where it was started; if nothing of it runs there, recover it with --seen-dead".to_owned(),
         ),
         Refusal::Format => (
             format!("operation {operation} was written by a newer flightdeck"),

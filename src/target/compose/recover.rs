@@ -123,6 +123,9 @@ fn folder(head: &str, request: &RecoveryRequest, by: &Operator) -> Result<Folder
         stopped_step.word()
     );
     folder.add("recovers", Access::Shared, wish);
+    if request.seen_dead {
+        folder.add("passes", Access::Shared, "unknown\n");
+    }
     Ok(folder)
 }
 
@@ -182,6 +185,7 @@ mod tests {
 
     fn request(recovery: Recovery) -> RecoveryRequest {
         RecoveryRequest {
+            seen_dead: false,
             operation: OperationId(42),
             recovery,
             stopped_step: StoppedStep::Skip,

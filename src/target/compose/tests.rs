@@ -377,6 +377,7 @@ fn wish(
     stopped_step: StoppedStep,
 ) -> Confirmed<RecoveryRequest> {
     Permit::mint().confirm(RecoveryRequest {
+        seen_dead: false,
         operation,
         recovery,
         stopped_step,

@@ -15,7 +15,7 @@ use flightdeck::{
         EnvironmentName, Permit,
         confirm::Answer,
         observation::Health,
-        operation::{Outcome, Progress},
+        operation::{OperationId, Outcome, Progress},
         plan::{ChosenVersion, Deed, Request, RollbackTo, SchemaChoice},
         record::Record,
         version::Known,
@@ -227,6 +227,73 @@ async fn a_version_that_crashes_once_it_was_healthy_comes_back() {
     let (record, output) = done(&world, promotion(&demo, "staging", recent::CRASHES)).await;
     assert_eq!(record.outcome, Outcome::WentBack, "{output}");
     assert_eq!(record.step.as_deref(), Some("verify-health"), "{output}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_services_are_one_release_and_come_back_together() {
+    let demo = world().await;
+    let world = clients(&demo);
+    let both = |position: usize| {
+        let mut request = promotion(&demo, "staging", position);
+        let frontend = demo.look(|world| {
+            let version = &world.catalogue.frontend[1];
+            ChosenVersion {
+                tag: version.tag.clone(),
+                digest: version.digest.clone(),
+                revision: Some(version.revision.clone()),
+            }
+        });
+        let Deed::Promote { versions, .. } = &mut request.deed else {
+            panic!("{request:?}");
+        };
+        versions.insert("frontend".parse().unwrap(), frontend);
+        // No workflow run is known for so old a frontend.
+        request.overrides = vec!["ci".to_owned()];
+        request
+    };
+    let frontends = || {
+        demo.look(|world| {
+            let containers = world.engine.containers.iter();
+            containers
+                .filter(|c| c.recipe.project == "staging" && c.recipe.service == "frontend")
+                .map(|c| c.recipe.version.image_id.clone())
+                .collect::<Vec<_>>()
+        })
+    };
+    let before = frontends();
+    let (record, output) = done(&world, both(recent::BEFORE)).await;
+    assert_eq!(record.outcome, Outcome::Succeeded, "{output}");
+    // The frontend depends on the backend, and is rolled: for a while there were two.
+    let steps: Vec<&str> = record.times.keys().map(String::as_str).collect();
+    assert!(
+        steps.contains(&"switch-1") && steps.contains(&"roll-frontend"),
+        "{steps:?}"
+    );
+    assert!(
+        output.contains("Container staging-frontend-2  Started"),
+        "{output}"
+    );
+    let after = frontends();
+    assert_eq!(after.len(), 1, "{output}");
+    assert_ne!(after, before);
+
+    // The backend's check fails at the end: both go back.
+    let (record, output) = done(&world, both(recent::FAILS_CHECK)).await;
+    assert_eq!(record.outcome, Outcome::WentBack, "{output}");
+    assert_eq!(frontends(), after, "{output}");
+    let request = Request {
+        environment: name("staging"),
+        deed: Deed::Rollback {
+            to: RollbackTo::Operation(OperationId(record.operation.0 - 2)),
+            schema: SchemaChoice::ImageOnly,
+            files: false,
+        },
+        reason: String::new(),
+        overrides: Vec::new(),
+    };
+    let (record, output) = done(&world, request).await;
+    assert_eq!(record.outcome, Outcome::Succeeded, "{output}");
+    assert_eq!(frontends(), before, "{output}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

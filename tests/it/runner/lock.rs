@@ -15,7 +15,7 @@ use super::{
     world::{Operation, World},
 };
 
-fn locked(world: &World) -> OperationId {
+pub(super) fn locked(world: &World) -> OperationId {
     let mut folder = Folder::new();
     let who = r#""operator":"mira","origin":"laptop","reason":"database \"maintenance\"""#;
     folder.add(

@@ -1,7 +1,7 @@
 //! Recovery: an operation that stopped half-way goes on, is taken back or is given up, from what lies
 //! in its own folder.
 
-use std::fs;
+use std::{fs, os::unix::fs::symlink};
 
 use flightdeck::{
     release::operation::{Direction, OperationId, Outcome},
@@ -262,6 +262,19 @@ under_each_shell! {
         assert!(tail.printed().ends_with("TAG=v1\n"));
     }
 
+    /// The containers of a server that was restarted are not those of the notes.
+    fn notes_to_compare_with_do_not_go_along(world) {
+        let operation = promotion(world)
+            .step("late", "[ ! -e containers.forward ] && [ ! -e steady.forward ] && cat switched");
+        let dead = starts_and_crashes(world, &operation);
+        for (name, text) in [("containers.forward", "web 1\n"), ("steady.forward", "web 1\n"), ("switched", "yes\n")] {
+            fs::write(world.folder(dead).join(name), text).unwrap();
+        }
+        let mut tail = world.started(&Operation::recovery(dead, "resume"));
+        assert_eq!(tail.end().outcome, Outcome::Succeeded, "{}", tail.printed());
+        assert!(tail.printed().ends_with("yes\n"));
+    }
+
     fn a_plan_without_a_way_back_is_not_taken_back(world) {
         let operation = Operation::promotion().step("switch", &hangs_once(world, "switch"));
         let dead = starts_and_crashes(world, &operation);
@@ -335,6 +348,36 @@ under_each_shell! {
         let mut recovery = rebooted.started(&Operation::recovery(dead, "resume"));
         assert_eq!(recovery.end().outcome, Outcome::Succeeded);
         assert_eq!(recovery.printed(), "switch\nswitch done\nverified 1 2\n");
+    }
+
+    fn who_has_looked_himself_may_say_that_it_is_dead(world) {
+        let dead = starts_and_crashes(world, &promotion(world));
+        let elsewhere = world.through(|proc| {
+            fs::remove_file(proc.join("self/ns/pid")).unwrap();
+            symlink("pid:[1]", proc.join("self/ns/pid")).unwrap();
+        });
+        assert_eq!(refused(&elsewhere, dead, "resume"), (Refusal::Unknown, 1));
+        // Only of the one that he has named, and only to recover it.
+        let rollback = Operation::rollback().with("passes", "interrupted\nunknown\n");
+        assert!(matches!(
+            elsewhere.start(&rollback.folder()),
+            StartReply::Refused { why: Refusal::Unknown, .. }
+        ));
+        let mut tail = elsewhere.started(&Operation::recovery_over(dead, "resume", "unknown"));
+        assert_eq!(tail.end().outcome, Outcome::Succeeded);
+        assert_eq!(outcomes(world), [(1, Outcome::Interrupted), (2, Outcome::Succeeded)]);
+        let short = Operation::promotion().step("pull", ":");
+        assert_eq!(world.started(&short.folder()).end().outcome, Outcome::Succeeded);
+    }
+
+    fn a_lock_is_passed_by_a_recovery_that_may(world) {
+        let mut stuck = world.started(&Operation::rollback().step("switch", "exit 1").folder());
+        assert_eq!(stuck.end().outcome, Outcome::Stuck);
+        let lock = crate::runner::lock::locked(world);
+        assert_eq!(refused(world, stuck.id, "abandon"), (Refusal::Lock, 2));
+        let mut tail = world.started(&Operation::recovery_over(stuck.id, "abandon", "lock"));
+        assert_eq!(tail.end().outcome, Outcome::Abandoned);
+        assert_eq!(refused(world, lock, "abandon"), (Refusal::Lock, 2));
     }
 
     fn the_closing_list_hears_how_it_ended(world) {

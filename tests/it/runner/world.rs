@@ -433,6 +433,13 @@ impl Operation {
         self
     }
 
+    /// What the runner has to recover `operation`, with what it may pass besides.
+    pub fn recovery_over(operation: OperationId, choice: &str, passes: &str) -> Folder {
+        let mut folder = Self::recovery(operation, choice);
+        folder.add("passes", Access::Shared, format!("{passes}\n"));
+        folder
+    }
+
     /// What the runner has to recover `operation`.
     pub fn recovery(operation: OperationId, choice: &str) -> Folder {
         let wish = match choice.split_once(' ') {

@@ -310,6 +310,7 @@ fn ask_for(
     };
     let (environment, id) = (recover.environment.clone(), recover.id);
     let request = RecoveryRequest {
+        seen_dead: false,
         operation: id,
         recovery,
         stopped_step,

@@ -182,7 +182,7 @@ async fn exec(
         running.map(|c| c.id.clone())
     });
     let id = id.ok_or_else(|| Complaint::new(format!("service \"{service}\" is not running")))?;
-    container::run_in(shared, console, &id, command).await
+    container::run_in(shared, console, &id, command, None).await
 }
 
 /// What a service's container is created from: as Compose labels it.
@@ -191,6 +191,7 @@ pub fn recipe(
     service: &Service,
     version: &Arc<Version>,
     name: String,
+    number: u32,
 ) -> Recipe {
     let paths = |paths: &[PathBuf]| {
         let paths: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
@@ -203,7 +204,7 @@ pub fn recipe(
         .collect();
     let labels: BTreeMap<String, String> = [
         ("config-hash", service.hash()),
-        ("container-number", "1".to_owned()),
+        ("container-number", number.to_string()),
         ("depends_on", depends_on.join(",")),
         ("image", version.image_id.to_string()),
         ("oneoff", "False".to_owned()),

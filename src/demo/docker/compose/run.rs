@@ -88,7 +88,7 @@ pub async fn run(
                 other.id
             )));
         }
-        let mut recipe = recipe(project, service, &version, container_name.clone());
+        let mut recipe = recipe(project, service, &version, container_name.clone(), 1);
         recipe.one_off = true;
         recipe.labels.insert("com.docker.compose.oneoff".to_owned(), "True".to_owned());
         for label in options.all("-l") {

@@ -28,20 +28,14 @@ enum Pull {
     Never,
 }
 
-/// How a container stands to what its service says now.
-enum Difference {
-    /// There is none.
-    Missing,
-    /// There is one that was made from something else.
-    Other(Found),
-    /// There is one that was made from this.
-    None(Found),
-}
-
+/// A container of a service, and how it stands to what the service says now.
 struct Found {
     id: String,
     name: String,
+    number: u32,
     runs: bool,
+    /// Whether it was made from something else.
+    differs: bool,
 }
 
 /// `docker compose up -d …`.
@@ -104,7 +98,10 @@ pub async fn up(
         };
         let version = up.image(service, policy).await?;
         up.dependencies(service, options.has("--no-deps")).await?;
-        started.push(up.converge(service, &version).await?);
+        started.extend(
+            up.converge(service, &version, scale(&options, service)?)
+                .await?,
+        );
     }
     if !options.has("--wait") {
         return Ok(0);
@@ -130,6 +127,22 @@ pub async fn up(
                 )))
             }),
     }
+}
+
+/// How many containers a service is to have: `--scale NAME=NUMBER`, else one.
+fn scale(options: &Options, service: &Service) -> Result<usize, Complaint> {
+    let mut scale = 1;
+    for given in options.all("--scale") {
+        let (name, number) = given.split_once('=').unwrap_or((given, ""));
+        if name == service.name {
+            scale = number.parse().map_err(|_| {
+                Complaint::new(format!(
+                    "invalid --scale option \"{given}\". Should be SERVICE=NUM"
+                ))
+            })?;
+        }
+    }
+    Ok(scale)
 }
 
 struct Up<'a> {
@@ -180,82 +193,108 @@ impl Up<'_> {
         Ok(())
     }
 
-    /// Makes the service's container what it should be; returns its ID and name.
+    /// Makes the service's containers what they should be, so many of them; returns their IDs and names.
     async fn converge(
         &self,
         service: &Service,
         version: &Arc<Version>,
-    ) -> Result<(String, String), Complaint> {
-        let say = async |name: &str, what: &str| {
-            self.console.err(format!(" Container {name}  {what}")).await;
-        };
-        let canonical = service
-            .container_name
-            .clone()
-            .unwrap_or_else(|| format!("{}-{}-1", self.project.name, service.name));
-        match self.difference(service, version) {
-            Difference::None(found) => {
-                if found.runs || !self.start {
-                    say(&found.name, "Running").await;
-                } else {
-                    say(&found.name, "Starting").await;
-                    self.start(&found.id).await;
-                    say(&found.name, "Started").await;
-                }
-                Ok((found.id, found.name))
-            }
-            Difference::Missing => {
-                say(&canonical, "Creating").await;
-                let id = self.create(service, version, canonical.clone()).await?;
-                say(&canonical, "Created").await;
-                self.start_new(&id, &canonical).await;
-                Ok((id, canonical))
-            }
-            Difference::Other(old) => {
-                say(&old.name, "Recreate").await;
-                let temporary = format!("{}_{}", &old.id[..12], old.name);
-                let id = self.create(service, version, temporary).await?;
-                self.shared.pause(STOP).await;
-                self.shared
-                    .change(|world, now| world.engine.stop(&old.id, now));
-                self.shared.pause(REMOVE).await;
-                self.shared
-                    .change(|world, now| world.engine.remove(&old.id, now));
-                self.shared.pause(REMOVE).await;
-                self.shared
-                    .change(|world, now| world.engine.rename(&id, &old.name, now));
-                say(&old.name, "Recreated").await;
-                self.start_new(&id, &old.name).await;
-                Ok((id, old.name))
-            }
+        scale: usize,
+    ) -> Result<Vec<(String, String)>, Complaint> {
+        let mut found = self.found(service, version);
+        let next = found.iter().map(|f| f.number).max().unwrap_or_default() + 1;
+        // What was made from something else goes first.
+        found.sort_by_key(|f| (f.differs, f.number));
+        for surplus in found.drain(scale.min(found.len())..) {
+            self.say(&surplus.name, "Stopping").await;
+            self.remove(&surplus.id).await;
+            self.say(&surplus.name, "Removed").await;
         }
+        let missing = scale.saturating_sub(found.len());
+        let mut all = Vec::new();
+        for found in found {
+            all.push(if self.recreate.unwrap_or(found.differs) {
+                self.recreate(service, version, found).await?
+            } else {
+                self.keep(found).await
+            });
+        }
+        for number in (next..).take(missing) {
+            let name = service
+                .container_name
+                .clone()
+                .unwrap_or_else(|| format!("{}-{}-{number}", self.project.name, service.name));
+            self.say(&name, "Creating").await;
+            let id = self.create(service, version, name.clone(), number).await?;
+            self.say(&name, "Created").await;
+            self.start_new(&id, &name).await;
+            all.push((id, name));
+        }
+        Ok(all)
     }
 
-    fn difference(&self, service: &Service, version: &Version) -> Difference {
+    async fn say(&self, name: &str, what: &str) {
+        self.console.err(format!(" Container {name}  {what}")).await;
+    }
+
+    async fn keep(&self, found: Found) -> (String, String) {
+        if found.runs || !self.start {
+            self.say(&found.name, "Running").await;
+        } else {
+            self.say(&found.name, "Starting").await;
+            self.start(&found.id).await;
+            self.say(&found.name, "Started").await;
+        }
+        (found.id, found.name)
+    }
+
+    async fn recreate(
+        &self,
+        service: &Service,
+        version: &Arc<Version>,
+        old: Found,
+    ) -> Result<(String, String), Complaint> {
+        self.say(&old.name, "Recreate").await;
+        let temporary = format!("{}_{}", &old.id[..12], old.name);
+        let id = self.create(service, version, temporary, old.number).await?;
+        self.remove(&old.id).await;
+        self.shared.pause(REMOVE).await;
+        self.shared
+            .change(|world, now| world.engine.rename(&id, &old.name, now));
+        self.say(&old.name, "Recreated").await;
+        self.start_new(&id, &old.name).await;
+        Ok((id, old.name))
+    }
+
+    async fn remove(&self, id: &str) {
+        self.shared.pause(STOP).await;
+        self.shared.change(|world, now| world.engine.stop(id, now));
+        self.shared.pause(REMOVE).await;
+        self.shared
+            .change(|world, now| world.engine.remove(id, now));
+    }
+
+    fn found(&self, service: &Service, version: &Version) -> Vec<Found> {
         let hash = service.hash();
         self.shared.with(|world, _| {
-            let Some(container) = containers(world, self.project, &service.name)
-                .first()
-                .copied()
-            else {
-                return Difference::Missing;
-            };
-            let found = Found {
-                id: container.id.clone(),
-                name: container.recipe.name.clone(),
-                runs: matches!(container.state, State::Running | State::Restarting),
-            };
-            let label = container
-                .recipe
-                .labels
-                .get("com.docker.compose.config-hash");
-            let differs =
-                label != Some(&hash) || container.recipe.version.image_id != version.image_id;
-            if self.recreate.unwrap_or(differs) {
-                Difference::Other(found)
-            } else {
-                Difference::None(found)
-            }
+            containers(world, self.project, &service.name)
+                .into_iter()
+                .map(|container| {
+                    let label = |name: &str| {
+                        let name = format!("com.docker.compose.{name}");
+                        container.recipe.labels.get(&name)
+                    };
+                    Found {
+                        id: container.id.clone(),
+                        name: container.recipe.name.clone(),
+                        number: label("container-number")
+                            .and_then(|number| number.parse().ok())
+                            .unwrap_or(1),
+                        runs: matches!(container.state, State::Running | State::Restarting),
+                        differs: label("config-hash") != Some(&hash)
+                            || container.recipe.version.image_id != version.image_id,
+                    }
+                })
+                .collect()
         })
     }
 
@@ -264,6 +303,7 @@ impl Up<'_> {
         service: &Service,
         version: &Arc<Version>,
         name: String,
+        number: u32,
     ) -> Result<String, Complaint> {
         self.shared.pause(CREATE).await;
         self.shared.change(|world, now| {
@@ -273,7 +313,7 @@ impl Up<'_> {
                     other.id
                 )));
             }
-            let recipe = recipe(self.project, service, version, name);
+            let recipe = recipe(self.project, service, version, name, number);
             Ok(world.engine.create(recipe, now))
         })
     }

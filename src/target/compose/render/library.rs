@@ -78,7 +78,7 @@ pub fn head(
 ) -> Result<String, Unquotable> {
     let compose = super::compose(environment);
     let mut text = format!(
-        "set -u\nunset CDPATH\nLC_ALL=C\nexport LC_ALL\nlimit=\nonly=\noverride=\nproject={}\n",
+        "set -u\nunset CDPATH\nLC_ALL=C\nexport LC_ALL\nlimit=\nonly=\noverride=\nproject_directory=\nproject={}\n",
         quote(&compose.project)?
     );
     text.push_str(&docker::function(&compose.host)?);
@@ -130,6 +130,9 @@ pub fn head(
         }
         text.push_str(&format!("set -- -f \"$file_{number}\" \"$@\"\n"));
     }
+    text.push_str(
+        "[ -z \"$project_directory\" ] || set -- --project-directory \"$project_directory\" \"$@\"\n",
+    );
     text.push_str("docker compose -p \"$project\" \"$@\"\n}\n");
     Ok(text)
 }

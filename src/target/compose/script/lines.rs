@@ -60,7 +60,8 @@ impl JournalLines {
 pub struct Ledger {
     /// The last line of each operation, oldest operation first.
     pub records: Vec<Record>,
-    /// Lines that could not be read and were set aside.
+    /// Lines that could not be read and were set aside. A last line without its end is none: it may be
+    /// on its way; if it was torn, the next line's writer ends it.
     pub damaged: usize,
 }
 
@@ -68,14 +69,14 @@ pub struct Ledger {
 pub fn read_ledger(bytes: &[u8]) -> Ledger {
     let mut damaged = 0;
     let mut records: BTreeMap<OperationId, Record> = BTreeMap::new();
-    for line in bytes.split(|&byte| byte == b'\n') {
-        let line = line.trim_ascii();
+    for whole in bytes.split_inclusive(|&byte| byte == b'\n') {
+        let line = whole.trim_ascii();
         if line.is_empty() {
             continue;
         }
         match serde_json::from_slice::<Record>(line) {
             Ok(record) => drop(records.insert(record.operation, record)),
-            Err(_) => damaged += 1,
+            Err(_) => damaged += usize::from(whole.ends_with(b"\n")),
         }
     }
     Ledger {
@@ -119,6 +120,25 @@ mod tests {
             );
             assert_eq!(reader.damaged(), 1);
         }
+    }
+
+    #[test]
+    fn a_ledger_that_grows_is_never_damaged() {
+        let line = |operation: u64| {
+            format!(
+                r#"{{"v":1,"environment":"p","kind":"promote","operator":"m","origin":"l","before":{{"services":{{}}}},"after":{{"services":{{}}}},"operation":{operation},"started":5,"ended":6,"outcome":"succeeded"}}"#
+            )
+        };
+        let ledger = format!("{}\n{}\n", line(1), line(2));
+        for end in 0..=ledger.len() {
+            let read = read_ledger(&ledger.as_bytes()[..end]);
+            assert_eq!(read.damaged, 0, "at byte {end}");
+            let whole = ledger[..end].matches("}\n").count();
+            assert!(read.records.len() >= whole, "at byte {end}");
+        }
+        // One that was torn is closed by the next.
+        let torn = format!("{}\n{}\n", &line(1)[..40], line(2));
+        assert_eq!(read_ledger(torn.as_bytes()).damaged, 1);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! what it would make of the candidate files. What speaks against any plan (step 0 of an operation) is
 //! refused here, in words.
 
+mod copies;
 mod frames;
 mod pins;
 mod read;
@@ -63,16 +64,28 @@ pub async fn take(
     if wanted.pins.is_empty() && undo.questions.is_empty() {
         return Ok(survey);
     }
+    let others = copies::wanted(environment, services, request, &survey, &files);
+    let mut changed = Vec::new();
+    if matches!(request.deed, Deed::Rollback { files: true, .. }) && !others.is_empty() {
+        let script =
+            scripts::copies(environment, services, &others).map_err(|e| bad(environment, e))?;
+        let answered = self::parts(environment, shell.run(script).await?)?;
+        changed = copies::found(environment, services, &others, &answered);
+        copies::refuse_lost(environment, &changed)?;
+    }
     let pins = match wanted.pins.is_empty() {
         true => None,
         false => {
-            let pins = pins::Pins::render(environment, services, &wanted, &survey, &files)?;
+            let pins =
+                pins::Pins::render(environment, services, &wanted, &survey, &files, &changed)?;
             refuse::unwritable_pins(environment, &pins, &files)?;
             Some(pins)
         }
     };
     let candidates = pins.as_ref().map_or(&[][..], |pins| &pins.candidates);
-    let script = scripts::second(environment, services, candidates, &undo.questions)
+    // Where they come back they are known already.
+    let unknown = if changed.is_empty() { &others[..] } else { &[] };
+    let script = scripts::second(environment, services, candidates, &undo.questions, unknown)
         .map_err(|e| bad(environment, e))?;
     let answered = self::parts(environment, shell.run(script).await?)?;
     if let Some(pins) = pins {
@@ -80,6 +93,16 @@ pub async fn take(
         self::services::distrust_stale_hashes(&mut survey, environment, services, &answered);
         pins.into_survey(&mut survey);
     }
+    if changed.is_empty() {
+        changed = copies::found(environment, services, &others, &answered);
+    } else {
+        survey.changed_settings = copies::settings_that_differ(
+            parts.get("config"),
+            answered.get("config"),
+            wanted.pins.keys(),
+        );
+    }
+    survey.changed_files = changed.into_iter().map(|found| found.changed).collect();
     survey.schema_undone = undo.judged(environment, &answered);
     Ok(survey)
 }

@@ -6,6 +6,7 @@ use secrecy::SecretSlice;
 
 use super::{
     super::pin::{self, Rendered, hash::Algorithm, keep},
+    copies::Found,
     read::ServerFile,
 };
 use crate::{
@@ -35,12 +36,30 @@ impl Pins {
         wanted: &Wanted,
         survey: &Survey,
         files: &[ServerFile],
+        restored: &[Found],
     ) -> Result<Self, Fault> {
         let now: BTreeMap<String, Option<Vec<u8>>> = files
             .iter()
             .map(|file| (file.name.clone(), file.bytes.clone()))
             .collect();
-        let candidates = rendered(environment, services, &wanted.pins, survey, &now)?;
+        let mut base = now.clone();
+        base.extend(
+            restored
+                .iter()
+                .map(|found| (found.file.clone(), found.then.clone())),
+        );
+        let mut candidates = rendered(environment, services, &wanted.pins, survey, &base)?;
+        for found in restored {
+            let summary = format!("as with that release: {}", found.changed.differs.join(", "));
+            match candidates.iter_mut().find(|known| known.file == found.file) {
+                Some(known) => known.summary.push(summary),
+                None => candidates.push(Rendered {
+                    file: found.file.clone(),
+                    bytes: found.then.clone().unwrap_or_default(),
+                    summary: vec![summary],
+                }),
+            }
+        }
         let before = running::release(environment, services, survey);
         // What runs and is not what its pin says: going back pins what ran, not what the file said.
         let drifted: BTreeMap<ServiceName, ServiceRelease> = before
@@ -50,7 +69,7 @@ impl Pins {
                 wanted.pins.contains_key(name) && !running::is_pinned(name, release, survey)
             })
             .collect();
-        let restored = rendered(environment, services, &drifted, survey, &now).unwrap_or_default();
+        let returned = rendered(environment, services, &drifted, survey, &now).unwrap_or_default();
 
         let mut pins = Self {
             candidates: Vec::new(),
@@ -75,12 +94,16 @@ impl Pins {
                 attachment: Some(attachment),
                 summary: candidate.summary.clone(),
             });
-            let former = restored
+            let former = returned
                 .iter()
-                .find(|restored| restored.file == candidate.file);
+                .find(|returned| returned.file == candidate.file);
             let (bytes, summary) = match former {
-                Some(restored) => (Some(&restored.bytes), restored.summary.clone()),
-                None => (file.bytes.as_ref(), Vec::new()),
+                Some(returned) => (Some(&returned.bytes), returned.summary.clone()),
+                None => {
+                    let read = restored.iter().find(|found| found.file == candidate.file);
+                    let now = read.and_then(|found| found.now.as_ref());
+                    (file.bytes.as_ref().or(now), Vec::new())
+                }
             };
             let attachment = bytes.map(|bytes| pins.attach(format!("former-{number}"), bytes));
             pins.former_pins.push(PinFile {

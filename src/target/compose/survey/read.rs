@@ -166,6 +166,8 @@ pub(super) fn survey(
         candidate_pins: Vec::new(),
         former_pins: Vec::new(),
         attachments: Vec::new(),
+        changed_files: Vec::new(),
+        changed_settings: Vec::new(),
         images,
         means: means(environment, parts),
         warnings: surroundings::warnings(environment, parts),

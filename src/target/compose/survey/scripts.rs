@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    config::{AskedFrom, Environment, HookAction, Migration, Pin, Probe, Service, Target},
+    config::{AskedFrom, Compose, Environment, HookAction, Migration, Pin, Probe, Service, Target},
     plan::schema,
     release::{
         ServiceName,
@@ -18,7 +18,7 @@ use super::{
         render::library,
         script::{Unquotable, printf, quote},
     },
-    files, storage,
+    copies, files, storage,
 };
 
 const CLAIM: &str = include_str!("../../../../assets/claim.sh");
@@ -91,8 +91,8 @@ pub(super) fn first(
     let mut script = Script::new(environment, services)?;
     script.0.push_str(&docker::bare(CLAIM));
     script.0.push_str(&format!(
-        "root=.flightdeck/{}\nif command -v sha256sum >/dev/null; then algorithm=sha256; else algorithm='cksum'; fi\nhere\n",
-        quote(&compose.project)?
+        "{}if command -v sha256sum >/dev/null; then algorithm=sha256; else algorithm='cksum'; fi\nhere\n",
+        root(compose)?
     ));
     script.collect("containers", LONG, ["containers"])?;
     script.collect("config", LONG, ["compose", "config", "--format", "json"])?;
@@ -143,7 +143,7 @@ pub(super) fn first(
         ask_schema(&mut script, migration, services, request)?;
     }
     if storage::asks_for_backups(environment, request) {
-        backups(&mut script, environment)?;
+        backups(&mut script, environment, request)?;
     }
     if let Deed::CleanUp { .. } = request.deed {
         script.collect("users", LONG, ["users"])?;
@@ -159,6 +159,37 @@ pub(super) fn first(
         }
     }
     Ok(script.finish())
+}
+
+fn root(compose: &Compose) -> Result<String, Unquotable> {
+    Ok(format!("root=.flightdeck/{}\n", quote(&compose.project)?))
+}
+
+/// The files that are another now than with a release, and their copies.
+pub(super) fn copies(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+    wanted: &[copies::Wanted],
+) -> Result<Vec<u8>, Unquotable> {
+    let mut script = Script::new(environment, services)?;
+    collect_copies(&mut script, environment, wanted)?;
+    Ok(script.finish())
+}
+
+fn collect_copies(
+    script: &mut Script,
+    environment: &Environment,
+    wanted: &[copies::Wanted],
+) -> Result<(), Unquotable> {
+    let Target::Compose(compose) = &environment.target;
+    script.0.push_str(&root(compose)?);
+    for (number, wanted) in wanted.iter().enumerate() {
+        let copy = ["copy_of", &wanted.path, &wanted.hash];
+        script.collect(&format!("copy-{number}"), LONG, copy)?;
+        let now = ["cat", "--", &wanted.path];
+        script.collect(&format!("now-{number}"), LONG, now)?;
+    }
+    Ok(())
 }
 
 /// Where the schema is, what the image that runs knows of it, and what a chosen one does.
@@ -199,13 +230,18 @@ fn ask_schema(
 }
 
 /// What there is for backups.
-fn backups(script: &mut Script, environment: &Environment) -> Result<(), Unquotable> {
+fn backups(
+    script: &mut Script,
+    environment: &Environment,
+    request: &Request,
+) -> Result<(), Unquotable> {
     script.collect("backups", LONG, ["backups"])?;
     if let Some(BackupTool::PgDump {
         service,
         database,
         user,
     }) = environment.backup.as_ref().map(|backup| &backup.tool)
+        && storage::asks_database(request)
     {
         script.0.push_str(&docker::bare(POSTGRES));
         let words = ["database_size", service.as_str(), database, user];
@@ -214,12 +250,14 @@ fn backups(script: &mut Script, environment: &Environment) -> Result<(), Unquota
     Ok(())
 }
 
-/// What Compose makes of the candidate pins, and what the revisions that are to be undone say of that.
+/// What Compose makes of the candidate pins, what the revisions that are to be undone say of that, and what
+/// `wanted` were.
 pub(super) fn second(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
     candidates: &[Rendered],
     undo: &[Vec<String>],
+    wanted: &[copies::Wanted],
 ) -> Result<Vec<u8>, Unquotable> {
     let Target::Compose(compose) = &environment.target;
     let mut script = Script::new(environment, services)?;
@@ -238,6 +276,13 @@ pub(super) fn second(
                         "{kind}_{}=$scratch/candidate-{number}\n",
                         index + 1
                     ));
+                    // Compose takes the first one's directory for the project's.
+                    if kind == "file" && index == 0 {
+                        let place = file.rsplit_once('/').map_or(".", |(place, _)| place);
+                        script
+                            .0
+                            .push_str(&format!("project_directory={}\n", quote(place)?));
+                    }
                 }
             }
         }
@@ -246,6 +291,7 @@ pub(super) fn second(
         script.collect("config", LONG, ["compose", "config", "--format", "json"])?;
         script.collect("hashes", SHORT, ["compose", "config", "--hash", "*"])?;
     }
+    collect_copies(&mut script, environment, wanted)?;
     if let Some(migration) = &environment.migration {
         for (number, command) in undo.iter().enumerate() {
             in_service(

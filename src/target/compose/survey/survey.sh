@@ -149,6 +149,22 @@ bytes_of() {
 	[ ! -e "$1" ] || cat -- "$1"
 }
 
+# copy_of PATH HASH: the copy of PATH with that fingerprint that an operation has kept.
+copy_of() {
+	tab=$(printf '\t')
+	for copy_list in "$root"/releases/*/files; do
+		[ -r "$copy_list" ] || continue
+		while IFS=$tab read -r copy_name copy_path; do
+			[ "$copy_path" = "$1" ] || continue
+			copy=${copy_list%/files}/$copy_name
+			[ -r "$copy" ] && [ "$(fingerprint "${2%%:*}" "$copy")" = "$2" ] || continue
+			cat -- "$copy"
+			return
+		done <"$copy_list"
+	done
+	return 1
+}
+
 containers() {
 	containers_ids=$(docker ps -aq --no-trunc --filter "label=com.docker.compose.project=$project") || return 1
 	if [ -z "$containers_ids" ]; then

@@ -9,6 +9,8 @@ backup_postgres() {
 	backup_handle=.flightdeck/$project/backups/${FD_FOLDER##*/}.dump
 	backup_part=$backup_handle.part
 	mkdir -p "${backup_handle%/*}" || fail "cannot make ${backup_handle%/*}"
+	# Who died in the middle of this has left his behind.
+	rm -f -- "${backup_handle%/*}"/*.dump.part
 	end_sessions "$backup_database" "$backup_user"
 	trap 'backup_undone; exit 143' TERM
 	(umask 077 && : >"$backup_part") || fail "cannot write ${backup_handle%/*}"
