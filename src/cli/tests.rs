@@ -16,8 +16,8 @@ use crate::{
         observed::Link,
         operation::{End, JournalLine, OperationId, Outcome, Progress},
         plan::{Plan, PlanKind},
-        record::{Record, Release, ServiceRelease},
-        recovery::{LockRequest, RecoveryRequest},
+        record::{Ledger, Record, Release, ServiceRelease},
+        recovery::{LockRequest, RecoveryRequest, UnlockRequest},
         survey::Survey,
     },
     target::{BoxStream, Chunk, LogQuery, Observe, Operate, Reading, RenderedPlan},
@@ -64,9 +64,13 @@ impl Observe for Server {
     fn follow(&self, _: OperationId) -> BoxStream<Progress> {
         futures::stream::iter(self.progress.clone()).boxed()
     }
-    fn history(&self, n: usize) -> BoxFuture<'_, Result<Vec<Record>, Fault>> {
+    fn history(&self, n: usize) -> BoxFuture<'_, Result<Ledger, Fault>> {
         let from = self.records.len().saturating_sub(n);
-        futures::future::ready(Ok(self.records[from..].to_vec())).boxed()
+        let ledger = Ledger {
+            records: self.records[from..].to_vec(),
+            ..Ledger::default()
+        };
+        futures::future::ready(Ok(ledger)).boxed()
     }
     fn survey(&self, _: Request) -> BoxFuture<'_, Result<Survey, Fault>> {
         let refused = Fault::new(FaultKind::Unreachable, "shop", "no answer");
@@ -97,6 +101,14 @@ impl Operate for Server {
     }
     fn answer_check(&self, _: Confirmed<CheckAnswer>) -> BoxFuture<'_, Result<bool, Fault>> {
         futures::future::ready(Ok(false)).boxed()
+    }
+
+    fn unlock(
+        &self,
+        _: Confirmed<UnlockRequest>,
+        _: &Operator,
+    ) -> BoxFuture<'_, Result<(), Fault>> {
+        futures::future::ready(Ok(())).boxed()
     }
 }
 

@@ -249,6 +249,10 @@ impl Difference {
     fn offers(&self, target: &Release) -> Vec<SchemaOffer> {
         let label = target.label();
         let (now, goal) = (self.now_words(), schema::words(&self.goal));
+        let undoing = match self.undone() {
+            [] => String::new(),
+            undone => format!(", undoing {}", schema::counted(undone)),
+        };
         vec![
             SchemaOffer {
                 choice: SchemaChoice::ImageOnly,
@@ -259,9 +263,8 @@ impl Difference {
                 choice: SchemaChoice::Downgrade,
                 obstacle: self.possible().err(),
                 consequence: format!(
-                    "the image that runs takes the schema down to {goal} first{}: data that only the newer \
-                     revisions hold is lost",
-                    schema::undoes(self.undone())
+                    "the image that runs takes the schema down to {goal} first{undoing}: data that only the \
+                     newer revisions hold is lost"
                 ),
             },
         ]

@@ -40,8 +40,8 @@ use crate::{
         check::CheckAnswer,
         operation::{Liveness, OperationId, Progress},
         plan::{Plan, Request},
-        record::Record,
-        recovery::{LockRequest, RecoveryRequest},
+        record::Ledger,
+        recovery::{LockRequest, RecoveryRequest, UnlockRequest},
         survey::Survey,
     },
     target::{BoxStream, Chunk, LogQuery, Observe, Operate, Reading, RenderedPlan, Target},
@@ -191,7 +191,7 @@ impl Observe for FakeTarget {
         stream::pending().boxed()
     }
 
-    fn history(&self, _: usize) -> BoxFuture<'_, Result<Vec<Record>, Fault>> {
+    fn history(&self, _: usize) -> BoxFuture<'_, Result<Ledger, Fault>> {
         not_here()
     }
 
@@ -226,6 +226,14 @@ impl Operate for FakeTarget {
     }
 
     fn answer_check(&self, _: Confirmed<CheckAnswer>) -> BoxFuture<'_, Result<bool, Fault>> {
+        not_here()
+    }
+
+    fn unlock(
+        &self,
+        _: Confirmed<UnlockRequest>,
+        _: &Operator,
+    ) -> BoxFuture<'_, Result<(), Fault>> {
         not_here()
     }
 }
