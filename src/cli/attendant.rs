@@ -8,7 +8,11 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     clock::Clock,
     fleet::{EnvironmentFacts, Fact, Fleet, inbox::Inbox, world::World},
-    release::{EnvironmentName, Fault, observed::Link},
+    release::{
+        EnvironmentName, Fault,
+        observed::Link,
+        operation::{Liveness, OperationId},
+    },
     target::Reading,
 };
 
@@ -70,6 +74,29 @@ impl Attendant {
         };
         if tokio::time::timeout(PATIENCE, settled).await.is_err() {
             tracing::warn!("not everything could be seen in {PATIENCE:?}");
+        }
+    }
+
+    /// Takes in facts until `operation` is seen to be dead without having ended.
+    pub async fn died(
+        &self,
+        fleet: &mut Fleet,
+        name: &EnvironmentName,
+        operation: OperationId,
+        clock: &Clock,
+    ) {
+        let is_dead = |fleet: &Fleet| {
+            let facts = fleet.environment(name);
+            facts
+                .and_then(EnvironmentFacts::operation)
+                .is_some_and(|found| {
+                    found.id == operation && found.end.is_none() && found.liveness == Liveness::Dead
+                })
+        };
+        while !is_dead(fleet) {
+            for fact in self.inbox.take().await {
+                fleet.apply(fact, clock.moment());
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     release::{
         Confirmed, EnvironmentName, Permit,
         confirm::Answer,
-        operation::{End, OperationId},
+        operation::{End, OperationId, Outcome},
         plan::{Plan, Request},
     },
     target::RenderedPlan,
@@ -147,8 +147,8 @@ impl Session {
         if detach {
             return self.print_started(operation, &environment);
         }
-        let stream = operation::follow(&self.world, &environment, operation)?;
-        match progress::follow(operation, stream, &mut self.output).await? {
+        match self.follow(&environment, operation).await? {
+            Followed::Died => self.print_died(operation, &environment),
             Followed::Ended(end) => self.print_end(operation, &environment, &end),
             Followed::Left => {
                 self.print_started(operation, &environment)?;
@@ -174,6 +174,43 @@ impl Session {
         }
         self.output.flush()?;
         Ok(Exit::Ok)
+    }
+
+    /// Follows an operation to its end, or until it is dead.
+    ///
+    /// # Errors
+    /// If it can no longer be followed, or nobody reads any more what is printed.
+    pub(super) async fn follow(
+        &mut self,
+        environment: &EnvironmentName,
+        operation: OperationId,
+    ) -> Result<Followed, Failure> {
+        let stream = operation::follow(&self.world, environment, operation)?;
+        let names = std::slice::from_ref(environment);
+        let attendant = Attendant::start(&self.world, names, self.interactive)?;
+        let mut fleet = Fleet::new(self.world.config.clone());
+        let died = attendant.died(&mut fleet, environment, operation, &self.clock);
+        progress::follow(operation, stream, died, &mut self.output).await
+    }
+
+    /// Says that nobody runs an operation any more, and what to do about it.
+    pub(super) fn print_died(
+        &mut self,
+        operation: OperationId,
+        environment: &EnvironmentName,
+    ) -> Result<Exit, Failure> {
+        if self.output.json {
+            self.output.value(&json!({
+                "environment": environment, "operation": operation, "outcome": Outcome::Interrupted,
+            }))?;
+        } else {
+            self.output.line(format!(
+                "{operation} INTERRUPTED: its runner died; \
+                 next: flightdeck recover {environment} resume, back or abandon"
+            ))?;
+        }
+        self.output.flush()?;
+        Ok(Exit::Stuck)
     }
 
     /// Prints how an operation ended.

@@ -6,15 +6,11 @@ use serde_json::json;
 
 use crate::{
     fleet::log_buffer::LineCutter,
-    operation,
     release::{ServiceName, operation::OperationId},
     target::{Chunk, LogQuery},
 };
 
-use super::{
-    Attendant, Exit, Failure, Output, Session,
-    progress::{self, Followed},
-};
+use super::{Attendant, Exit, Failure, Output, Session, progress::Followed};
 
 /// Follow a service's logs, or an operation from its first line, until Ctrl-C.
 #[derive(Debug, clap::Args)]
@@ -44,8 +40,8 @@ impl Logs {
         let names = [name.clone()];
         let _attendant = Attendant::start(&session.world, &names, session.interactive)?;
         if let Some(operation) = self.operation {
-            let stream = operation::follow(&session.world, &name, operation)?;
-            return match progress::follow(operation, stream, &mut session.output).await? {
+            return match session.follow(&name, operation).await? {
+                Followed::Died => session.print_died(operation, &name),
                 Followed::Ended(end) => session.print_end(operation, &name, &end),
                 Followed::Left => Ok(Exit::Interrupted),
             };

@@ -23,23 +23,27 @@ const TICK: Duration = Duration::from_secs(1);
 pub enum Followed {
     /// The operation has ended.
     Ended(End),
+    /// Its runner and supervisor are dead, and it has not ended: by itself it never will.
+    Died,
     /// Ctrl-C: the operation goes on without us.
     Left,
 }
 
-/// Follows `stream` to the operation's end, printing as it goes; with JSON, silently.
+/// Follows `stream` to the operation's end, printing as it goes; with JSON, silently. `died` resolves
+/// once the operation is known to be dead.
 ///
 /// # Errors
 /// If nobody reads any more what is printed.
 pub async fn follow(
     operation: OperationId,
     mut stream: BoxStream<Progress>,
+    died: impl Future<Output = ()>,
     output: &mut Output,
 ) -> Result<Followed, Failure> {
     let mut printer = Printer::new(operation, output);
     let mut tick = tokio::time::interval(TICK);
     let interrupted = tokio::signal::ctrl_c();
-    tokio::pin!(interrupted);
+    tokio::pin!(interrupted, died);
     loop {
         let progress = tokio::select! {
             progress = stream.next() => progress,
@@ -50,6 +54,10 @@ pub async fn follow(
             _ = &mut interrupted => {
                 printer.clear_step()?;
                 return Ok(Followed::Left);
+            }
+            () = &mut died => {
+                printer.finish()?;
+                return Ok(Followed::Died);
             }
         };
         match progress {
@@ -358,7 +366,10 @@ mod tests {
         let printed = Printed::default();
         let mut out = Output::to(printed.clone(), json, false);
         let stream = Box::pin(futures::stream::iter(progress));
-        let followed = follow(OperationId(42), stream, &mut out).await.unwrap();
+        let died = std::future::pending();
+        let followed = follow(OperationId(42), stream, died, &mut out)
+            .await
+            .unwrap();
         assert!(matches!(followed, Followed::Ended(_)));
         printed.text()
     }

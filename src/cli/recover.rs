@@ -15,10 +15,7 @@ use crate::{
     },
 };
 
-use super::{
-    Attendant, Exit, Failure, Session,
-    progress::{self, Followed},
-};
+use super::{Attendant, Exit, Failure, Session, progress::Followed};
 
 /// Cancel the operation that runs, or deal with one that did not end well.
 #[derive(Debug, clap::Args)]
@@ -154,8 +151,8 @@ impl Recover {
                 .value(&json!({ "environment": name, "operation": followed, "recovers": found }))?;
             return Ok(Exit::Ok);
         }
-        let stream = operation::follow(&session.world, &name, followed)?;
-        match progress::follow(followed, stream, &mut session.output).await? {
+        match session.follow(&name, followed).await? {
+            Followed::Died => session.print_died(followed, &name),
             Followed::Ended(end) => session.print_end(followed, &name, &end),
             Followed::Left => Ok(Exit::Interrupted),
         }

@@ -6,6 +6,7 @@ mod support;
 mod cli;
 mod connection;
 mod demo;
+mod hostile;
 mod house;
 mod journeys;
 mod matrix;

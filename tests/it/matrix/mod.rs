@@ -20,7 +20,7 @@ use std::{
 
 use self::{
     cell::{Cell, Fault, Kind},
-    run::{Memory, Way},
+    run::Memory,
     server::{Engine, Server},
     table::Tried,
 };
@@ -121,18 +121,16 @@ impl Whole<'_> {
             Err(error) => return vec![Tried::server(error)],
         };
         let mut memory = Memory::default();
-        let mut done = 0;
         loop {
             let mut any = false;
             for &kind in worker.kinds {
                 if self.until.is_some_and(|until| Instant::now() > until) {
                     break;
                 }
-                match self.one(&server, &mut memory, worker, kind, done) {
+                match self.one(&server, &mut memory, worker, kind) {
                     Ok(None) => {}
                     Ok(Some(cell)) => {
                         any = true;
-                        done += 1;
                         tried.push(cell);
                     }
                     Err(error) => {
@@ -171,7 +169,6 @@ impl Whole<'_> {
         memory: &mut Memory,
         worker: Worker,
         kind: Kind,
-        done: usize,
     ) -> Result<Option<Tried>, String> {
         if self.is_exhausted(kind, worker.is_spare) {
             return Ok(None);
@@ -197,10 +194,8 @@ impl Whole<'_> {
             // Prepared for nothing: the next may begin here.
             return Ok(None);
         };
-        let way = Way::Rollback;
-        let _ = (done, Way::Resume, Way::Back);
         let begun = Instant::now();
-        let failure = run::run(server, memory, &cell, &before, way).err();
+        let failure = run::run(server, memory, &cell, &before).err();
         let tried = Tried {
             cell: Some(cell),
             failure,

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{
-    cell::{Cell, Fault, Kind, failing_step, may_end},
+    cell::{Cell, Fault, Kind, Place, failing_step, may_end},
     server::{Container, DEADLINE, Running, Server, Stops, breathe, output, words},
 };
 use crate::support::real_world::script;
@@ -149,7 +149,6 @@ pub fn run(
     memory: &mut Memory,
     cell: &Cell,
     before: &Before,
-    way: Way,
 ) -> Result<(), String> {
     let stops = server.stops()?;
     let mut attempt = Attempt {
@@ -159,7 +158,7 @@ pub fn run(
         stops: &stops,
         operation: before.operation + 1,
     };
-    let found = attempt.go(way);
+    let found = attempt.go();
     server.empty_disk();
     server.link.count_anew(None);
     if cell.fault == Fault::RegistryGone {
@@ -179,7 +178,7 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn go(&mut self, way: Way) -> Result<Memory, String> {
+    fn go(&mut self) -> Result<Memory, String> {
         let mut cockpit = self.begin()?;
         let mut others = Vec::new();
         if let Fault::UploadCut(_) | Fault::Hangs = self.cell.fault {
@@ -221,12 +220,26 @@ impl Attempt<'_> {
             Some(Outcome::WentBack | Outcome::Cancelled | Outcome::Refused) => {
                 self.afterwards(self.before.from, false)
             }
-            _ => self.recover(way),
+            _ => self.recover(),
         }
     }
 
     fn is_promotion(&self) -> bool {
         matches!(self.cell.kind, Kind::Promote | Kind::PromoteMigrating)
+    }
+
+    /// Every way that there is gets its turn.
+    fn way(&self) -> Result<Way, String> {
+        let plan = fs::read_to_string(self.server.operation(self.operation).join("plan.json"));
+        let plan: Value = serde_json::from_str(&plan.map_err(words)?).map_err(words)?;
+        let ways: &[Way] = match plan["on_failure"] == "go_back" {
+            true if self.cell.place.is_back => &[Way::Back, Way::Resume],
+            true => &[Way::Back, Way::Resume, Way::Rollback],
+            false if self.cell.kind == Kind::Rollback => &[Way::Resume, Way::Rollback],
+            false => &[Way::Resume],
+        };
+        let turn = usize::try_from(self.operation).map_err(words)?;
+        Ok(ways[turn % ways.len()])
     }
 
     /// The version that runs where it succeeds.
@@ -359,12 +372,7 @@ impl Attempt<'_> {
     fn end(&self, cockpit: &mut Running) -> Result<Option<Outcome>, String> {
         let end = self.server.operation(self.operation).join("end.json");
         let is_upload = matches!(self.cell.place.step.as_str(), "upload" | "claim");
-        let mut is_followed = true;
         wait_until("the operation's end", || {
-            if self.cell.fault == Fault::RunnerAndSupervisorKilled && is_followed {
-                cockpit.kill();
-                is_followed = false;
-            }
             if end.exists() {
                 return Ok(true);
             }
@@ -400,8 +408,15 @@ impl Attempt<'_> {
     fn heal(&self) -> Result<(), String> {
         self.server.empty_disk();
         self.server.link.count_anew(None);
-        if self.cell.fault == Fault::RegistryGone {
-            self.server.open_registry();
+        match self.cell.fault {
+            Fault::RegistryGone => self.server.open_registry(),
+            Fault::Hangs => {
+                let Place { step, .. } = &self.cell.place;
+                self.stops
+                    .lift(&format!("{}.{step}.hang", self.cell.place.list()))?;
+                self.stops.lift("limit")?;
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -419,14 +434,11 @@ impl Attempt<'_> {
 
     /// The command that started it tells its end.
     fn cockpit_says(&self, cockpit: Running, outcome: Option<Outcome>) -> Result<(), String> {
-        let Some(outcome) = outcome else {
-            return Ok(());
-        };
         let said = cockpit.wait()?;
         let code = match outcome {
-            Outcome::Succeeded => 0,
-            Outcome::WentBack | Outcome::Cancelled => 1,
-            Outcome::Refused => 3,
+            Some(Outcome::Succeeded) => 0,
+            Some(Outcome::WentBack | Outcome::Cancelled) => 1,
+            Some(Outcome::Refused) => 3,
             _ => 5,
         };
         if said.code != Some(code) {
@@ -501,7 +513,8 @@ impl Attempt<'_> {
     }
 
     /// One command, and it is healthy.
-    fn recover(&self, way: Way) -> Result<Memory, String> {
+    fn recover(&self) -> Result<Memory, String> {
+        let way = self.way()?;
         let words: &[&str] = match (way, self.cell.kind) {
             (Way::Resume, _) => &["recover", "production", "resume", "--yes"],
             (Way::Back, _) => &["recover", "production", "back", "--yes"],
@@ -515,13 +528,14 @@ impl Attempt<'_> {
         let ended = records
             .last()
             .map(|record| (record.operation.0, record.outcome));
-        let expected = match way {
-            Way::Back => [Outcome::WentBack, Outcome::Succeeded],
-            _ => [Outcome::Succeeded, Outcome::Succeeded],
+        // Once back has begun, to resume is to go on with back.
+        let may_be = |outcome| match way {
+            Way::Rollback => outcome == Outcome::Succeeded,
+            Way::Back => outcome == Outcome::WentBack,
+            Way::Resume => matches!(outcome, Outcome::Succeeded | Outcome::WentBack),
         };
         match ended {
-            Some((operation, outcome))
-                if operation > self.operation && expected.contains(&outcome) => {}
+            Some((operation, outcome)) if operation > self.operation && may_be(outcome) => {}
             _ => {
                 return Err(format!(
                     "{}: exit code {:?}, the ledger's last is {ended:?}: {}\nbefore that: {}",

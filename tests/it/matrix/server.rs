@@ -636,6 +636,11 @@ impl Stops {
         fs::write(self.directory.join(name), text).map_err(words)
     }
 
+    /// Takes it away again.
+    pub fn lift(&self, name: &str) -> Result<(), String> {
+        fs::remove_file(self.directory.join(name)).map_err(words)
+    }
+
     /// Waits until somebody has come to a stop, or `gone` says that nobody will; returns the parent of
     /// the one who waits there.
     pub fn wait(&self, mut gone: impl FnMut() -> bool) -> Result<Pid, String> {
@@ -680,7 +685,7 @@ const DATABASE: &str = "
     restart: unless-stopped
     environment:
       POSTGRES_PASSWORD: ${POSTGRES_PASSWORD}
-    healthcheck: { interval: 500ms, timeout: 5s, retries: 60 }
+    healthcheck: { interval: 1s, timeout: 5s, retries: 60 }
 ";
 
 fn start_sshd(

@@ -5,6 +5,7 @@ mod claim;
 mod direction;
 mod faults;
 mod follow;
+mod hostile;
 mod ledger;
 mod lock;
 mod race;

@@ -262,6 +262,19 @@ under_each_shell! {
         assert!(tail.printed().ends_with("TAG=v1\n"));
     }
 
+    /// The containers of a server that was restarted are not those of the notes.
+    fn notes_to_compare_with_do_not_go_along(world) {
+        let operation = promotion(world)
+            .step("late", "[ ! -e containers.forward ] && [ ! -e steady.forward ] && cat switched");
+        let dead = starts_and_crashes(world, &operation);
+        for (name, text) in [("containers.forward", "web 1\n"), ("steady.forward", "web 1\n"), ("switched", "yes\n")] {
+            fs::write(world.folder(dead).join(name), text).unwrap();
+        }
+        let mut tail = world.started(&Operation::recovery(dead, "resume"));
+        assert_eq!(tail.end().outcome, Outcome::Succeeded, "{}", tail.printed());
+        assert!(tail.printed().ends_with("yes\n"));
+    }
+
     fn a_plan_without_a_way_back_is_not_taken_back(world) {
         let operation = Operation::promotion().step("switch", &hangs_once(world, "switch"));
         let dead = starts_and_crashes(world, &operation);

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use super::expand::{escapes, expand};
+use super::expand::{LONGEST, escapes, expand};
 
 /// Why a file is no `.env` file to Compose.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +43,7 @@ pub fn assignments(bytes: &[u8]) -> Result<Vec<Assignment>, BadDotenv> {
     };
     while let Some(start) = statement(bytes, at) {
         let bad = |what| BadDotenv {
-            line: 1 + bytes[..start].iter().filter(|b| **b == b'\n').count(),
+            line: line_of(bytes, start),
             what,
         };
         let (name, after, inherited) = name(bytes, start).map_err(bad)?;
@@ -94,17 +94,23 @@ pub fn assignments(bytes: &[u8]) -> Result<Vec<Assignment>, BadDotenv> {
     Ok(found)
 }
 
+/// The line, from 1, in which a byte stands.
+fn line_of(bytes: &[u8], at: usize) -> usize {
+    1 + bytes[..at].iter().filter(|b| **b == b'\n').count()
+}
+
 /// The values that a file gives, as Compose would see them with an empty process environment; `above`
 /// are those of the files before it. Bytes that are no UTF-8 become U+FFFD.
 ///
 /// # Errors
-/// What Compose itself would refuse to read.
+/// What Compose itself would refuse to read, and a value that becomes longer than any real one.
 pub fn values(
     bytes: &[u8],
     above: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, BadDotenv> {
     let mut values = above.clone();
     for assignment in assignments(bytes)? {
+        let start = assignment.span.start;
         let raw = &bytes[assignment.span.clone()];
         let value = match assignment.quote {
             None => expand(&String::from_utf8_lossy(raw), &values),
@@ -117,6 +123,12 @@ pub fn values(
                 }
             }
         };
+        if value.len() > LONGEST {
+            return Err(BadDotenv {
+                line: line_of(bytes, start),
+                what: "a value becomes longer than 64 KiB",
+            });
+        }
         values.insert(assignment.name, value);
     }
     Ok(values)

@@ -5,22 +5,30 @@ use std::collections::BTreeMap;
 /// How deep a default may hold a default: text from outside must not exhaust the stack.
 const DEEPEST: usize = 16;
 
+/// A value stops growing here: ten lines that each name the one before ten times would fill the memory.
+pub const LONGEST: usize = 64 << 10;
+
 /// `text` with its variables put in; a variable that nobody sets is empty, as Compose has it. What is
-/// no variable stays as it is written.
+/// no variable stays as it is written. What would be longer than [`LONGEST`] is left off somewhere behind
+/// that, so that whoever has set a bound to it can tell.
 pub fn expand(text: &str, values: &BTreeMap<String, String>) -> String {
     expand_within(text, values, DEEPEST)
 }
 
 fn expand_within(text: &str, values: &BTreeMap<String, String>, depth: usize) -> String {
-    let mut out = String::with_capacity(text.len());
+    let mut out = String::new();
     let mut rest = text;
+    let closing = closing(text);
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
+        if out.len() > LONGEST {
+            return out;
+        }
         rest = &rest[at + 1..];
         if let Some(after) = rest.strip_prefix('$') {
             out.push('$');
             rest = after;
-        } else if let Some((inner, after)) = rest.strip_prefix('{').and_then(braced) {
+        } else if let Some((inner, after)) = braced(rest, text.len() - rest.len(), &closing) {
             out.push_str(&substitute(inner, values, depth));
             rest = after;
         } else {
@@ -37,20 +45,28 @@ fn expand_within(text: &str, values: &BTreeMap<String, String>, depth: usize) ->
     out
 }
 
-/// What stands in the braces that were just opened, and what follows them.
-fn braced(text: &str) -> Option<(&str, &str)> {
-    let mut open = 1usize;
-    for (at, c) in text.char_indices() {
-        match c {
-            '{' => open += 1,
-            '}' => open -= 1,
+/// Where each opening brace of `text` is closed, in their order: found once, since a search from each of
+/// them would take for ever where none is closed.
+fn closing(text: &str) -> Vec<(usize, usize)> {
+    let mut open = Vec::new();
+    let mut closed = Vec::new();
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'{' => open.push(at),
+            b'}' => closed.extend(open.pop().map(|opened| (opened, at))),
             _ => {}
         }
-        if open == 0 {
-            return Some((&text[..at], &text[at + 1..]));
-        }
     }
-    None
+    closed.sort_unstable();
+    closed
+}
+
+/// What stands in the braces with which `rest` begins, and what follows them; `rest` begins at `at` of
+/// the text to which `closing` belongs.
+fn braced<'a>(rest: &'a str, at: usize, closing: &[(usize, usize)]) -> Option<(&'a str, &'a str)> {
+    let found = closing.binary_search_by_key(&at, |(open, _)| *open).ok()?;
+    let close = closing[found].1 - at;
+    Some((&rest[1..close], &rest[close + 1..]))
 }
 
 fn substitute(inner: &str, values: &BTreeMap<String, String>, depth: usize) -> String {

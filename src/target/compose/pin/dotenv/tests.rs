@@ -54,6 +54,28 @@ fn what_compose_refuses_is_refused_with_its_line() {
 }
 
 #[test]
+fn values_that_multiply_do_not_fill_the_memory() {
+    let mut text = String::from("A0=0123456789\n");
+    for level in 1..12 {
+        let before = format!("${{A{}}}", level - 1).repeat(10);
+        text.push_str(&format!("A{level}={before}\n"));
+    }
+    let bad = values(text.as_bytes(), &BTreeMap::new()).unwrap_err();
+    assert_eq!(
+        (bad.line, bad.what),
+        (5, "a value becomes longer than 64 KiB")
+    );
+}
+
+#[test]
+fn braces_that_are_never_closed_are_text() {
+    let open = "${".repeat(20_000);
+    let text = format!("TAG={open}\nB=${{A:-${{TAG}}\n");
+    assert_eq!(value(&text, "TAG"), Some(open));
+    assert_eq!(value("A=1\nTAG=${${A}\n", "TAG").as_deref(), Some("${1"));
+}
+
+#[test]
 fn setting_changes_the_last_assignment_and_nothing_else() {
     for (before, expected) in [
         ("TAG=v1", "TAG=v2@sha256:ab"),
