@@ -58,6 +58,9 @@ fn row(record: &Record) -> [String; 7] {
     if !record.overridden.is_empty() {
         reason.push_str(&format!(" [overrode {}]", record.overridden.join(", ")));
     }
+    if record.results.contains_key("backup") {
+        reason.push_str(" [made a backup]");
+    }
     if let Some(steps) = record.reported() {
         reason.push_str(&format!(" [failed, only reported: {}]", clean(steps)));
     }

@@ -379,7 +379,8 @@ pub(super) fn plan(
     warnings.extend(switch.warnings.iter().cloned());
     let checks = checks::steps(making, &mut warnings)?;
 
-    let downgrade = downgrade::part(making, &target.release, choice)?;
+    let switch_services: Vec<ServiceName> = switch.expected.keys().cloned().collect();
+    let downgrade = downgrade::part(making, &target.release, choice, &switch_services)?;
     warnings.extend(downgrade.warnings);
     after.schema_heads = if downgrade.steps.is_empty() {
         // Where the database is says nothing of where this release's image can be.
@@ -412,6 +413,7 @@ pub(super) fn plan(
     let mut back = Vec::new();
     if !switch.former.is_empty() {
         back.push(steps::last_words(&switch.expected, depends_on_schema));
+        back.extend(downgrade.back);
         back.extend(steps::converge(steps::Convergence {
             environment: making.environment,
             pins: survey.former_pins.clone(),

@@ -138,6 +138,14 @@ pub const COCKPIT: &[Action] = &[
         run: deeds::adopt,
     },
     Action {
+        name: "clean-up",
+        help: "remove what nothing needs any more: old images, backups beyond their number",
+        hint: None,
+        keys: &["C"],
+        changes: true,
+        run: deeds::clean_up,
+    },
+    Action {
         name: "logs",
         help: "the logs of the service under the cursor",
         hint: Some("logs"),

@@ -11,7 +11,11 @@ use crate::{
     fleet::join::Condition,
     release::{
         EnvironmentName, Repository,
-        plan::{ChosenVersion, Deed, Request, RollbackTo, SchemaChoice},
+        operation::OperationId,
+        plan::{
+            CLEAN_UP_KEEP, CLEAN_UP_OLDER_THAN, ChosenVersion, Deed, Request, RollbackTo,
+            SchemaChoice,
+        },
     },
 };
 
@@ -72,6 +76,26 @@ pub fn migrate(model: &mut Model) -> Vec<Effect> {
             nothing()
         }
     }
+}
+
+/// `C`: the server of the environment under the cursor.
+pub fn clean_up(model: &mut Model) -> Vec<Effect> {
+    let deed = Deed::CleanUp {
+        keep: CLEAN_UP_KEEP,
+        older_than: CLEAN_UP_OLDER_THAN,
+    };
+    match environments::chosen(model).map(|e| e.name.clone()) {
+        Some(name) => plan::open(model, request(name, deed)),
+        None => nothing(),
+    }
+}
+
+/// Brings back the backup that an operation made.
+pub fn restore(model: &mut Model, name: EnvironmentName, operation: OperationId) -> Vec<Effect> {
+    let deed = Deed::Restore {
+        operation: Some(operation),
+    };
+    plan::open(model, request(name, deed))
 }
 
 /// `A`: what runs in the environment under the cursor is recorded.

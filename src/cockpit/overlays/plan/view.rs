@@ -196,7 +196,13 @@ fn schema_offers<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> 
         .forward
         .iter()
         .any(|step| matches!(step.intent, Intent::Migrate { .. }));
-    let chosen = if goes_down {
+    let restores = plan
+        .forward
+        .iter()
+        .any(|step| matches!(step.intent, Intent::Restore { .. }));
+    let chosen = if restores {
+        SchemaChoice::Restore
+    } else if goes_down {
         SchemaChoice::Downgrade
     } else {
         SchemaChoice::ImageOnly

@@ -12,6 +12,7 @@ use crate::{
         keymap::Action,
         model::{Effect, Model, Want},
         panes::{Motion, Pane, logs, nothing},
+        update::deeds,
     },
     config::Environment,
     fleet::{Fleet, log_buffer::LogBuffer},
@@ -24,14 +25,24 @@ use crate::{
 };
 
 /// What the pane does by itself.
-pub const ACTIONS: &[Action] = &[Action {
-    name: "show",
-    help: "open the operation under the cursor: its steps, its output, how it ended",
-    hint: Some("open"),
-    keys: &["enter"],
-    changes: false,
-    run: open_chosen,
-}];
+pub const ACTIONS: &[Action] = &[
+    Action {
+        name: "show",
+        help: "open the operation under the cursor: its steps, its output, how it ended",
+        hint: Some("open"),
+        keys: &["enter"],
+        changes: false,
+        run: open_chosen,
+    },
+    Action {
+        name: "restore",
+        help: "bring back the backup that the operation under the cursor made",
+        hint: None,
+        keys: &["B"],
+        changes: true,
+        run: restore_chosen,
+    },
+];
 
 /// A journal longer than this is no journal of ours.
 const MOST_JOURNAL_LINES: usize = 10_000;
@@ -190,6 +201,29 @@ fn open_chosen(model: &mut Model) -> Vec<Effect> {
         None => model.say("no operation is known yet"),
     }
     nothing()
+}
+
+fn restore_chosen(model: &mut Model) -> Vec<Effect> {
+    let rows = rows(model);
+    let chosen = rows.get(cursor(model, &rows));
+    let backup = match chosen {
+        Some(Row::Ended(environment, record)) => record
+            .results
+            .contains_key("backup")
+            .then(|| (environment.name.clone(), record.operation)),
+        _ => None,
+    };
+    match (backup, chosen.is_some()) {
+        (Some((environment, id)), _) => deeds::restore(model, environment, id),
+        (None, true) => {
+            model.say("this operation made no backup");
+            nothing()
+        }
+        (None, false) => {
+            model.say("no operation is known yet");
+            nothing()
+        }
+    }
 }
 
 /// Takes in what following the open operation tells.

@@ -4,7 +4,7 @@ use crate::{
     cockpit::theme::Theme,
     release::{
         operation::{End, Outcome},
-        plan::Plan,
+        plan::{Plan, PlanKind},
         text::clean,
     },
 };
@@ -34,7 +34,13 @@ pub fn words(plan: Option<&Plan>, end: &End) -> String {
     );
     let failed = failure(end);
     match end.outcome {
-        Outcome::Succeeded => format!("done: {after} runs"),
+        Outcome::Succeeded => match plan.map(|plan| plan.kind) {
+            Some(PlanKind::Restore) => {
+                format!("done: the database is as it was saved, and {after} runs")
+            }
+            Some(PlanKind::CleanUp) => "done: its output tells what was removed".to_owned(),
+            _ => format!("done: {after} runs"),
+        },
         Outcome::WentBack => format!("{failed}; went back: {before} runs"),
         Outcome::Stuck => {
             let back = match &end.back_step {

@@ -22,10 +22,21 @@ pub(super) fn asks_for_backups(environment: &Environment, request: &Request) -> 
     environment.backup.is_some()
         && match &request.deed {
             Deed::Promote { migrate, .. } => *migrate && environment.migration.is_some(),
-            Deed::Rollback { schema, .. } => *schema != SchemaChoice::ImageOnly,
+            Deed::Rollback { .. } => environment.migration.is_some(),
             Deed::Migrate { .. } | Deed::Restore { .. } | Deed::CleanUp { .. } => true,
             Deed::Adopt | Deed::MarkBad { .. } => false,
         }
+}
+
+/// Whether the database itself is asked: a rollback that leaves it alone does not wait for it.
+pub(super) fn asks_database(request: &Request) -> bool {
+    match &request.deed {
+        Deed::Rollback { schema, .. } => {
+            matches!(schema, SchemaChoice::Downgrade | SchemaChoice::Restore)
+        }
+        Deed::CleanUp { .. } => false,
+        _ => true,
+    }
 }
 
 fn lines(part: &Part) -> impl Iterator<Item = String> {
