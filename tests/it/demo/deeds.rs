@@ -129,7 +129,11 @@ async fn done(world: &Arc<World>, request: Request) -> (Record, String) {
         .history(20)
         .await
         .unwrap();
-    let record = records.into_iter().find(|r| r.operation == id).unwrap();
+    let record = records
+        .records
+        .into_iter()
+        .find(|r| r.operation == id)
+        .unwrap();
     (record, String::from_utf8_lossy(&output).into_owned())
 }
 
