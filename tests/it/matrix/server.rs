@@ -25,7 +25,7 @@ use super::{cell::Kind, link::Link};
 use crate::support::real_world::{Compose, RealWorld, SpareRegistry};
 
 /// For what hangs; nothing is measured with it.
-pub const DEADLINE: Duration = Duration::from_secs(180);
+pub const DEADLINE: Duration = Duration::from_secs(600);
 
 /// Enough for some hundred operations.
 const DISK: &str = "size=96m,mode=755";
