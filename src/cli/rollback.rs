@@ -19,8 +19,8 @@ pub struct Rollback {
     /// To an image that lies on the server, by its ID: for a release that was never recorded
     #[arg(long, value_name = "SERVICE=ID", value_parser = image)]
     image: Option<(ServiceName, ImageId)>,
-    /// What becomes of a schema that is ahead of that release: it stays, or goes down first to the
-    /// revision recorded with it
+    /// What becomes of a schema that is ahead of that release: it stays, goes down first to the
+    /// revision recorded with it, or comes back from the backup that holds it
     #[arg(long, value_enum)]
     schema: Option<Schema>,
     /// Pass a lock by hand: `--override lock`; recorded
@@ -39,6 +39,8 @@ enum Schema {
     ImageOnly,
     /// The image that runs takes it down first
     Downgrade,
+    /// The backup from before it went up is brought back first; what was written since is lost
+    Restore,
 }
 
 fn image(text: &str) -> Result<(ServiceName, ImageId), String> {
@@ -62,6 +64,7 @@ impl Rollback {
         let schema = match self.schema {
             Some(Schema::ImageOnly) => SchemaChoice::ImageOnly,
             Some(Schema::Downgrade) => SchemaChoice::Downgrade,
+            Some(Schema::Restore) => SchemaChoice::Restore,
             // There the plan shows what can be chosen.
             None if self.flags.wants_cockpit(session) => SchemaChoice::ImageOnly,
             None => SchemaChoice::Undecided,

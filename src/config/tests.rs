@@ -234,6 +234,36 @@ fn any_text_gives_a_configuration_or_problems_with_places() {
 }
 
 #[test]
+fn a_backup_that_makes_no_sense_is_told_with_what_was_meant() {
+    let environment = format!(
+        "{SERVICE}[environments.production]\nhost = \"deploy@shop\"\ndirectory = \"/srv/shop\"\n"
+    );
+    for (backup, words) in [
+        ("tool = \"mysqldump\"", "not a backup tool"),
+        ("tool = \"pg_dump\"\nservice = \"db\"", "database"),
+        (
+            "tool = \"pg_dump\"\nservice = \"db\"\ndatabase = \"host=evil\"\nuser = \"shop\"",
+            "cannot be given to pg_dump as a name",
+        ),
+        (
+            "tool = \"pg_dump\"\nservice = \"db\"\ndatabase = \"shop\"\nuser = \"-c\"",
+            "cannot be given to pg_dump as a name",
+        ),
+        (
+            "tool = \"command\"\nuser = \"shop\"\ncommand = \"./save\"",
+            "command has no \"user\"",
+        ),
+        ("tool = \"command\"", "command = "),
+        ("tool = \"command\"\ncommand = \"./save\"\nkeep = 0", "keep"),
+    ] {
+        let told = wrong(&format!(
+            "{environment}[environments.production.backup]\n{backup}\n"
+        ));
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+#[test]
 fn a_check_says_what_the_answer_must_be() {
     let config = ok(&format!(
         "{SERVICE}[environments.a]\nhost = \"a\"\ndirectory = \"/a\"\n\

@@ -159,7 +159,8 @@ impl Places {
         for environment in ENVIRONMENTS {
             let protection = if environment == "production" {
                 "protected = true\nconfirm = \"prod\"\n\
-                 gates = [\"ci\", { healthy_in = \"staging\", for = \"10m\" }]\n"
+                 gates = [\"ci\", { healthy_in = \"staging\", for = \"10m\" }]\n\
+                 backup = { tool = \"pg_dump\", service = \"db\", database = \"shop\", user = \"shop\" }\n"
             } else {
                 "gates = [\"ci\"]\n"
             };

@@ -164,3 +164,117 @@ fn too_many(making: &Making<'_>, there: &Backups, keep: usize) -> Option<String>
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::*;
+    use super::*;
+    use crate::release::{
+        operation::Outcome,
+        plan::{Deed, Plan, PlanKind},
+    };
+
+    pub const CONFIG: &str = "[environments.production.migration]\nservice = \"backend\"\ntool = \"alembic\"\n\
+         [environments.production.backup]\ntool = \"pg_dump\"\nservice = \"database\"\n\
+         database = \"shop\"\nuser = \"shop\"\nkeep = 2\n";
+
+    fn world(backups: Backups) -> World {
+        let mut world = World::with(CONFIG);
+        world.survey.backups = Some(backups);
+        world
+    }
+
+    fn roomy() -> Backups {
+        Backups {
+            free: Some(10_000_000_000),
+            database_size: Some(100_000_000),
+            ..Backups::default()
+        }
+    }
+
+    fn ids(plan: &Plan) -> Vec<&str> {
+        plan.forward.iter().map(|step| step.id.as_str()).collect()
+    }
+
+    #[test]
+    fn the_database_is_saved_right_before_every_migration_and_before_nothing_else() {
+        let mut world = world(roomy());
+        let plan = world.plan(promote(2)).unwrap();
+        let at = ids(&plan).iter().position(|id| *id == "backup").unwrap();
+        assert_eq!(ids(&plan)[at + 1], "migrate");
+        // What fails there has changed nothing.
+        assert!(plan.forward[..=at].iter().all(|step| !step.changes));
+        let migrate = Deed::Migrate {
+            versions: Default::default(),
+            to: None,
+        };
+        assert!(ids(&world.plan(migrate).unwrap()).contains(&"backup"));
+        let Deed::Promote { versions, .. } = promote(2) else {
+            unreachable!("it is a promotion")
+        };
+        let without = Deed::Promote {
+            versions,
+            migrate: false,
+        };
+        assert!(!ids(&world.plan(without).unwrap()).contains(&"backup"));
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_saved_refuses_the_migration() {
+        let mut world = world(Backups {
+            trouble: Some("role \"shop\" does not exist".to_owned()),
+            ..roomy()
+        });
+        let fault = world.plan(promote(2)).unwrap_err();
+        assert!(fault.to_string().contains("role \"shop\""), "{fault}");
+        assert!(fault.remedy.contains("user"), "{fault}");
+    }
+
+    #[test]
+    fn room_is_looked_at_before() {
+        let free = |free| Backups {
+            free: Some(free),
+            ..roomy()
+        };
+        let warning = |plan: &Plan| plan.warnings.iter().any(|w| w.contains("may not fit"));
+        assert!(!warning(
+            &world(free(200_000_000)).plan(promote(2)).unwrap()
+        ));
+        assert!(warning(&world(free(50_000_000)).plan(promote(2)).unwrap()));
+        let fault = world(free(5_000_000)).plan(promote(2)).unwrap_err();
+        assert!(fault.message.contains("5.0 MB are free"), "{fault}");
+        // Once there was one, its size is what counts.
+        let mut known = record(1, PlanKind::Promote, 3, 1, Outcome::Succeeded);
+        known
+            .results
+            .insert("backup".to_owned(), "a.dump".to_owned());
+        known
+            .results
+            .insert("backup_size".to_owned(), "1000000".to_owned());
+        let mut world = world(free(5_000_000));
+        world.records(vec![known]);
+        assert!(!warning(&world.plan(promote(2)).unwrap()));
+    }
+
+    #[test]
+    fn a_backup_holds_the_schema_from_before_its_migration() {
+        let mut saved = record(3, PlanKind::Promote, 1, 2, Outcome::WentBack);
+        for (name, value) in [
+            ("backup", "a.dump"),
+            ("backup_size", "7"),
+            ("schema_heads_before", "a1f3,b2c4"),
+            ("schema_heads", "c9e2"),
+        ] {
+            saved.results.insert(name.to_owned(), value.to_owned());
+        }
+        let other = record(4, PlanKind::Promote, 2, 3, Outcome::Succeeded);
+        let all = recorded(&[saved, other]);
+        assert_eq!(all.len(), 1);
+        assert_eq!((all[0].operation, all[0].size), (OperationId(3), Some(7)));
+        assert_eq!(
+            all[0].heads,
+            Some(vec!["a1f3".to_owned(), "b2c4".to_owned()])
+        );
+        assert_eq!(all[0].before, "promote v2");
+    }
+}

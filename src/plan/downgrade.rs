@@ -4,7 +4,7 @@
 use crate::{
     config::{Migration, Protection},
     release::{
-        Fault, FaultKind,
+        Fault, FaultKind, ServiceName,
         plan::{ImageName, SchemaChoice, SchemaOffer, Step},
         record::Release,
         survey::SchemaRevision,
@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    Making, running,
+    Making, backup, restore, running,
     schema::{self, WayDown},
     steps,
 };
@@ -21,6 +21,8 @@ use super::{
 pub(super) struct Part {
     /// The steps before the pin.
     pub steps: Vec<Step>,
+    /// The same on the way back.
+    pub back: Vec<Step>,
     /// What there was to choose from; empty where the schema is no question.
     pub offers: Vec<SchemaOffer>,
     /// What the operator should know before.
@@ -39,7 +41,8 @@ struct Difference {
     image: Option<ImageName>,
 }
 
-/// What becomes of the schema on the way back to `target`.
+/// What becomes of the schema on the way back to `target`. `switched` are the services that are recreated
+/// after it.
 ///
 /// # Errors
 /// The choice cannot be done, or has to be made: in words, with the offers.
@@ -47,9 +50,11 @@ pub(super) fn part(
     making: &Making<'_>,
     target: &Release,
     choice: SchemaChoice,
+    switched: &[ServiceName],
 ) -> Result<Part, Fault> {
     let mut part = Part {
         steps: Vec::new(),
+        back: Vec::new(),
         offers: Vec::new(),
         warnings: Vec::new(),
     };
@@ -57,13 +62,13 @@ pub(super) fn part(
         return Ok(part);
     };
     let Some(goal) = &target.schema_heads else {
-        if choice == SchemaChoice::Downgrade {
+        if matches!(choice, SchemaChoice::Downgrade | SchemaChoice::Restore) {
             return Err(making
                 .fault(
                     FaultKind::Missing,
                     "at which revision the schema was with that release is not recorded",
                 )
-                .remedy("roll back the image alone, or migrate to a revision by name"));
+                .remedy("roll back the image alone, or migrate to a revision by name, or restore a backup"));
         }
         part.warnings.push(
             "at which revision the schema was with that release is not recorded: the schema stays"
@@ -76,6 +81,9 @@ pub(super) fn part(
         return Ok(part);
     }
     part.offers = difference.offers(target);
+    let saved = restore::holding(making, goal);
+    part.offers
+        .extend(saved.as_ref().map(|saved| saved.offer()));
     match choice {
         SchemaChoice::Undecided
             if matches!(making.environment.protection, Protection::Protected { .. }) =>
@@ -96,7 +104,13 @@ pub(super) fn part(
                 schema::words(goal),
                 schema::undoes(difference.undone()),
             ));
-            part.steps = downgrade(making, migration, &difference)?;
+            part.steps.extend(backup::step(making, &mut part.warnings)?);
+            part.steps
+                .extend(downgrade(making, migration, &difference)?);
+        }
+        SchemaChoice::Restore => {
+            let steps = restore::before_switch(making, saved, switched, &mut part.warnings)?;
+            (part.steps, part.back) = steps;
         }
     }
     Ok(part)
@@ -235,6 +249,10 @@ impl Difference {
     fn offers(&self, target: &Release) -> Vec<SchemaOffer> {
         let label = target.label();
         let (now, goal) = (self.now_words(), schema::words(&self.goal));
+        let undoing = match self.undone() {
+            [] => String::new(),
+            undone => format!(", undoing {}", schema::counted(undone)),
+        };
         vec![
             SchemaOffer {
                 choice: SchemaChoice::ImageOnly,
@@ -245,9 +263,8 @@ impl Difference {
                 choice: SchemaChoice::Downgrade,
                 obstacle: self.possible().err(),
                 consequence: format!(
-                    "the image that runs takes the schema down to {goal} first{}: data that only the newer \
-                     revisions hold is lost",
-                    schema::undoes(self.undone())
+                    "the image that runs takes the schema down to {goal} first{undoing}: data that only the \
+                     newer revisions hold is lost"
                 ),
             },
         ]

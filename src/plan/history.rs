@@ -110,7 +110,9 @@ pub fn healthy(records: &[Record]) -> Vec<Proven> {
             bad.push(&record.before);
         }
         let found_healthy = record.results.get("before_healthy").map(String::as_str) == Some("yes");
-        if record.outcome == Outcome::WentBack || found_healthy {
+        // What a clean-up that failed had to do with is no evidence of what runs.
+        let came_back = record.outcome == Outcome::WentBack && record.kind != PlanKind::CleanUp;
+        if came_back || found_healthy {
             take(&record.before, false, &bad);
         }
     }

@@ -7,7 +7,7 @@ use crate::{
     config::{Environment, Service},
     release::{
         Fault, FaultKind, ImageId, ServiceName,
-        operation::OperationId,
+        operation::{OperationId, Outcome},
         plan::{OnFailure, Plan, PlanKind, RollbackTo, SchemaChoice},
         record::{Release, ServiceRelease},
         survey::Survey,
@@ -47,8 +47,9 @@ pub fn recorded_heads(
     target.release.schema_heads
 }
 
-/// The fingerprints that compose and environment files had with the release that a rollback returns to, by
-/// absolute path; empty where they are not recorded.
+/// The fingerprints that compose and environment files had when the release that a rollback returns to was
+/// brought in, by absolute path; empty where they are not recorded. Not those from before an operation that
+/// left it: whoever prepares a release changes the files first.
 pub fn recorded_files(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
@@ -56,9 +57,19 @@ pub fn recorded_files(
     survey: &Survey,
 ) -> BTreeMap<String, String> {
     let running = running::release(environment, services, survey);
-    target(environment, services, to, survey, &running)
-        .map(|target| target.release.files)
-        .unwrap_or_default()
+    let Ok(target) = target(environment, services, to, survey, &running) else {
+        return BTreeMap::new();
+    };
+    let brought_in = survey.records.iter().rev().find(|record| {
+        record.outcome == Outcome::Succeeded
+            && matches!(
+                record.kind,
+                PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback
+            )
+            && record.after.services.len() == target.release.services.len()
+            && record.after.is_same_images(&target.release)
+    });
+    brought_in.map_or(target.release.files, |record| record.after.files.clone())
 }
 
 fn is_in_place(release: &Release, survey: &Survey, running: &Release) -> bool {
@@ -368,7 +379,8 @@ pub(super) fn plan(
     warnings.extend(switch.warnings.iter().cloned());
     let checks = checks::steps(making, &mut warnings)?;
 
-    let downgrade = downgrade::part(making, &target.release, choice)?;
+    let switch_services: Vec<ServiceName> = switch.expected.keys().cloned().collect();
+    let downgrade = downgrade::part(making, &target.release, choice, &switch_services)?;
     warnings.extend(downgrade.warnings);
     after.schema_heads = if downgrade.steps.is_empty() {
         // Where the database is says nothing of where this release's image can be.
@@ -401,6 +413,7 @@ pub(super) fn plan(
     let mut back = Vec::new();
     if !switch.former.is_empty() {
         back.push(steps::last_words(&switch.expected, depends_on_schema));
+        back.extend(downgrade.back);
         back.extend(steps::converge(steps::Convergence {
             environment: making.environment,
             pins: survey.former_pins.clone(),

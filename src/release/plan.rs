@@ -742,6 +742,8 @@ pub enum SchemaChoice {
     ImageOnly,
     /// Downgrade to the revision recorded with that release, with the image that runs now, then switch.
     Downgrade,
+    /// Bring back the newest backup that holds the schema as that release had it, then switch.
+    Restore,
 }
 
 impl SchemaChoice {
@@ -751,6 +753,7 @@ impl SchemaChoice {
             Self::Undecided => None,
             Self::ImageOnly => Some("image-only"),
             Self::Downgrade => Some("downgrade"),
+            Self::Restore => Some("restore"),
         }
     }
 }

@@ -14,7 +14,7 @@ use flightdeck::{
         Target,
     },
     release::{FaultKind, ServiceName, observation::Health, observed::Link},
-    target::{BoxStream, Observe, Reading, compose::Targets},
+    target::{BoxStream, Chunk, LogQuery, Observe, Reading, compose::Targets},
 };
 use futures::StreamExt;
 
@@ -37,15 +37,26 @@ fn readings(
     directory: &str,
     project: &str,
 ) -> BoxStream<Reading> {
-    let compose = Compose {
-        host: Host {
-            reach: Reach::Ssh {
-                destination: host.to_owned(),
-                config: Some(world.ssh_config().to_owned()),
-            },
-            docker: vec!["docker".to_owned()],
-            socket: None,
+    let host = Host {
+        reach: Reach::Ssh {
+            destination: host.to_owned(),
+            config: Some(world.ssh_config().to_owned()),
         },
+        docker: vec!["docker".to_owned()],
+        socket: None,
+    };
+    target(targets, world, host, directory, project).readings()
+}
+
+fn target(
+    targets: &Targets,
+    world: &RealWorld,
+    host: Host,
+    directory: &str,
+    project: &str,
+) -> Box<dyn Observe> {
+    let compose = Compose {
+        host,
         directory: directory.to_owned(),
         files: vec!["docker-compose.yml".to_owned()],
         environment_files: vec![".env".to_owned()],
@@ -91,7 +102,7 @@ fn readings(
             keys: BTreeMap::new(),
         },
     };
-    targets.target(&config, &environment, &compose).readings()
+    Box::new(targets.target(&config, &environment, &compose))
 }
 
 /// The first reading that `pick` takes.
@@ -201,6 +212,71 @@ async fn a_server_is_seen_whole_whatever_way_leads_to_its_engine() {
         .await;
         assert_eq!(health, Some(Health::Healthy), "{host}");
         assert_eq!(pin.as_deref(), Some(version::FORMER), "{host}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_and_logs_come_by_the_docker_command_where_no_socket_can_be_reached() {
+    let Some(world) = RealWorld::get() else {
+        return;
+    };
+    let project = Project::up(
+        &world,
+        real_world::Compose::V226,
+        Application::Plain,
+        version::FORMER,
+    );
+    let directory = project.directory().display().to_string();
+    for (login, docker) in [
+        ("flightdeck-sudo", &["sudo", "-n", "docker"][..]),
+        // It prints before anything of ours, and its socket may not be forwarded.
+        ("flightdeck-noisy", &["docker"][..]),
+    ] {
+        let targets = Targets::new(false, Clock::system());
+        let host = Host {
+            reach: Reach::Ssh {
+                destination: login.to_owned(),
+                config: Some(world.servers_ssh_config().to_owned()),
+            },
+            docker: docker.iter().map(|word| (*word).to_owned()).collect(),
+            socket: None,
+        };
+        let target = target(&targets, &world, host, &directory, project.name());
+        let mut readings = target.readings();
+        let mut becomes = async |health: Health| {
+            next(&mut readings, login, |reading| match reading {
+                Reading::Containers(containers) => {
+                    (containers.health(&backend()) == health).then_some(())
+                }
+                _ => None,
+            })
+            .await;
+        };
+        becomes(Health::Healthy).await;
+        let name = format!("{}-backend", project.name());
+        let mut docker = world.docker(real_world::Compose::V226);
+        run(docker.args(["exec", &name, "touch", "/tmp/sick"]));
+        becomes(Health::Unhealthy).await;
+        let mut docker = world.docker(real_world::Compose::V226);
+        run(docker.args(["exec", &name, "rm", "/tmp/sick"]));
+        becomes(Health::Healthy).await;
+
+        let mut logs = target.logs(LogQuery {
+            service: backend(),
+            tail: 10,
+        });
+        let begins = tokio::time::timeout(DEADLINE, async {
+            let mut seen = Vec::new();
+            while let Some(chunk) = logs.next().await {
+                if let Chunk::Lines { bytes, .. } = chunk {
+                    seen.extend_from_slice(&bytes);
+                }
+                if String::from_utf8_lossy(&seen).contains("starts") {
+                    break;
+                }
+            }
+        });
+        begins.await.unwrap_or_else(|_| panic!("{login}: no logs"));
     }
 }
 

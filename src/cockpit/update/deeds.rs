@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use crate::{
     cockpit::{
         model::{Effect, Model},
-        overlays::{Overlay, chooser::Chooser, plan, recover},
+        overlays::{Overlay, chooser::Chooser, lock::Lock, plan, recover},
         panes::{environments, nothing, versions},
     },
     fleet::join::Condition,
     release::{
         EnvironmentName, Repository,
-        plan::{ChosenVersion, Deed, Request, RollbackTo, SchemaChoice},
+        operation::OperationId,
+        plan::{
+            CLEAN_UP_KEEP, CLEAN_UP_OLDER_THAN, ChosenVersion, Deed, MarkedRelease, Request,
+            RollbackTo, SchemaChoice,
+        },
     },
 };
 
@@ -74,6 +78,26 @@ pub fn migrate(model: &mut Model) -> Vec<Effect> {
     }
 }
 
+/// `C`: the server of the environment under the cursor.
+pub fn clean_up(model: &mut Model) -> Vec<Effect> {
+    let deed = Deed::CleanUp {
+        keep: CLEAN_UP_KEEP,
+        older_than: CLEAN_UP_OLDER_THAN,
+    };
+    match environments::chosen(model).map(|e| e.name.clone()) {
+        Some(name) => plan::open(model, request(name, deed)),
+        None => nothing(),
+    }
+}
+
+/// Brings back the backup that an operation made.
+pub fn restore(model: &mut Model, name: EnvironmentName, operation: OperationId) -> Vec<Effect> {
+    let deed = Deed::Restore {
+        operation: Some(operation),
+    };
+    plan::open(model, request(name, deed))
+}
+
 /// `A`: what runs in the environment under the cursor is recorded.
 pub fn adopt(model: &mut Model) -> Vec<Effect> {
     match environments::chosen(model).map(|e| e.name.clone()) {
@@ -123,6 +147,23 @@ pub fn recover(model: &mut Model) -> Vec<Effect> {
         ));
     }
     nothing()
+}
+
+/// `K`: a lock by hand for the environment under the cursor, or the end of the one that stands.
+pub fn lock(model: &mut Model) -> Vec<Effect> {
+    if let Some(name) = environments::chosen(model).map(|e| e.name.clone()) {
+        let lock = Lock::of(model, &name);
+        model.overlays.push(Overlay::Lock(lock));
+    }
+    nothing()
+}
+
+/// `X` on an operation: no rollback returns by default to the release that it brought.
+pub fn mark_bad(model: &mut Model, name: EnvironmentName, operation: OperationId) -> Vec<Effect> {
+    let deed = Deed::MarkBad {
+        release: MarkedRelease::Operation(operation),
+    };
+    plan::open(model, request(name, deed))
 }
 
 /// A plan that rolls an environment back; where an operation runs or was interrupted, the choice of

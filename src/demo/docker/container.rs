@@ -123,7 +123,12 @@ pub async fn list(shared: &Shared, console: &Console, words: &[String]) -> Ended
 }
 
 /// `docker exec NAME COMMAND…`.
-pub async fn exec(shared: &Arc<Shared>, console: &Console, words: &[String]) -> Ended {
+pub async fn exec(
+    shared: &Arc<Shared>,
+    console: &Console,
+    words: &[String],
+    input: Option<&str>,
+) -> Ended {
     let known = [
         flag(&["-i", "--interactive"]),
         flag(&["-t", "--tty"]),
@@ -143,22 +148,25 @@ pub async fn exec(shared: &Arc<Shared>, console: &Console, words: &[String]) -> 
             "\"docker exec\" requires at least 2 arguments.",
         ));
     };
-    run_in(shared, console, name, command).await
+    run_in(shared, console, name, command, input).await
 }
 
-/// Runs a command in a running container and prints what it prints.
+/// Runs a command in a running container, with what it may read, and prints what it prints.
 pub async fn run_in(
     shared: &Arc<Shared>,
     console: &Console,
     name: &str,
     command: &[String],
+    input: Option<&str>,
 ) -> Ended {
     let (id, program) = shared.with(|world, _| {
         let container = world.engine.container(name).ok_or_else(|| no_such(name))?;
         if container.state != State::Running {
             return Err(Complaint::of_engine(format!("container {} is not running", container.id)));
         }
-        let program = programs::program(world, container, command).ok_or_else(|| {
+        let program = programs::restore(container, command, input)
+            .or_else(|| programs::program(world, container, command))
+            .ok_or_else(|| {
             let text = format!(
                 "OCI runtime exec failed: exec failed: unable to start container process: exec: \"{}\": executable file not found in $PATH: unknown",
                 command[0]

@@ -299,6 +299,33 @@ fn image_rows(image: &LocalImage, whole_ids: bool, shared: &Shared) -> Vec<Value
     tags.map(|(repository, tag)| row(repository, tag)).collect()
 }
 
+/// `docker system df -v --format …`, of which only images are asked.
+pub async fn disk_usage(shared: &Shared, console: &Console, words: &[String]) -> Ended {
+    let known = [flag(&["-v", "--verbose"]), value(&["--format"])];
+    let options = Options::parse(words, &known, false)?;
+    let format = options
+        .get("--format")
+        .filter(|_| options.arguments == ["df"] && options.has("-v"))
+        .ok_or_else(|| Complaint::new("the embedded world knows `docker system df -v --format`"))?;
+    let images: Vec<Value> = shared.with(|world, _| {
+        let images = world.engine.images.values();
+        images
+            .map(|image| {
+                // Its layers of the application itself: the others are shared by all versions.
+                let own = image.version.size / 8;
+                serde_json::json!({
+                    "ID": image.version.image_id,
+                    "UniqueSize": format!("{}.{}MB", own / 1_000_000, own / 100_000 % 10),
+                })
+            })
+            .collect()
+    });
+    let text = template::render(format, &serde_json::json!({ "Images": images }))
+        .map_err(|e| Complaint::with_code(e, 64))?;
+    console.out(text).await;
+    Ok(0)
+}
+
 /// `docker rmi` and `docker image rm`.
 pub async fn remove(shared: &Shared, console: &Console, words: &[String]) -> Ended {
     let known = [flag(&["-f", "--force"]), flag(&["--no-prune"])];

@@ -73,7 +73,7 @@ fn ask(socket: &Path) -> io::Result<u8> {
         .map(|a| a.to_string_lossy().into_owned())
         .collect();
     let mut input = None;
-    if arguments.iter().any(|argument| wire::names_input(argument)) {
+    if wire::reads_input(&arguments) {
         let mut text = String::new();
         io::stdin()
             .take(wire::LONGEST as u64 / 2)

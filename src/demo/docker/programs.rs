@@ -85,8 +85,8 @@ pub fn program(world: &World, container: &Container, words: &[String]) -> Option
         "pg_isready" if has("pg_isready") => Some(Program::prints([
             "/var/run/postgresql:5432 - accepting connections".to_owned(),
         ])),
-        "pg_dump" if has("pg_dump") => {
-            Some(Program::prints(["-- PostgreSQL database dump".to_owned()]))
+        "pg_dump" | "pg_restore" | "psql" if has(name) => {
+            Some(postgres(world, container, name, arguments))
         }
         _ => None,
     }
@@ -95,7 +95,7 @@ pub fn program(world: &World, container: &Container, words: &[String]) -> Option
 /// Whether a container's image has a program.
 fn has(container: &Container, program: &str) -> bool {
     let own: &[&str] = match container.recipe.program {
-        Prints::Database => &["pg_isready", "pg_dump", "psql"],
+        Prints::Database => &["pg_isready", "pg_dump", "pg_restore", "psql"],
         Prints::Backend => &["alembic", "python"],
         Prints::Web => &["nginx"],
         Prints::Silent => return has_by_image(container, program),
@@ -124,6 +124,13 @@ fn shell(world: &World, container: &Container, arguments: &[String]) -> Option<P
     };
     if flag != "-c" {
         return Some(Program::ends(2));
+    }
+    // A script that only prepares the way for its arguments: `sh -c 'export …; exec "$@"' NAME WORD…`.
+    if let [_, script, _, words @ ..] = arguments
+        && script.trim_end().ends_with("exec \"$@\"")
+        && !words.is_empty()
+    {
+        return program(world, container, words);
     }
     let mut all = Program::ends(0);
     let mut rest = script.as_str();
@@ -181,6 +188,61 @@ fn simple(world: &World, container: &Container, command: &str) -> Program {
             .retain(|act| !matches!(act, Act::Say(Stream::Out, _)));
     }
     done
+}
+
+/// What a dump of this world begins with; the schema's state is all that it holds.
+const DUMP: &str = "PGDMP of the embedded world";
+
+/// PostgreSQL's own programs, as far as backups use them.
+fn postgres(world: &World, container: &Container, name: &str, arguments: &[String]) -> Program {
+    let asks = |text: &str| arguments.iter().any(|argument| argument.contains(text));
+    if asks("--version") {
+        return Program::prints([format!("{name} (PostgreSQL) 16.4")]);
+    }
+    match name {
+        "pg_dump" => {
+            let at = world.schemas.get(&container.recipe.project);
+            let at = at.copied().flatten();
+            let at = at.map_or_else(|| "base".to_owned(), |at| at.to_string());
+            let mut dump = Program::prints([DUMP.to_owned(), at]);
+            dump.acts.insert(0, Act::Pause(Duration::from_millis(900)));
+            dump
+        }
+        "psql" if asks("pg_database_size") => Program::prints(["48234496".to_owned()]),
+        _ => Program::ends(0),
+    }
+}
+
+/// A dump brought back by `pg_restore` and `psql`, where `words` do that with what they read; `None` where
+/// they do something else.
+pub fn restore(container: &Container, words: &[String], input: Option<&str>) -> Option<Program> {
+    let is_restore = words.iter().any(|word| word.contains("pg_restore --clean"));
+    if !is_restore || !has(container, "pg_restore") {
+        return None;
+    }
+    let mut lines = input.unwrap_or_default().lines();
+    let at = match (lines.next(), lines.next()) {
+        (Some(DUMP), Some("base")) => Some(None),
+        (Some(DUMP), Some(at)) => at.parse().ok().map(Some),
+        _ => None,
+    };
+    Some(match at {
+        Some(at) => Program {
+            acts: vec![
+                Act::Pause(Duration::from_millis(1500)),
+                Act::Schema(at),
+                Act::Say(Stream::Out, "restored".to_owned()),
+            ],
+            code: 0,
+        },
+        None => Program {
+            acts: vec![Act::Say(
+                Stream::Err,
+                "pg_restore: error: input file does not appear to be a valid archive".to_owned(),
+            )],
+            code: 1,
+        },
+    })
 }
 
 /// How the service in a container answers a path.

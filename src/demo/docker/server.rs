@@ -102,7 +102,13 @@ fn changes(arguments: &[String]) -> bool {
         | None => false,
         Some("image") => !has(&["inspect", "ls", "list"]),
         Some("container") => !has(&["inspect", "ls", "list", "logs", "wait"]),
-        Some("exec") => has(&["upgrade", "downgrade"]),
+        Some("exec") => {
+            has(&["upgrade", "downgrade"])
+                || arguments
+                    .iter()
+                    .any(|word| word.contains("pg_restore --clean"))
+        }
+        Some("system") => !has(&["df"]),
         Some("run") => !has(&["history"]),
         Some("compose") if has(&["exec"]) => has(&["upgrade", "downgrade"]),
         Some("compose") => !has(&["version", "config", "ps", "images", "logs", "ls"]),
@@ -152,6 +158,8 @@ async fn docker(shared: &Arc<Shared>, console: &Console, request: &Request, sock
             None => Err(Complaint::new("Usage:  docker container COMMAND")),
         },
         "inspect" => container::inspect(shared, console, words, false).await,
+        "system" => image::disk_usage(shared, console, words).await,
+        "exec" => container::exec(shared, console, words, request.input.as_deref()).await,
         command => containers(shared, console, command, words).await,
     }
 }
@@ -165,7 +173,7 @@ async fn containers(
 ) -> Ended {
     match command {
         "ps" | "ls" => container::list(shared, console, words).await,
-        "exec" => container::exec(shared, console, words).await,
+        "exec" => container::exec(shared, console, words, None).await,
         "logs" => container::logs(shared, console, words).await,
         "wait" => container::wait(shared, console, words).await,
         "rm" => container::remove(shared, console, words).await,
@@ -243,6 +251,8 @@ mod tests {
             "compose version --short",
             "image inspect x",
             "exec shop-backend-1 alembic current",
+            "exec -i shop-db-1 sh -c x postgres pg_dump",
+            "system df -v",
             "compose exec -T backend alembic history -r a:b",
             "ps -a",
             "context inspect",
@@ -261,5 +271,14 @@ mod tests {
         ] {
             assert!(is_change(line), "{line}");
         }
+        let restore = [
+            "exec",
+            "-i",
+            "shop-db-1",
+            "sh",
+            "-c",
+            "pg_restore --clean | psql",
+        ];
+        assert!(changes(&restore.map(str::to_owned)));
     }
 }

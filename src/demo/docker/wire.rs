@@ -22,7 +22,7 @@ pub struct Request {
     pub directory: PathBuf,
     /// Its environment: Compose interpolates from it.
     pub environment: BTreeMap<String, String>,
-    /// Its standard input, where an argument names it.
+    /// Its standard input, where an argument names it or asks for it.
     pub input: Option<String>,
 }
 
@@ -54,8 +54,16 @@ pub fn length(bytes: &[u8]) -> [u8; 4] {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes()
 }
 
+/// Whether a command line reads standard input: it names it, or runs something that does.
+pub fn reads_input(arguments: &[String]) -> bool {
+    let is_exec = arguments.iter().any(|argument| argument == "exec");
+    arguments
+        .iter()
+        .any(|argument| names_input(argument) || is_exec && argument == "-i")
+}
+
 /// Whether an argument names standard input.
-pub fn names_input(argument: &str) -> bool {
+fn names_input(argument: &str) -> bool {
     matches!(
         argument,
         "-" | "/dev/stdin" | "/proc/self/fd/0" | "/dev/fd/0"

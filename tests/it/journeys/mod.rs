@@ -3,14 +3,18 @@
 //! A journey is one function over a [`world::World`]. It runs in the embedded world, which needs
 //! nothing, and in the real one (`FLIGHTDECK_REAL=1`), each time on a project of its own.
 
+mod ahead;
 mod backup;
 mod cockpit;
 mod embedded;
 mod failing;
 mod first_contact;
 mod killed;
+mod locked;
+mod marked;
 mod overtaken;
 pub mod real;
+mod recovered;
 mod rollback;
 mod schema;
 mod services;

@@ -28,6 +28,32 @@ fn sudo_that_asks_for_a_password() {
 }
 
 #[test]
+fn who_looks_on_is_told_too_that_sudo_wants_a_password() {
+    let Some(site) = Site::lay(&Layout {
+        login: "password",
+        lines: "docker = [\"sudo\", \"-n\", \"docker\"]",
+        up: false,
+        ..Layout::default()
+    }) else {
+        return;
+    };
+    site.flightdeck(&["status", "production"])
+        .says(&["sudo does not let this user run `sudo -n docker`"]);
+}
+
+#[test]
+fn who_has_no_part_in_a_shared_directory() {
+    let Some(site) = Site::lay(&Layout::default()) else {
+        return;
+    };
+    site.does(&["adopt", "production", "--yes"]);
+    super::site::open(site.directory(), 0o700);
+    let promote = ["promote", "production", version::CANDIDATE, "--dry-run"];
+    site.flightdeck_as("tcsh", &promote)
+        .refuses(&["cannot be entered", "permissions on the server"]);
+}
+
+#[test]
 fn podman_in_dockers_place() {
     let Some(said) = planned(&Layout {
         login: "podman",

@@ -106,6 +106,76 @@ fn what_one_began_another_cancels_and_passes_when_it_is_dead() {
     );
 }
 
+#[test]
+fn what_one_left_behind_another_takes_back() {
+    let Some(site) = shared(0o2770, 0o660) else {
+        return;
+    };
+    let before = whose(&site.directory().join(".env"));
+    does(&site, "ada", &["adopt", "production", "--yes"]);
+    let promote = [
+        "promote",
+        "production",
+        version::UNHEALTHY,
+        "--yes",
+        "--detach",
+    ];
+    does(&site, "ada", &promote);
+    kill(&site, 2);
+    let said = site.flightdeck_as("ben", &["recover", "production", "back", "--yes"]);
+    assert!(said.text.contains("000003"), "{}", said.text);
+    assert!(
+        site.read(".env")
+            .contains(&format!("BACKEND_IMAGE_TAG={}", version::FORMER))
+    );
+    assert_eq!(whose(&site.directory().join(".env")), before);
+    let back = site.container();
+    assert!(back.image.contains(version::FORMER), "{back:?}");
+    assert_eq!(back.health, "healthy");
+    does(
+        &site,
+        "ada",
+        &["promote", "production", version::CANDIDATE, "--yes"],
+    );
+}
+
+#[test]
+fn a_pin_that_was_being_written_where_it_lies_is_written_again() {
+    let Some(site) = shared(0o2770, 0o660) else {
+        return;
+    };
+    does(&site, "ada", &["adopt", "production", "--yes"]);
+    does(
+        &site,
+        "ben",
+        &["promote", "production", version::CANDIDATE, "--yes"],
+    );
+    let whole = site.read(".env");
+    assert!(whole.contains(version::CANDIDATE), "{whole}");
+
+    // Half of it is there, as after a death in the middle.
+    let half = |note: &str| {
+        let write = format!(
+            "head -c 30 .env >half && cat half >.env && rm half
+             cd .flightdeck/{}/operations/000002 && {note}
+             FD_OPERATION=2 FD_FOLDER=$PWD FD_DIRECTION=forward sh ./forward/pin.sh",
+            site.name()
+        );
+        site.script("ben", &write)
+    };
+    let refused = half(":");
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(words.contains("was changed by somebody"), "{words}");
+    let file = site.directory().join(".env").display().to_string();
+    let done = half(&format!("echo {file} >attachments/in-place"));
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    assert_eq!(site.read(".env"), whole);
+}
+
 /// Kills all that an operation has started on the server, the runner first.
 fn kill(site: &Site, operation: u32) {
     let id = format!("{operation:06}");

@@ -1,5 +1,6 @@
 //! The scripts of a plan's steps on the real runner.
 
+mod alembic;
 mod checks;
 mod heads;
 mod hooks;

@@ -98,6 +98,22 @@ fn a_migration_runs_with_the_candidate_and_tells_where_the_schema_is() {
         assert_eq!(results["schema_heads"], "c9e2b4a86f13");
         let left = server.docker(&["ps", "-aq", "--filter", "name=fd-"]);
         assert_eq!(left, "", "{}", ended.output);
+
+        // The image before does not know that revision: nothing changes.
+        let backend = server.project.container("backend").id;
+        let older = server.reference(version::FORMER);
+        let plan = server.plan(PlanKind::Promote, &older, Some(ended.operation));
+        let ended = server.operate(&plan);
+        assert_eq!(
+            ended.record.step.as_deref(),
+            Some("schema"),
+            "{}",
+            ended.output
+        );
+        assert_eq!(ended.record.outcome, Outcome::WentBack);
+        let words = "ahead of v20260122.1: it is at c9e2b4a86f13";
+        assert!(ended.output.contains(words), "{}", ended.output);
+        assert_eq!(server.project.container("backend").id, backend);
     }
 }
 

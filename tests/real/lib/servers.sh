@@ -96,7 +96,13 @@ leave_out_programs() {
     say "podman's docker from Debian"
     rm -rf "$podman.part" "$STATE/build/podman"
     mkdir -p "$podman.part" "$STATE/build/podman"
-    (cd "$STATE/build/podman" && apt-get -q -o APT::Sandbox::User=root download podman-docker >&2 && dpkg-deb -x podman-docker_*.deb .)
+    (
+      cd "$STATE/build/podman" || exit
+      download() { apt-get -q -o APT::Sandbox::User=root download podman-docker >&2; }
+      # Where all packages were there, nobody has asked for the lists yet.
+      download || { apt-get -q update >&2 && download; } || exit
+      dpkg-deb -x podman-docker_*.deb .
+    ) || fail "podman-docker cannot be had from Debian's mirror"
     install -m 755 "$STATE/build/podman/usr/bin/docker" "$podman.part/docker"
     mv "$podman.part" "$podman"
     rm -rf "$STATE/build/podman"

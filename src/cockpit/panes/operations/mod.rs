@@ -12,6 +12,7 @@ use crate::{
         keymap::Action,
         model::{Effect, Model, Want},
         panes::{Motion, Pane, logs, nothing},
+        update::deeds,
     },
     config::Environment,
     fleet::{Fleet, log_buffer::LogBuffer},
@@ -24,14 +25,32 @@ use crate::{
 };
 
 /// What the pane does by itself.
-pub const ACTIONS: &[Action] = &[Action {
-    name: "show",
-    help: "open the operation under the cursor: its steps, its output, how it ended",
-    hint: Some("open"),
-    keys: &["enter"],
-    changes: false,
-    run: open_chosen,
-}];
+pub const ACTIONS: &[Action] = &[
+    Action {
+        name: "show",
+        help: "open the operation under the cursor: its steps, its output, how it ended",
+        hint: Some("open"),
+        keys: &["enter"],
+        changes: false,
+        run: open_chosen,
+    },
+    Action {
+        name: "restore",
+        help: "bring back the backup that the operation under the cursor made",
+        hint: None,
+        keys: &["B"],
+        changes: true,
+        run: restore_chosen,
+    },
+    Action {
+        name: "mark-bad",
+        help: "mark the release of the operation under the cursor bad: no rollback returns to it by default",
+        hint: None,
+        keys: &["X"],
+        changes: true,
+        run: mark_bad,
+    },
+];
 
 /// A journal longer than this is no journal of ours.
 const MOST_JOURNAL_LINES: usize = 10_000;
@@ -192,6 +211,44 @@ fn open_chosen(model: &mut Model) -> Vec<Effect> {
     nothing()
 }
 
+fn mark_bad(model: &mut Model) -> Vec<Effect> {
+    let rows = rows(model);
+    let chosen = match rows.get(cursor(model, &rows)) {
+        Some(Row::Ended(environment, record)) => Some((environment.name.clone(), record.operation)),
+        _ => None,
+    };
+    match chosen {
+        Some((environment, id)) => deeds::mark_bad(model, environment, id),
+        None => {
+            model.complain("only what an operation has brought can be marked: it has not ended");
+            nothing()
+        }
+    }
+}
+
+fn restore_chosen(model: &mut Model) -> Vec<Effect> {
+    let rows = rows(model);
+    let chosen = rows.get(cursor(model, &rows));
+    let backup = match chosen {
+        Some(Row::Ended(environment, record)) => record
+            .results
+            .contains_key("backup")
+            .then(|| (environment.name.clone(), record.operation)),
+        _ => None,
+    };
+    match (backup, chosen.is_some()) {
+        (Some((environment, id)), _) => deeds::restore(model, environment, id),
+        (None, true) => {
+            model.say("this operation made no backup");
+            nothing()
+        }
+        (None, false) => {
+            model.say("no operation is known yet");
+            nothing()
+        }
+    }
+}
+
 /// Takes in what following the open operation tells.
 pub fn follow(
     model: &mut Model,
@@ -269,7 +326,7 @@ pub fn copied(model: &Model) -> Option<String> {
             record.operation,
             record.kind.verb(),
             environment.name,
-            record.after.label(),
+            record.brings(),
             record.outcome.words()
         )),
     }

@@ -182,7 +182,7 @@ async fn exec(
         running.map(|c| c.id.clone())
     });
     let id = id.ok_or_else(|| Complaint::new(format!("service \"{service}\" is not running")))?;
-    container::run_in(shared, console, &id, command).await
+    container::run_in(shared, console, &id, command, None).await
 }
 
 /// What a service's container is created from: as Compose labels it.

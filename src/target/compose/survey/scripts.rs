@@ -143,7 +143,7 @@ pub(super) fn first(
         ask_schema(&mut script, migration, services, request)?;
     }
     if storage::asks_for_backups(environment, request) {
-        backups(&mut script, environment)?;
+        backups(&mut script, environment, request)?;
     }
     if let Deed::CleanUp { .. } = request.deed {
         script.collect("users", LONG, ["users"])?;
@@ -230,13 +230,18 @@ fn ask_schema(
 }
 
 /// What there is for backups.
-fn backups(script: &mut Script, environment: &Environment) -> Result<(), Unquotable> {
+fn backups(
+    script: &mut Script,
+    environment: &Environment,
+    request: &Request,
+) -> Result<(), Unquotable> {
     script.collect("backups", LONG, ["backups"])?;
     if let Some(BackupTool::PgDump {
         service,
         database,
         user,
     }) = environment.backup.as_ref().map(|backup| &backup.tool)
+        && storage::asks_database(request)
     {
         script.0.push_str(&docker::bare(POSTGRES));
         let words = ["database_size", service.as_str(), database, user];

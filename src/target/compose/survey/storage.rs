@@ -17,15 +17,29 @@ use crate::{
     },
 };
 
+/// What `timeout` says of a command that it ended.
+const TIMED_OUT: i32 = 124;
+
 /// Whether a request makes a backup, brings one back or clears them away.
 pub(super) fn asks_for_backups(environment: &Environment, request: &Request) -> bool {
     environment.backup.is_some()
         && match &request.deed {
             Deed::Promote { migrate, .. } => *migrate && environment.migration.is_some(),
-            Deed::Rollback { schema, .. } => *schema != SchemaChoice::ImageOnly,
+            Deed::Rollback { .. } => environment.migration.is_some(),
             Deed::Migrate { .. } | Deed::Restore { .. } | Deed::CleanUp { .. } => true,
             Deed::Adopt | Deed::MarkBad { .. } => false,
         }
+}
+
+/// Whether the database itself is asked: a rollback that leaves it alone does not wait for it.
+pub(super) fn asks_database(request: &Request) -> bool {
+    match &request.deed {
+        Deed::Rollback { schema, .. } => {
+            matches!(schema, SchemaChoice::Downgrade | SchemaChoice::Restore)
+        }
+        Deed::CleanUp { .. } => false,
+        _ => true,
+    }
 }
 
 fn lines(part: &Part) -> impl Iterator<Item = String> {
@@ -58,8 +72,12 @@ pub(super) fn backups(parts: &BTreeMap<String, Part>) -> Option<Backups> {
         let size = lines(database).find_map(|line| line.trim().parse().ok());
         backups.database_size = size.filter(|_| database.status == 0);
         if backups.database_size.is_none() {
+            let otherwise = match database.status {
+                TIMED_OUT => "it did not answer in time",
+                _ => "it does not tell its size",
+            };
             let said = database.complaint.lines().last();
-            backups.trouble = Some(said.unwrap_or("it does not tell its size").to_owned());
+            backups.trouble = Some(said.unwrap_or(otherwise).to_owned());
         }
     }
     Some(backups)

@@ -5,8 +5,9 @@
 # database now goes too: tables of later revisions would be in the way of their own
 # migrations.
 # shellcheck disable=SC2016 # dollars quote in SQL
-restore_empty='SET LOCAL lock_timeout = 30000;
-SET LOCAL client_min_messages = warning;
+restore_empty='SET client_min_messages = error;
+SET lock_timeout = 30000;
+BEGIN;
 DO $empty$
 DECLARE schema_name text;
 BEGIN
@@ -25,11 +26,12 @@ BEGIN
 	END IF;
 END $empty$;'
 
-# Only a backup that was read to its end is committed; what psql says last tells that.
+# pg_restore commits once it has read the backup to its end, and only then; what psql
+# says last tells that. Its own beginning of the transaction is the second.
 # shellcheck disable=SC2016 # for the shell in the container to expand
 restore_way='{
-	printf "%s\n" "BEGIN;" "$3"
-	pg_restore --clean --if-exists --file=/dev/stdout && printf "%s\n" "COMMIT;" "\\echo restored"
+	printf "%s\n" "$3"
+	pg_restore --clean --if-exists --single-transaction --file=/dev/stdout && printf "%s\n" "\\echo restored"
 } | psql -X -q -w -v ON_ERROR_STOP=1 -o /dev/null -U "$2" -d "$1"'
 
 # restore_postgres HANDLE SERVICE DATABASE USER: all of it or nothing.
@@ -41,19 +43,31 @@ restore_postgres() {
 	end_sessions "$3" "$4"
 	say "bringing back $1"
 	: >"$FD_FOLDER/restore.began"
-	restore_said=$(postgres "$container" sh -c "$restore_way" restore "$3" "$4" "$restore_empty" <"$1")
-	case $restore_said in
-	*restored*)
-		say "restored: the database is as it was saved in $1"
+	# An error may quote what is in the database: not more of it than tells the place.
+	restore_said=$({
+		postgres "$container" sh -c "$restore_way" restore "$3" "$4" "$restore_empty" <"$1"
+		printf '%s\n' "$?" >"$FD_FOLDER/restore.exit"
+	} 2>&1 | cut -c 1-300 | tail -c 4096)
+	say "$restore_said"
+	case $newline$restore_said in
+	*"${newline}restored")
+		say "the database is as it was saved in $1"
 		return
 		;;
 	esac
-	# Whether it was committed at the last moment is not known where the Engine broke off.
+	say 'the sessions that the database has:'
 	postgres "$container" psql -X -w -U "$4" -d "$3" -c "
 		SELECT application_name, usename, client_addr, state FROM pg_stat_activity
-		WHERE datname = current_database() AND pid <> pg_backend_pid()" </dev/null &&
+		WHERE datname = current_database() AND pid <> pg_backend_pid()" </dev/null
+	read -r restore_exit <"$FD_FOLDER/restore.exit"
+	case $restore_exit in
+	0 | 2 | 3)
 		rm -f "$FD_FOLDER/restore.began"
-	fail 'it could not be restored: see above; the sessions that the database has are listed. The database is as it was'
+		fail 'it could not be restored: see above. The database is as it was'
+		;;
+	esac
+	# The link to the Engine may have broken after the last word.
+	fail "it could not be restored: see above (exit code $restore_exit). Whether the database is as it was is not known"
 }
 
 # restore_command HANDLE COMMAND: for sh -c.
