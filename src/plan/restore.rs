@@ -43,7 +43,9 @@ pub(super) fn plan(making: &Making<'_>, operation: Option<OperationId>) -> Resul
     forward.extend(stop(&stopped));
     forward.push(step(configured, RestoreFrom::Handle(chosen.handle.clone())));
     forward.extend(again(making, &stopped, &checks));
-    let mut back = vec![step(configured, RestoreFrom::OwnBackup)];
+    // By then they may run again.
+    let mut back: Vec<Step> = stop(&stopped).into_iter().collect();
+    back.push(step(configured, RestoreFrom::OwnBackup));
     back.extend(again(making, &stopped, &checks));
     let on_failure = match configured.tool {
         BackupTool::PgDump { .. } => OnFailure::GoBack,
@@ -482,7 +484,14 @@ mod tests {
         );
         assert_eq!(
             ids(&plan.back),
-            ["restore", "start", "restart", "verify-health", "observe"]
+            [
+                "stop",
+                "restore",
+                "start",
+                "restart",
+                "verify-health",
+                "observe"
+            ]
         );
         assert_eq!(plan.on_failure, OnFailure::GoBack);
         assert!(matches!(

@@ -119,7 +119,14 @@ fn journey(world: &Real) {
         (PlanKind::Restore, Outcome::WentBack),
         "{said}"
     );
-    assert_eq!(record.step.as_deref(), Some("verify-check-1"));
+    // The proxy, which asks the backend, may be the first to notice.
+    let noticed = ["restart", "verify-health", "verify-check-1"];
+    assert!(
+        noticed
+            .iter()
+            .any(|step| record.step.as_deref() == Some(step)),
+        "{said}"
+    );
     assert_eq!(tables(), "kept since");
     assert_eq!(world.schema(), migrated);
     world.runs(&candidate);
