@@ -100,13 +100,16 @@ fn every_fault_leaves_the_old_release_or_the_new() {
     assert_eq!(failed, 0, "{table}");
 }
 
+/// The cells of a kind that are still to be tried, on the shared Engine or on the spare one.
+type Queue = ((Kind, bool), VecDeque<Cell>);
+
 struct Whole<'a> {
     world: &'a RealWorld,
     wanted: &'a str,
     seed: u64,
     until: Option<Instant>,
     /// What is left of each kind, on the shared and on the spare Engine.
-    queues: Mutex<Vec<((Kind, bool), VecDeque<Cell>)>>,
+    queues: Mutex<Vec<Queue>>,
 }
 
 impl Whole<'_> {

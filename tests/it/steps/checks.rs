@@ -350,7 +350,7 @@ fn a_check_from_here_waits_for_the_first_verdict_of_whoever_follows() {
         let (record, output) = server.ended(operation);
         for (_, id, words) in &asked {
             assert!(
-                output.contains(&format!("{id}")) && output.contains(words),
+                output.contains(&id.to_string()) && output.contains(words),
                 "{output}"
             );
         }
