@@ -29,7 +29,7 @@ prepare() {
 	# others may not. The runner and its steps inherit this. Secrets can be read
 	# by those who may take part: one of them may have to recover this.
 	above=$(ls -ldn .)
-	# shellcheck disable=SC2034 # secret_umask is for the files that are laid
+	# shellcheck disable=SC2034 # the secret files are laid by what the program adds
 	case $above in
 	?????w*) above_mode=2770 && umask 007 && secret_umask=027 ;;
 	*) above_mode=2750 && umask 027 && secret_umask=077 ;;

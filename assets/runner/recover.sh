@@ -15,10 +15,11 @@ recoverable() {
 	esac
 	refused_id=$wish_id
 	claim=
+	holder=
 	if [ ! -e "$root/claims/$wish_id" ] || [ ! -e "$root/operations/$wish_id/forward/steps" ]; then
 		refusal=missing
 		[ ! -e "$root/claims/$wish_id" ] || holder_of "$wish_id"
-		[ "${holder:-}" != lock ] || refusal=lock
+		[ "$holder" != lock ] || refusal=lock
 		return
 	fi
 	recoverable_newest=
@@ -92,7 +93,7 @@ look_back() {
 	set_changes_from "$former"
 	has_changed
 	where_it_stopped
-	for look_file in "$former"/attachments/* "$former"/secrets/*; do
+	for look_file in "$former"/attachments/* "$former"/secrets/* "$former"/secrets/*/*; do
 		[ ! -e "$look_file" ] || [ -r "$look_file" ] || refusal=owner
 	done
 }
@@ -124,12 +125,16 @@ where_it_stopped() {
 		list=forward
 		anew=yes
 		;;
+	went_back:back | cancelled:back)
+		list=back
+		anew=yes
+		;;
 	*:back)
 		[ "$list" = back ] || anew=yes
 		list=back
 		;;
 	esac
-	if [ "$list" = back ] && [ "$changed" = true ] && [ ! -s "$former/back/steps" ]; then
+	if [ "$list:$changed" = back:true ] && [ "$wish_choice" != abandon ] && [ ! -s "$former/back/steps" ]; then
 		refusal=no_way_back
 	fi
 	[ "$anew" = no ] && [ "$wish_choice" != abandon ] || return 0

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::release::{operation::timestamp, record::Record, text::clean};
+use crate::{
+    plan::history,
+    release::{operation::timestamp, plan::PlanKind, record::Record, text::clean},
+};
 
 use super::{Attendant, Exit, Failure, Session};
 
@@ -21,12 +24,20 @@ impl History {
         let name = session.environment(&self.environment)?.name.clone();
         let names = [name.clone()];
         let _attendant = Attendant::start(&session.world, &names, session.interactive)?;
-        let records = session.world.target(&name)?.history(self.limit).await?;
+        let ledger = session.world.target(&name)?.history(self.limit).await?;
+        let records = &ledger.records;
         if session.output.json {
-            session
-                .output
-                .value(&json!({ "environment": name, "records": records }))?;
+            session.output.value(&json!({
+                "environment": name,
+                "records": records,
+                "damaged": ledger.damaged,
+                "damaged_lines_from_end": ledger.damaged_lines,
+                "newer": ledger.newer,
+            }))?;
             return Ok(Exit::Ok);
+        }
+        if let Some(words) = ledger.set_aside() {
+            session.output.line(format!("ledger of {name}: {words}"))?;
         }
         if records.is_empty() {
             session.output.line(format!(
@@ -34,7 +45,10 @@ impl History {
             ))?;
             return Ok(Exit::Ok);
         }
-        let rows: Vec<[String; 7]> = records.iter().map(row).collect();
+        let rows: Vec<[String; 7]> = records
+            .iter()
+            .map(|record| row(record, mark(records, record)))
+            .collect();
         let head = [
             "OPERATION",
             "STARTED",
@@ -49,21 +63,37 @@ impl History {
     }
 }
 
-fn row(record: &Record) -> [String; 7] {
+/// The mark of the release that a record brought: that it is bad by now.
+fn mark(records: &[Record], record: &Record) -> Option<String> {
+    let reached = matches!(
+        record.kind,
+        PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback
+    );
+    let bad = history::bad(records, &record.after).filter(|_| reached)?;
+    // What failed by itself says so in its own row.
+    (bad.record.kind == PlanKind::MarkBad).then(|| bad.words())
+}
+
+fn row(record: &Record, mark: Option<String>) -> [String; 7] {
     let outcome = match &record.step {
-        Some(step) => format!("{} at {step}", record.outcome.words()),
+        Some(step) => format!("{} at {}", record.outcome.words(), clean(step)),
         None => record.outcome.words().to_owned(),
     };
-    let mut reason = record.reason.clone();
-    if !record.overridden.is_empty() {
-        reason.push_str(&format!(" [overrode {}]", record.overridden.join(", ")));
+    let mut reason = clean(&record.reason);
+    for remark in record.remarks().into_iter().chain(mark) {
+        reason.push_str(&format!(" [{}]", clean(&remark)));
     }
-    if record.results.contains_key("backup") {
-        reason.push_str(" [made a backup]");
-    }
-    if let Some(steps) = record.reported() {
-        reason.push_str(&format!(" [failed, only reported: {}]", clean(steps)));
-    }
+    let brings = match (record.kind, record.brings()) {
+        (PlanKind::Promote | PlanKind::Rollback, to) => {
+            let from = record.before.changed_since(&record.after).label();
+            if from == to {
+                to
+            } else {
+                format!("{from} → {to}")
+            }
+        }
+        (_, brings) => brings,
+    };
     [
         record.operation.to_string(),
         timestamp(record.started)
@@ -71,8 +101,10 @@ fn row(record: &Record) -> [String; 7] {
             .to_string(),
         format!("{}s", (record.ended - record.started).max(0)),
         outcome,
-        format!("{} {}", record.kind.verb(), record.after.label()),
-        record.operator.clone(),
+        format!("{} {}", record.kind.verb(), clean(&brings))
+            .trim_end()
+            .to_owned(),
+        clean(&record.operator),
         reason.trim().to_owned(),
     ]
 }

@@ -1,10 +1,14 @@
-//! `flightdeck lock`: keep others from changing an environment.
+//! `flightdeck lock` and `flightdeck unlock`: keep others from changing an environment, and let them
+//! again.
 
 use serde_json::json;
 
 use crate::{
     operation,
-    release::{EnvironmentName, Fault, FaultKind, Permit, recovery::LockRequest},
+    release::{
+        EnvironmentName, Fault, FaultKind, Permit,
+        recovery::{LockRequest, UnlockRequest},
+    },
 };
 
 use super::{Exit, Failure, Session};
@@ -16,6 +20,13 @@ pub struct Lock {
     environment: String,
     /// Why: what everybody else reads, such as "database maintenance until 15:00"
     message: String,
+}
+
+/// End a lock by hand, whoever made it.
+#[derive(Debug, clap::Args)]
+pub struct Unlock {
+    /// Where
+    environment: String,
 }
 
 impl Lock {
@@ -36,6 +47,30 @@ impl Lock {
         } else {
             session.output.line(format!(
                 "{name} is locked, {operation}; end it: flightdeck unlock {name}"
+            ))?;
+        }
+        Ok(Exit::Ok)
+    }
+}
+
+impl Unlock {
+    pub(super) async fn run(self, session: &mut Session, permit: Permit) -> Result<Exit, Failure> {
+        let name = session.environment(&self.environment)?.name.clone();
+        let fleet = session.settled(&name).await?;
+        let facts = fleet.environment(&name);
+        let Some(lock) = facts.and_then(|facts| facts.lock()) else {
+            return Err(session.nothing_there(&fleet, &name, "it is not locked"));
+        };
+        let request = UnlockRequest { operation: lock.id };
+        operation::unlock(&session.world, &name, permit.confirm(request)).await?;
+        if session.output.json {
+            session
+                .output
+                .value(&json!({ "environment": name, "operation": lock.id, "locked": false }))?;
+        } else {
+            session.output.line(format!(
+                "{name} is unlocked: {} of {} has ended",
+                lock.id, lock.claim.operator
             ))?;
         }
         Ok(Exit::Ok)

@@ -90,6 +90,8 @@ pub enum Command {
     Recover(recover::Recover),
     /// Lock an environment by hand: promotions are refused with your message until it is unlocked
     Lock(lock::Lock),
+    /// End a lock by hand, whoever made it
+    Unlock(lock::Unlock),
     /// Say of a release that no rollback may return to it by default
     MarkBad(mark_bad::MarkBad),
     /// Follow a service's logs, or an operation from its first line
@@ -167,6 +169,7 @@ impl Session {
             Command::MarkBad(mark) => return mark.run(self, permit).await,
             Command::Recover(recover) => recover.run(self, permit).await?,
             Command::Lock(lock) => lock.run(self, permit).await?,
+            Command::Unlock(unlock) => unlock.run(self, permit).await?,
             Command::Logs(logs) => logs.run(self).await?,
             Command::History(history) => history.run(self).await?,
             Command::Runs(runs) => runs.run(self).await?,

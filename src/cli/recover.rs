@@ -9,7 +9,9 @@ use crate::{
     release::{
         EnvironmentName, Fault, FaultKind, Permit,
         confirm::Answer,
-        operation::{Direction, End, JournalLine, Liveness, OperationId, OperationState, Progress},
+        operation::{
+            Direction, End, JournalLine, Liveness, OperationId, OperationState, Outcome, Progress,
+        },
         plan::Plan,
         recovery::{self, Recovery, RecoveryRequest, StoppedStep},
     },
@@ -153,7 +155,17 @@ impl Recover {
         }
         match session.follow(&name, followed).await? {
             Followed::Died => session.print_died(followed, &name),
-            Followed::Ended(end) => session.print_end(followed, &name, &end),
+            Followed::Ended(end) => {
+                let exit = session.print_end(followed, &name, &end)?;
+                // Going back, say, is no failure where that was asked for.
+                let as_asked = match recovery {
+                    Recovery::Back => end.outcome == Outcome::WentBack,
+                    Recovery::Cancel => end.outcome == Outcome::Cancelled,
+                    Recovery::Abandon => end.outcome == Outcome::Abandoned,
+                    Recovery::Resume => false,
+                };
+                Ok(if as_asked { Exit::Ok } else { exit })
+            }
             Followed::Left => Ok(Exit::Interrupted),
         }
     }

@@ -13,6 +13,8 @@ use crate::{
         observed::{Freshness, Link, Policy},
         operation::{Liveness, OperationState, Outcome, timestamp},
         record::Record,
+        recovery,
+        text::clean,
         time::short_age,
     },
 };
@@ -64,8 +66,7 @@ fn exit(fleet: &Fleet, environments: &[&Environment], now: Now) -> Exit {
         .collect();
     let interrupted = environments.iter().any(|e| {
         fleet.environment(&e.name).is_some_and(|facts| {
-            facts.operation().is_some_and(needs_operator)
-                || last(facts).is_some_and(|record| is_left(record.outcome))
+            facts.operation().is_some_and(needs_operator) || facts.left_stuck().is_some()
         })
     });
     if interrupted {
@@ -130,8 +131,17 @@ fn print(
     let Some(facts) = fleet.environment(&environment.name) else {
         return Ok(());
     };
+    if let Some(lock) = facts.lock() {
+        output.line(format!("  {}", lock_words(lock)))?;
+    }
     if let Some(operation) = facts.operation() {
         output.line(format!("  {}", operation_words(operation)))?;
+    }
+    if let Some(left) = facts.left_stuck().filter(|_| facts.operation().is_none()) {
+        output.line(format!(
+            "  {} waits for somebody: flightdeck recover {} resume, back or abandon; or roll back",
+            left.operation, environment.name
+        ))?;
     }
     if let Some(record) = last(facts) {
         output.line(format!("  {}", record_words(record, now)))?;
@@ -217,6 +227,18 @@ fn record_words(record: &Record, now: Now) -> String {
     )
 }
 
+/// Who locked the environment by hand, since when and why, in one line.
+fn lock_words(lock: &OperationState) -> String {
+    let claim = &lock.claim;
+    format!(
+        "LOCKED by {} from {} since {}: {}",
+        claim.operator,
+        claim.origin,
+        timestamp(claim.at).strftime("%Y-%m-%d %H:%MZ"),
+        claim.reason
+    )
+}
+
 /// Who holds the environment and how that stands, in one line.
 fn operation_words(operation: &OperationState) -> String {
     let claim = &operation.claim;
@@ -225,11 +247,15 @@ fn operation_words(operation: &OperationState) -> String {
         (None, true) => claim.kind.clone(),
         (None, false) => format!("{}: {}", claim.kind, claim.reason),
     };
-    let state = match &operation.end {
-        Some(end) => end.outcome.words(),
-        None if needs_operator(operation) => "INTERRUPTED",
-        None if operation.cancelling => "cancelling",
-        None => "running",
+    let stopped = recovery::stopped(&operation.journal, operation.end.as_ref());
+    let state = match (&operation.end, stopped.step) {
+        (Some(end), _) => end.outcome.words().to_owned(),
+        (None, Some(step)) if needs_operator(operation) => {
+            format!("INTERRUPTED at {}", clean(&step))
+        }
+        (None, None) if needs_operator(operation) => "INTERRUPTED".to_owned(),
+        (None, _) if operation.cancelling => "cancelling".to_owned(),
+        (None, _) => "running".to_owned(),
     };
     format!(
         "operation {} {state}: {what}  by {} from {}",
@@ -261,6 +287,13 @@ fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
             "cancelling": operation.cancelling,
             "interrupted": needs_operator(operation),
             "outcome": operation.end.as_ref().map(|end| end.outcome),
+        })),
+        "lock": facts.and_then(|facts| facts.lock()).map(|lock| json!({
+            "operation": lock.id,
+            "operator": lock.claim.operator,
+            "origin": lock.claim.origin,
+            "message": lock.claim.reason,
+            "since": lock.claim.at,
         })),
         "last": facts.and_then(last).map(|record| json!({
             "operation": record.operation,

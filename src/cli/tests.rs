@@ -15,8 +15,8 @@ use crate::{
         observed::Link,
         operation::{End, JournalLine, OperationId, Outcome, Progress},
         plan::{Plan, PlanKind},
-        record::{Record, Release, ServiceRelease},
-        recovery::{LockRequest, RecoveryRequest},
+        record::{Ledger, Record, Release, ServiceRelease},
+        recovery::{LockRequest, RecoveryRequest, UnlockRequest},
         survey::Survey,
     },
     target::{BoxStream, Chunk, LogQuery, Observe, Operate, Reading, RenderedPlan},
@@ -63,9 +63,13 @@ impl Observe for Server {
     fn follow(&self, _: OperationId) -> BoxStream<Progress> {
         futures::stream::iter(self.progress.clone()).boxed()
     }
-    fn history(&self, n: usize) -> BoxFuture<'_, Result<Vec<Record>, Fault>> {
+    fn history(&self, n: usize) -> BoxFuture<'_, Result<Ledger, Fault>> {
         let from = self.records.len().saturating_sub(n);
-        futures::future::ready(Ok(self.records[from..].to_vec())).boxed()
+        let ledger = Ledger {
+            records: self.records[from..].to_vec(),
+            ..Ledger::default()
+        };
+        futures::future::ready(Ok(ledger)).boxed()
     }
     fn survey(&self, _: Request) -> BoxFuture<'_, Result<Survey, Fault>> {
         let refused = Fault::new(FaultKind::Unreachable, "shop", "no answer");
@@ -93,6 +97,14 @@ impl Operate for Server {
         _: &Operator,
     ) -> BoxFuture<'_, Result<OperationId, Fault>> {
         futures::future::ready(Ok(OperationId(8))).boxed()
+    }
+
+    fn unlock(
+        &self,
+        _: Confirmed<UnlockRequest>,
+        _: &Operator,
+    ) -> BoxFuture<'_, Result<(), Fault>> {
+        futures::future::ready(Ok(())).boxed()
     }
 }
 

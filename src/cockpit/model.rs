@@ -20,7 +20,7 @@ use crate::{
         operation::{OperationId, Progress},
         plan::{Plan, Request},
         record::ServiceRelease,
-        recovery::RecoveryRequest,
+        recovery::{LockRequest, RecoveryRequest, UnlockRequest},
     },
     target::{Answerer, LogQuery, RenderedPlan},
 };
@@ -99,6 +99,10 @@ pub enum Effect {
     Start(Ticket, Box<Confirmed<Plan>>),
     /// Recover an operation.
     Recover(Ticket, EnvironmentName, Confirmed<RecoveryRequest>),
+    /// Lock an environment by hand.
+    Lock(Ticket, EnvironmentName, Confirmed<LockRequest>),
+    /// End a lock by hand.
+    Unlock(Ticket, EnvironmentName, Confirmed<UnlockRequest>),
     /// Answer a question of a server's; `None` is "no".
     Answer(Answerer, Option<secrecy::SecretString>),
     /// Ask everything anew.

@@ -333,6 +333,12 @@ impl Cockpit {
                 Effect::Recover(ticket, environment, recovery) => {
                     self.tasks.recover(ticket, environment, recovery);
                 }
+                Effect::Lock(ticket, environment, lock) => {
+                    self.tasks.lock(ticket, environment, lock);
+                }
+                Effect::Unlock(ticket, environment, unlock) => {
+                    self.tasks.unlock(ticket, environment, unlock);
+                }
                 Effect::Answer(answerer, answer) => {
                     answerer.answer(answer);
                 }

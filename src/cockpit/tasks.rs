@@ -20,7 +20,7 @@ use crate::{
         operation::{OperationId, Progress},
         plan::{Deed, Plan, Request, RollbackTo},
         record::ServiceRelease,
-        recovery::RecoveryRequest,
+        recovery::{LockRequest, RecoveryRequest, UnlockRequest},
         text::clean,
     },
     target::{BoxStream, Chunk},
@@ -151,6 +151,40 @@ impl Tasks {
         self.begin(async move {
             let told = operation::recover(&world, &environment, recovery).await;
             (ticket, Outcome::Recovered(environment, told))
+        });
+    }
+
+    /// Locks an environment by hand.
+    pub fn lock(
+        &mut self,
+        ticket: Ticket,
+        environment: EnvironmentName,
+        lock: Confirmed<LockRequest>,
+    ) {
+        let world = self.world.clone();
+        self.begin(async move {
+            let outcome = match operation::lock(&world, &environment, lock).await {
+                Ok(operation) => Outcome::Said(Ok(format!("{environment} is locked, {operation}"))),
+                Err(fault) => Outcome::Recovered(environment, Err(fault)),
+            };
+            (ticket, outcome)
+        });
+    }
+
+    /// Ends a lock by hand.
+    pub fn unlock(
+        &mut self,
+        ticket: Ticket,
+        environment: EnvironmentName,
+        unlock: Confirmed<UnlockRequest>,
+    ) {
+        let world = self.world.clone();
+        self.begin(async move {
+            let outcome = match operation::unlock(&world, &environment, unlock).await {
+                Ok(()) => Outcome::Said(Ok(format!("{environment} is unlocked"))),
+                Err(fault) => Outcome::Recovered(environment, Err(fault)),
+            };
+            (ticket, outcome)
         });
     }
 

@@ -11,7 +11,7 @@ use crate::{
         Confirmed, EnvironmentName, Fault,
         operation::{OperationId, Progress},
         plan::{Plan, Request},
-        recovery::{LockRequest, RecoveryRequest},
+        recovery::{LockRequest, RecoveryRequest, UnlockRequest},
     },
     target::BoxStream,
 };
@@ -50,6 +50,19 @@ pub async fn lock(
     lock: Confirmed<LockRequest>,
 ) -> Result<OperationId, Fault> {
     world.target(environment)?.lock(lock, &world.operator).await
+}
+
+/// Ends a lock by hand.
+///
+/// # Errors
+/// The target's.
+pub async fn unlock(
+    world: &World,
+    environment: &EnvironmentName,
+    unlock: Confirmed<UnlockRequest>,
+) -> Result<(), Fault> {
+    let target = world.target(environment)?;
+    target.unlock(unlock, &world.operator).await
 }
 
 /// An operation from its first line to its end.

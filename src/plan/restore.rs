@@ -33,6 +33,7 @@ pub(super) fn plan(making: &Making<'_>, operation: Option<OperationId>) -> Resul
     let configured = configured(making)?;
     let chosen = chosen(making, configured, operation)?;
     said_before(making, &chosen, &mut warnings);
+    said_of_schema(making, &chosen, &mut warnings);
     let stopped = stopped(making, configured, &mut warnings);
     let checks = checks::steps(making, &mut warnings)?;
 
@@ -42,7 +43,9 @@ pub(super) fn plan(making: &Making<'_>, operation: Option<OperationId>) -> Resul
     forward.extend(stop(&stopped));
     forward.push(step(configured, RestoreFrom::Handle(chosen.handle.clone())));
     forward.extend(again(making, &stopped, &checks));
-    let mut back = vec![step(configured, RestoreFrom::OwnBackup)];
+    // By then they may run again.
+    let mut back: Vec<Step> = stop(&stopped).into_iter().collect();
+    back.push(step(configured, RestoreFrom::OwnBackup));
     back.extend(again(making, &stopped, &checks));
     let on_failure = match configured.tool {
         BackupTool::PgDump { .. } => OnFailure::GoBack,
@@ -169,7 +172,7 @@ fn usable(configured: &Backup, recorded: &Recorded, survey: &Survey) -> Result<(
     }
 }
 
-/// How old it is, what is lost, and how the schema and the images will stand to each other.
+/// How old it is and what is lost.
 fn said_before(making: &Making<'_>, chosen: &Recorded, warnings: &mut Vec<String>) {
     let age = making.survey.taken.duration_since(chosen.taken);
     let age = Duration::try_from(age).unwrap_or_default();
@@ -178,6 +181,10 @@ fn said_before(making: &Making<'_>, chosen: &Recorded, warnings: &mut Vec<String
         "the backup is {age} old, made before {} (operation {}): what was written to the database since is lost",
         chosen.before, chosen.operation
     ));
+}
+
+/// How the schema will stand to the images that stay.
+fn said_of_schema(making: &Making<'_>, chosen: &Recorded, warnings: &mut Vec<String>) {
     if let (Some(heads), Some((now, _))) = (&chosen.heads, schema::heads_now(making.survey))
         && !schema::is_same(heads, &now)
     {
@@ -477,7 +484,14 @@ mod tests {
         );
         assert_eq!(
             ids(&plan.back),
-            ["restore", "start", "restart", "verify-health", "observe"]
+            [
+                "stop",
+                "restore",
+                "start",
+                "restart",
+                "verify-health",
+                "observe"
+            ]
         );
         assert_eq!(plan.on_failure, OnFailure::GoBack);
         assert!(matches!(

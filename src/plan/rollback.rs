@@ -7,7 +7,7 @@ use crate::{
     config::{Environment, Service},
     release::{
         Fault, FaultKind, ImageId, ServiceName,
-        operation::OperationId,
+        operation::{OperationId, Outcome},
         plan::{OnFailure, Plan, PlanKind, RollbackTo, SchemaChoice},
         record::{Release, ServiceRelease},
         survey::Survey,
@@ -47,8 +47,9 @@ pub fn recorded_heads(
     target.release.schema_heads
 }
 
-/// The fingerprints that compose and environment files had with the release that a rollback returns to, by
-/// absolute path; empty where they are not recorded.
+/// The fingerprints that compose and environment files had when the release that a rollback returns to was
+/// brought in, by absolute path; empty where they are not recorded. Not those from before an operation that
+/// left it: whoever prepares a release changes the files first.
 pub fn recorded_files(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
@@ -56,9 +57,19 @@ pub fn recorded_files(
     survey: &Survey,
 ) -> BTreeMap<String, String> {
     let running = running::release(environment, services, survey);
-    target(environment, services, to, survey, &running)
-        .map(|target| target.release.files)
-        .unwrap_or_default()
+    let Ok(target) = target(environment, services, to, survey, &running) else {
+        return BTreeMap::new();
+    };
+    let brought_in = survey.records.iter().rev().find(|record| {
+        record.outcome == Outcome::Succeeded
+            && matches!(
+                record.kind,
+                PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback
+            )
+            && record.after.services.len() == target.release.services.len()
+            && record.after.is_same_images(&target.release)
+    });
+    brought_in.map_or(target.release.files, |record| record.after.files.clone())
 }
 
 fn is_in_place(release: &Release, survey: &Survey, running: &Release) -> bool {

@@ -1,10 +1,13 @@
 use super::fixture::*;
+use crate::config::Protection;
 use crate::release::{
-    ServiceName,
+    Permit, ServiceName,
+    confirm::Answer,
     observation::{Containers, Health},
     operation::{Claim, Liveness, OperationId, OperationState, Outcome},
     plan::{
-        Deed, ImageName, Intent, OnFailure, Plan, PlanKind, RollbackTo, SchemaChoice, Step, Verdict,
+        Deed, ImageName, Intent, MarkedRelease, OnFailure, Plan, PlanKind, RollbackTo,
+        SchemaChoice, Step, Verdict,
     },
 };
 
@@ -354,6 +357,80 @@ fn a_second_rollback_does_not_bounce_back_to_what_was_left() {
 }
 
 #[test]
+fn a_lock_is_passed_by_the_name_where_a_dialog_is_enough_otherwise() {
+    let mut world = World::new();
+    world.config.environments[0].protection = Protection::Open;
+    world.runs(2);
+    world.records(vec![record(1, PlanKind::Promote, 3, 1, Outcome::Succeeded)]);
+    assert_eq!(world.plan(rollback()).unwrap().confirm, None);
+    world.survey.operation = Some(held("lock", Liveness::Alive));
+    let plan = world.plan(rollback()).unwrap();
+    let words = plan.confirm.as_ref().unwrap();
+    assert_eq!((&*words.name, &words.short), ("production", &None));
+    let permit = Permit::mint();
+    assert!(plan.confirm(permit, Answer::Button).is_err());
+    assert!(plan.confirm(permit, Answer::Typed("production")).is_ok());
+}
+
+#[test]
+fn a_release_that_was_marked_bad_is_no_default_until_it_is_healthy_anew() {
+    let mut world = World::new();
+    world.runs(2);
+    let mut records = vec![
+        record(1, PlanKind::Promote, 3, 1, Outcome::Succeeded),
+        record(2, PlanKind::Promote, 1, 2, Outcome::Succeeded),
+    ];
+    world.records(records.clone());
+    assert_eq!(world.plan(rollback()).unwrap().after.label(), "v1");
+
+    let mark = Deed::MarkBad {
+        release: MarkedRelease::Operation(OperationId(1)),
+    };
+    let plan = world.plan(mark).unwrap();
+    assert_eq!(
+        (plan.kind, plan.after.label()),
+        (PlanKind::MarkBad, "v1".to_owned())
+    );
+    assert!(plan.forward.iter().all(|step| !step.changes));
+
+    let mut marked = record(3, PlanKind::MarkBad, 2, 1, Outcome::Succeeded);
+    marked.reason = "it loses mails".to_owned();
+    records.push(marked);
+    world.records(records.clone());
+    assert!(world.plan(rollback()).is_err(), "v1 is offered again");
+    let explicit = Deed::Rollback {
+        to: RollbackTo::Operation(OperationId(1)),
+        schema: SchemaChoice::ImageOnly,
+        files: false,
+    };
+    let plan = world.plan(explicit).unwrap();
+    assert!(
+        warns(&plan, "marked bad by mira (it loses mails)"),
+        "{:?}",
+        plan.warnings
+    );
+
+    records.push(record(4, PlanKind::Promote, 2, 1, Outcome::Succeeded));
+    records.push(record(5, PlanKind::Promote, 1, 2, Outcome::Succeeded));
+    world.records(records);
+    assert_eq!(world.plan(rollback()).unwrap().after.label(), "v1");
+}
+
+#[test]
+fn what_was_killed_or_cancelled_says_nothing_of_its_release() {
+    let mut world = World::new();
+    world.runs(1);
+    let mut killed = record(3, PlanKind::Promote, 1, 2, Outcome::WentBack);
+    killed.other.insert("why".to_owned(), "signal".into());
+    world.records(vec![
+        record(1, PlanKind::Promote, 3, 2, Outcome::Succeeded),
+        record(2, PlanKind::Promote, 2, 1, Outcome::Succeeded),
+        killed,
+    ]);
+    assert_eq!(world.plan(rollback()).unwrap().after.label(), "v2");
+}
+
+#[test]
 fn a_version_that_came_back_is_never_the_default() {
     let mut world = World::new();
     world.runs(1);
@@ -474,6 +551,12 @@ fn only_a_rollback_goes_over_an_interrupted_operation_or_a_lock() {
     assert!(fault.message.contains("database maintenance"), "{fault}");
     let plan = world.plan(rollback()).unwrap();
     assert_eq!(plan.closed_gates().count(), 1);
+    let permit = Permit::mint();
+    for not_enough in [Answer::Button, Answer::YesFlag, Answer::Typed("prod")] {
+        assert!(plan.confirm(permit, not_enough).is_err(), "{not_enough:?}");
+    }
+    let confirmed = plan.confirm(permit, Answer::Typed("production")).unwrap();
+    assert!(confirmed.get().gates[0].overridden, "it is recorded");
     let mut request = world.request(rollback());
     request.overrides = vec!["lock".to_owned()];
     assert_eq!(world.plan_for(&request).unwrap().closed_gates().count(), 0);

@@ -170,6 +170,8 @@ pub struct Files {
     pub records: Vec<Record>,
     /// Ledger lines that could not be read and were set aside.
     pub damaged: usize,
+    /// Ledger lines of a newer format, set aside.
+    pub newer: usize,
     /// The newest operation, if it has not ended, or has been interrupted.
     pub operation: Option<OperationState>,
     /// By how many milliseconds the server's clock is ahead of ours.

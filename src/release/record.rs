@@ -127,6 +127,46 @@ impl Release {
     }
 }
 
+/// What a ledger, or the end of one, says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Ledger {
+    /// The last line of each operation, oldest operation first.
+    pub records: Vec<Record>,
+    /// Lines that could not be read and were set aside. A last line without its end is none: it may be
+    /// on its way; if it was torn, the next line's writer ends it.
+    pub damaged: usize,
+    /// Where those are: lines counted from the ledger's end, the last one is 1.
+    pub damaged_lines: Vec<usize>,
+    /// Lines of a newer format, set aside: what they mean only a newer flightdeck knows.
+    pub newer: usize,
+}
+
+impl Ledger {
+    /// What was set aside and where, in words; `None` if nothing was.
+    pub fn set_aside(&self) -> Option<String> {
+        let lines = |count: usize| match count {
+            1 => "1 line".to_owned(),
+            count => format!("{count} lines"),
+        };
+        let mut words = Vec::new();
+        if self.damaged > 0 {
+            let at: Vec<String> = self.damaged_lines.iter().map(ToString::to_string).collect();
+            words.push(format!(
+                "{} damaged, set aside (from the end: {})",
+                lines(self.damaged),
+                at.join(", ")
+            ));
+        }
+        if self.newer > 0 {
+            words.push(format!(
+                "{} of a newer flightdeck, set aside",
+                lines(self.newer)
+            ));
+        }
+        (!words.is_empty()).then(|| words.join("; "))
+    }
+}
+
 /// One line of the ledger: an ended operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -192,6 +232,43 @@ impl Record {
                 None
             }
         }
+    }
+
+    /// What it was to bring, in words: of an adoption and a mark all of it, else the services that were to
+    /// change; empty for what brings nothing.
+    pub fn brings(&self) -> String {
+        match self.kind {
+            PlanKind::Lock | PlanKind::Unknown => String::new(),
+            PlanKind::Promote | PlanKind::Rollback => {
+                self.after.changed_since(&self.before).label()
+            }
+            _ => self.after.label(),
+        }
+    }
+
+    /// What is to be said of it beside: what it recovered, what was overridden, by whom a lock was ended.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if let Some(recovered) = self.recovers {
+            remarks.push(format!("recovers {recovered}"));
+        }
+        if !self.overridden.is_empty() {
+            remarks.push(format!("overrode {}", self.overridden.join(", ")));
+        }
+        let by = self.other.get("unlocked_by");
+        if let Some(by) = by.and_then(|by| by.get("operator")?.as_str()) {
+            remarks.push(format!("unlocked by {by}"));
+        }
+        if self.results.contains_key("backup") {
+            remarks.push("made a backup".to_owned());
+        }
+        if let Some(steps) = self.results.get("skipped") {
+            remarks.push(format!("skipped {steps}"));
+        }
+        if let Some(steps) = self.reported() {
+            remarks.push(format!("failed, only reported: {steps}"));
+        }
+        remarks
     }
 
     /// Whether it may have made what was before it a thing of the past: neither refused nor gone back

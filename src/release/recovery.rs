@@ -82,6 +82,13 @@ pub struct LockRequest {
     pub message: String,
 }
 
+/// The end of a lock by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnlockRequest {
+    /// The lock.
+    pub operation: OperationId,
+}
+
 /// Where an operation stopped: the list that it was in and the step that had begun last and had not
 /// held, if one had.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,8 +16,8 @@ use crate::release::{
     observed::Link,
     operation::{OperationId, Operator, Progress},
     plan::{Plan, Request},
-    record::Record,
-    recovery::{LockRequest, RecoveryRequest},
+    record::Ledger,
+    recovery::{LockRequest, RecoveryRequest, UnlockRequest},
     survey::Survey,
 };
 
@@ -136,8 +136,8 @@ pub trait Observe: Send + Sync {
     /// An operation from its first line to its end, from anywhere.
     fn follow(&self, operation: OperationId) -> BoxStream<Progress>;
 
-    /// The last `n` records, oldest first.
-    fn history(&self, n: usize) -> BoxFuture<'_, Result<Vec<Record>, Fault>>;
+    /// The last `n` records, oldest first, and what was set aside among them.
+    fn history(&self, n: usize) -> BoxFuture<'_, Result<Ledger, Fault>>;
 
     /// Reads what a plan for `request` is made from. Changes nothing.
     fn survey(&self, request: Request) -> BoxFuture<'_, Result<Survey, Fault>>;
@@ -189,6 +189,17 @@ pub trait Operate: Send + Sync {
         lock: Confirmed<LockRequest>,
         by: &Operator,
     ) -> BoxFuture<'_, Result<OperationId, Fault>>;
+
+    /// Ends a lock by hand.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::release::FaultKind::Conflict) if it has ended already, is no lock, or an
+    /// operation that passed it still runs.
+    fn unlock(
+        &self,
+        unlock: Confirmed<UnlockRequest>,
+        by: &Operator,
+    ) -> BoxFuture<'_, Result<(), Fault>>;
 }
 
 /// One environment's target: both halves.

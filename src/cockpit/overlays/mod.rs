@@ -4,6 +4,7 @@ pub mod chooser;
 pub mod commands;
 pub mod confirm;
 pub mod help;
+pub mod lock;
 pub mod message;
 pub mod options;
 pub mod palette;
@@ -40,6 +41,8 @@ pub enum Overlay {
     Chooser(chooser::Chooser),
     /// What is to become of an operation.
     Recover(recover::Recover),
+    /// A lock by hand that is made or ended.
+    Lock(lock::Lock),
     /// All actions by their names.
     Palette(palette::Palette),
     /// All keys.
@@ -58,6 +61,7 @@ impl Overlay {
         match self {
             Self::Confirm(confirm) => confirm.typed,
             Self::Recover(recover) => recover.takes_text(),
+            Self::Lock(lock) => lock.takes_text(),
             Self::Options(options) => options.on_reason(),
             Self::Palette(_) | Self::Question(_) | Self::Search(_) => true,
             Self::Plan(_)
@@ -78,6 +82,7 @@ impl Overlay {
         match self {
             Self::Options(options) if options.on_reason() => options.reason.paste(text),
             Self::Palette(palette) => palette.input.paste(text),
+            Self::Lock(lock) => lock.paste(text),
             Self::Question(asked) => asked.input.paste(text),
             Self::Search(search) => search.input.paste(text),
             _ => {}
@@ -114,6 +119,7 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
         Overlay::Confirm(_) => confirm::key(model, key),
         Overlay::Chooser(_) => chooser::key(model, key),
         Overlay::Recover(_) => recover::key(model, key),
+        Overlay::Lock(_) => lock::key(model, key),
         Overlay::Palette(_) => palette::key(model, key),
         Overlay::Question(_) => question::key(model, key),
         Overlay::Search(_) => search::key(model, key),
@@ -146,6 +152,7 @@ pub fn view(
         Overlay::Confirm(confirm) => return confirm::view(model, confirm, area, buf),
         Overlay::Chooser(chooser) => chooser::view(model, chooser, area, buf),
         Overlay::Recover(recover) => return recover::view(model, recover, area, buf),
+        Overlay::Lock(lock) => return lock::view(model, lock, area, buf),
         Overlay::Palette(palette) => return palette::view(model, palette, area, buf),
         Overlay::Help(help) => help::view(model, help, area, buf),
         Overlay::Question(asked) => return question::view(model, asked, area, buf),

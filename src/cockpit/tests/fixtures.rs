@@ -355,6 +355,7 @@ pub fn files(name: &str) -> Files {
             .collect(),
         records,
         damaged: 0,
+        newer: 0,
         operation: None,
         clock_skew_ms: 0,
     }

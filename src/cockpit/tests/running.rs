@@ -39,8 +39,8 @@ use crate::{
         Confirmed, Fault, FaultKind,
         operation::{Liveness, OperationId, Progress},
         plan::{Plan, Request},
-        record::Record,
-        recovery::{LockRequest, RecoveryRequest},
+        record::Ledger,
+        recovery::{LockRequest, RecoveryRequest, UnlockRequest},
         survey::Survey,
     },
     target::{BoxStream, Chunk, LogQuery, Observe, Operate, Reading, RenderedPlan, Target},
@@ -190,7 +190,7 @@ impl Observe for FakeTarget {
         stream::pending().boxed()
     }
 
-    fn history(&self, _: usize) -> BoxFuture<'_, Result<Vec<Record>, Fault>> {
+    fn history(&self, _: usize) -> BoxFuture<'_, Result<Ledger, Fault>> {
         not_here()
     }
 
@@ -221,6 +221,14 @@ impl Operate for FakeTarget {
         _: Confirmed<LockRequest>,
         _: &Operator,
     ) -> BoxFuture<'_, Result<OperationId, Fault>> {
+        not_here()
+    }
+
+    fn unlock(
+        &self,
+        _: Confirmed<UnlockRequest>,
+        _: &Operator,
+    ) -> BoxFuture<'_, Result<(), Fault>> {
         not_here()
     }
 }

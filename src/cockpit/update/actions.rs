@@ -130,6 +130,22 @@ pub const COCKPIT: &[Action] = &[
         run: deeds::roll_back,
     },
     Action {
+        name: "recover",
+        help: "what is to become of the last operation: resume it, take it back, abandon it, cancel it",
+        hint: None,
+        keys: &["u"],
+        changes: true,
+        run: deeds::recover,
+    },
+    Action {
+        name: "lock",
+        help: "lock the environment under the cursor with a message, or unlock it",
+        hint: None,
+        keys: &["K"],
+        changes: true,
+        run: deeds::lock,
+    },
+    Action {
         name: "adopt",
         help: "record what runs in an environment that flightdeck has never seen",
         hint: None,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     cockpit::{
         model::{Effect, Model},
-        overlays::{Overlay, chooser::Chooser, plan, recover},
+        overlays::{Overlay, chooser::Chooser, lock::Lock, plan, recover},
         panes::{environments, nothing, versions},
     },
     fleet::join::Condition,
@@ -13,8 +13,8 @@ use crate::{
         EnvironmentName, Repository,
         operation::OperationId,
         plan::{
-            CLEAN_UP_KEEP, CLEAN_UP_OLDER_THAN, ChosenVersion, Deed, Request, RollbackTo,
-            SchemaChoice,
+            CLEAN_UP_KEEP, CLEAN_UP_OLDER_THAN, ChosenVersion, Deed, MarkedRelease, Request,
+            RollbackTo, SchemaChoice,
         },
     },
 };
@@ -147,6 +147,23 @@ pub fn recover(model: &mut Model) -> Vec<Effect> {
         ));
     }
     nothing()
+}
+
+/// `K`: a lock by hand for the environment under the cursor, or the end of the one that stands.
+pub fn lock(model: &mut Model) -> Vec<Effect> {
+    if let Some(name) = environments::chosen(model).map(|e| e.name.clone()) {
+        let lock = Lock::of(model, &name);
+        model.overlays.push(Overlay::Lock(lock));
+    }
+    nothing()
+}
+
+/// `X` on an operation: no rollback returns by default to the release that it brought.
+pub fn mark_bad(model: &mut Model, name: EnvironmentName, operation: OperationId) -> Vec<Effect> {
+    let deed = Deed::MarkBad {
+        release: MarkedRelease::Operation(operation),
+    };
+    plan::open(model, request(name, deed))
 }
 
 /// A plan that rolls an environment back; where an operation runs or was interrupted, the choice of

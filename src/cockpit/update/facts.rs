@@ -6,11 +6,12 @@ use crate::{
         overlays::{Overlay, message::Message, plan, question::Asked},
         panes::{operations, versions},
     },
-    fleet::Fact,
+    fleet::{Fact, join::Recoverable},
     release::{
         EnvironmentName,
         observed::Link,
         operation::{self, OperationId},
+        text::clean,
     },
     target::Reading,
 };
@@ -19,6 +20,7 @@ use crate::{
 pub fn arrived(model: &mut Model, facts: Vec<Fact>) -> Vec<Effect> {
     let mut answering: Vec<EnvironmentName> = Vec::new();
     let before = newest_records(model);
+    let interrupted_before = interrupted(model);
     for fact in facts {
         if let Fact::Environment(name, Reading::EngineLink(Link::Live)) = &fact {
             answering.push(name.clone());
@@ -26,6 +28,7 @@ pub fn arrived(model: &mut Model, facts: Vec<Fact>) -> Vec<Effect> {
         model.fleet.apply(fact, model.now.moment);
     }
     tell_ends(model, before);
+    tell_interrupted(model, &interrupted_before);
     versions::settle(model);
     answering
         .iter()
@@ -61,7 +64,7 @@ fn tell_ends(model: &mut Model, before: Vec<(EnvironmentName, Option<OperationId
             "{} {} {} on {name}: {}",
             record.operation,
             record.kind.verb(),
-            record.after.changed_since(&record.before).label(),
+            record.brings(),
             record.outcome.words()
         );
         if record.outcome == operation::Outcome::Succeeded {
@@ -69,6 +72,41 @@ fn tell_ends(model: &mut Model, before: Vec<(EnvironmentName, Option<OperationId
         } else {
             model.complain(words);
         }
+    }
+}
+
+/// The operations that died half-way, as far as is known.
+fn interrupted(model: &Model) -> Vec<(EnvironmentName, OperationId)> {
+    let environments = model.fleet.config.environments.iter();
+    environments
+        .filter_map(|environment| {
+            match model.fleet.environment(&environment.name)?.recoverable()? {
+                Recoverable::Interrupted(operation) => {
+                    Some((environment.name.clone(), operation.id))
+                }
+                Recoverable::UnderWay(_) | Recoverable::Ended(_) => None,
+            }
+        })
+        .collect()
+}
+
+/// Says which operations have died since, whoever did them and whatever is looked at now.
+fn tell_interrupted(model: &mut Model, before: &[(EnvironmentName, OperationId)]) {
+    for (name, id) in interrupted(model) {
+        if before.contains(&(name.clone(), id)) {
+            continue;
+        }
+        let operation = model.fleet.environment(&name).and_then(|f| f.operation());
+        let Some(operation) = operation else {
+            continue;
+        };
+        let words = format!(
+            "{id} {} on {name}: {}; {} recovers it",
+            clean(&operation.claim.kind),
+            operations::view::interrupted(operation),
+            model.keymap.key_of("recover")
+        );
+        model.complain(words);
     }
 }
 

@@ -20,8 +20,9 @@ use crate::{
     registry::VersionsReading,
     release::{
         Fault, FaultKind,
+        observation::Files,
         observed::Link,
-        operation::{Liveness, OperationId, Progress},
+        operation::{Liveness, OperationId, Outcome as Ended, Progress},
         plan::{Deed, Request, RollbackTo, SchemaChoice, Verdict},
         recovery::Recovery,
         version::Known,
@@ -409,6 +410,80 @@ fn an_interrupted_operation_is_shown_as_such_and_can_be_taken_back() {
         panic!("{effects:?}");
     };
     assert_eq!(recovery.get().recovery, Recovery::Back);
+}
+
+#[test]
+fn what_ended_stuck_is_said_at_once_with_its_step_and_is_recovered_by_a_key() {
+    let mut model = full(160, 45);
+    let mut files = fixtures::files("production");
+    files
+        .records
+        .push(fixtures::record(42, "production", Ended::Stuck, 2, 3, 60));
+    fixtures::told(&mut model, "production", Reading::Files(Arc::new(files)));
+    assert!(text(&model).contains("STUCK at verify-status"));
+    press(&mut model, "u");
+    let name = fixtures::environment("production");
+    assert!(
+        model.operations.followed(&name, OperationId(42)).is_some(),
+        "what it was to do is read by following it"
+    );
+    assert!(press(&mut model, "down enter").is_empty());
+    assert!(model.notice.as_ref().is_some_and(|notice| notice.bad));
+}
+
+#[test]
+fn a_plan_says_that_it_has_become_stale_before_it_is_confirmed() {
+    let mut model = full(160, 45);
+    let effects = press(&mut model, "2 j p");
+    let mut plan = fixtures::promotion();
+    plan.basis.last_operation = Some(OperationId(41));
+    planned(&mut model, ticket(&effects), plan);
+    assert!(!text(&model).contains("STALE"));
+    let mut files = fixtures::files("production");
+    files.records.push(fixtures::record(
+        42,
+        "production",
+        Ended::Succeeded,
+        2,
+        3,
+        1,
+    ));
+    fixtures::told(&mut model, "production", Reading::Files(Arc::new(files)));
+    let screen = text(&model);
+    assert!(
+        screen.contains("STALE: operation 000042 has been since"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn a_lock_needs_its_message_and_is_shown_with_it() {
+    let mut model = full(160, 45);
+    assert!(press(&mut model, "K enter").is_empty());
+    for key in "why".chars() {
+        press(&mut model, &key.to_string());
+    }
+    let effects = press(&mut model, "enter");
+    let [Effect::Lock(_, environment, lock)] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(
+        (environment.as_str(), &*lock.get().message),
+        ("production", "why")
+    );
+    let mut lock = fixtures::under_way(Liveness::Alive);
+    lock.claim.kind = "lock".to_owned();
+    lock.claim.reason = "database maintenance".to_owned();
+    let files = Files {
+        operation: Some(lock),
+        ..fixtures::files("production")
+    };
+    fixtures::told(&mut model, "production", Reading::Files(Arc::new(files)));
+    let screen = text(&model);
+    assert!(screen.contains("healthy  LOCKED"), "{screen}");
+    assert!(screen.contains("database maintenance"), "{screen}");
+    let effects = press(&mut model, "K right enter");
+    assert!(matches!(effects[..], [Effect::Unlock(..)]), "{effects:?}");
 }
 
 #[test]

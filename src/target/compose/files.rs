@@ -4,13 +4,15 @@ use bytes::Bytes;
 
 use super::{
     pin,
-    script::{JournalLines, Ledger, Part, read_ledger},
+    script::{JournalLines, Part, read_ledger},
 };
 use crate::{
     config::Service,
     release::{
         observation::Files,
         operation::{Claim, Liveness, OperationId, OperationState},
+        plan::{FORMAT, Plan},
+        record::Ledger,
         text::clean,
     },
 };
@@ -76,6 +78,7 @@ impl Told {
             pins: pins.collect(),
             records: self.ledger.records.clone(),
             damaged: self.ledger.damaged,
+            newer: self.ledger.newer,
             operation: self.operation_state(),
             clock_skew_ms,
         }
@@ -100,7 +103,10 @@ impl Told {
         Some(OperationState {
             id,
             claim,
-            plan: serde_json::from_slice(&self.plan).ok().map(Box::new),
+            plan: serde_json::from_slice::<Plan>(&self.plan)
+                .ok()
+                .filter(|plan| plan.v <= FORMAT)
+                .map(Box::new),
             journal: JournalLines::new().push(&self.journal),
             liveness: match &*self.liveness {
                 b"alive" => Liveness::Alive,

@@ -19,6 +19,7 @@ use crate::{
     release::{
         Fault, FaultKind,
         operation::{OperationId, Progress},
+        plan::{FORMAT, Plan},
     },
     target::BoxStream,
 };
@@ -177,7 +178,13 @@ fn read(frame: Frame, journal: &mut JournalLines) -> Result<Vec<Progress>, Strin
     let words = |error: serde_json::Error| error.to_string();
     Ok(match frame.part {
         Part::Plan => {
-            let plan = serde_json::from_slice(&frame.bytes).map_err(words)?;
+            let plan: Plan = serde_json::from_slice(&frame.bytes).map_err(words)?;
+            if plan.v > FORMAT {
+                return Err(format!(
+                    "its plan is of format {}, and this flightdeck knows {FORMAT}",
+                    plan.v
+                ));
+            }
             vec![Progress::Plan(Box::new(plan))]
         }
         Part::Journal => journal

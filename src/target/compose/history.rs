@@ -5,17 +5,18 @@ use super::{
     script::{Place, Unquotable, quote, read_ledger},
     shell::Shell,
 };
-use crate::release::{Fault, FaultKind, record::Record};
+use crate::release::{Fault, FaultKind, record::Ledger};
 
 /// An operation can have several lines, of which the last counts: of a few it was written again by
 /// whoever recovered it.
 const LINES_AN_OPERATION: usize = 2;
 
-/// The last `n` records of the environment at `place`, oldest first.
+/// The last `n` records of the environment at `place`, oldest first, and which lines among them could not
+/// be read.
 ///
 /// # Errors
 /// The link's faults, and a directory that cannot be entered.
-pub async fn history(server: &Server, place: &Place, n: usize) -> Result<Vec<Record>, Fault> {
+pub async fn history(server: &Server, place: &Place, n: usize) -> Result<Ledger, Fault> {
     let subject = server.host().label();
     let script = script(place, n).map_err(|error| {
         Fault::new(FaultKind::Invalid, subject, "its ledger cannot be named")
@@ -34,12 +35,14 @@ pub async fn history(server: &Server, place: &Place, n: usize) -> Result<Vec<Rec
         .remedy(format!("look at {} on the server", place.directory))
         .because(said.trim()));
     }
-    let mut records = read_ledger(&output.stdout).records;
-    records.drain(..records.len().saturating_sub(n));
-    Ok(records)
+    let mut ledger = read_ledger(&output.stdout);
+    let older = ledger.records.len().saturating_sub(n);
+    ledger.records.drain(..older);
+    Ok(ledger)
 }
 
-/// One function called on its last line, as all that travels.
+/// One function called on its last line, as all that travels. The older half of a long ledger lies in a
+/// file of its own.
 fn script(place: &Place, n: usize) -> Result<Vec<u8>, Unquotable> {
     let directory = quote(&place.directory)?;
     let project = quote(&place.project)?;

@@ -47,8 +47,8 @@ use crate::{
         Confirmed, Fault, ServiceName,
         operation::{OperationId, Operator, Progress},
         plan::{Plan, Request},
-        record::Record,
-        recovery::{LockRequest, Recovery, RecoveryRequest},
+        record::Ledger,
+        recovery::{LockRequest, Recovery, RecoveryRequest, UnlockRequest},
         survey::Survey,
     },
     secrets::Secrets,
@@ -189,7 +189,7 @@ impl Observe for ComposeTarget {
         follow::follow(Arc::clone(&self.host.server), self.place(), operation)
     }
 
-    fn history(&self, n: usize) -> BoxFuture<'_, Result<Vec<Record>, Fault>> {
+    fn history(&self, n: usize) -> BoxFuture<'_, Result<Ledger, Fault>> {
         Box::pin(async move { history::history(&self.host.server, &self.place(), n).await })
     }
 
@@ -254,5 +254,16 @@ impl Operate for ComposeTarget {
             let name = &self.environment.name;
             lock::lock(&self.host.server, &self.place(), name, lock.get(), &by).await
         })
+    }
+
+    fn unlock(
+        &self,
+        unlock: Confirmed<UnlockRequest>,
+        by: &Operator,
+    ) -> BoxFuture<'_, Result<(), Fault>> {
+        let by = by.clone();
+        Box::pin(
+            async move { lock::unlock(&self.host.server, &self.place(), *unlock.get(), &by).await },
+        )
     }
 }

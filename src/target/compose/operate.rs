@@ -326,7 +326,7 @@ pub(super) fn unnameable(place: &Place, error: script::Unquotable) -> Fault {
 }
 
 /// What the system said, in one line.
-fn complaint(output: &ShellOutput) -> String {
+pub(super) fn complaint(output: &ShellOutput) -> String {
     let text = clean(String::from_utf8_lossy(&output.stderr).trim());
     text.chars().take(400).collect()
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::release::{
     Fault, FaultKind,
     operation::{OperationId, Operator},
-    plan::FORMAT,
+    plan::{FORMAT, LOCK_GATE},
     recovery::{RecoveryRequest, StoppedStep},
 };
 
@@ -106,6 +106,11 @@ fn folder(head: &str, request: &RecoveryRequest, by: &Operator) -> Result<Folder
     };
     let mut folder = Folder::new();
     folder.add("who.json", Access::Shared, unclosed(&who)?);
+    let dead_overrode: Vec<String> = dead
+        .other
+        .get("overridden")
+        .and_then(|gates| serde_json::from_value(gates.clone()).ok())
+        .unwrap_or_default();
     let record = Head {
         v: FORMAT,
         recovers: Some(request.operation),
@@ -115,6 +120,10 @@ fn folder(head: &str, request: &RecoveryRequest, by: &Operator) -> Result<Folder
         ..dead
     };
     folder.add("record.json", Access::Shared, unclosed(&record)?);
+    // The lock that the operation was confirmed to pass must not keep it from being brought to its end.
+    if dead_overrode.iter().any(|gate| gate == LOCK_GATE) {
+        folder.add("passes", Access::Shared, "lock\n");
+    }
     let stopped_step: StoppedStep = request.stopped_step;
     let wish = format!(
         "{} {} {}\n",
@@ -204,7 +213,7 @@ mod tests {
         let head = json!({
             "v": v, "environment": "production", "kind": "promote", "operator": "mira",
             "origin": "laptop", "reason": "hotfix", "before": {"services": {}},
-            "after": {"services": {}}, "gates": [], "overridden": ["ci"], "weather": "fair",
+            "after": {"services": {}}, "gates": [], "overridden": ["ci", "lock"], "weather": "fair",
         });
         head.to_string().trim_end_matches('}').to_owned() + "\n"
     }
@@ -234,7 +243,8 @@ mod tests {
             (record.kind, record.recovers, record.operator.as_str()),
             (PlanKind::Promote, Some(OperationId(42)), "jonas")
         );
-        assert_eq!(record.overridden, ["ci"]);
+        assert_eq!(record.overridden, ["ci", "lock"]);
+        assert_eq!(line(&folder, "passes"), "lock\n");
         assert_eq!(
             record.other["weather"], "fair",
             "a field that is not known is kept"

@@ -425,7 +425,7 @@ async fn an_operation_is_started_followed_and_remembered() {
     };
     assert_eq!(end.outcome, Outcome::Succeeded);
 
-    let history = within(target.history(5)).await.unwrap();
+    let history = within(target.history(5)).await.unwrap().records;
     assert_eq!(history.len(), 1);
     assert_eq!(
         (history[0].operation, &*history[0].operator),
@@ -502,7 +502,12 @@ async fn a_stuck_operation_is_recovered_by_another_operator_once_its_step_is_dec
     let skipped = within(target.recover(resume(StoppedStep::Skip), &jonas)).await;
     let recovery = skipped.unwrap().expect("another operation");
     assert_eq!(end_of(&target, recovery).await.outcome, Outcome::Succeeded);
-    let last = within(target.history(5)).await.unwrap().pop().unwrap();
+    let last = within(target.history(5))
+        .await
+        .unwrap()
+        .records
+        .pop()
+        .unwrap();
     assert_eq!(
         (
             last.operation,
@@ -541,6 +546,21 @@ async fn a_lock_refuses_with_its_message() {
     .await;
     assert!(operation.is_lock());
     assert_eq!(operation.claim.reason, message);
+
+    let unlock = || {
+        Permit::mint().confirm(UnlockRequest {
+            operation: operation.id,
+        })
+    };
+    within(target.unlock(unlock(), &mira())).await.unwrap();
+    let twice = within(target.unlock(unlock(), &mira())).await.unwrap_err();
+    assert!(twice.message.contains("already ended"), "{twice}");
+    let mut since = plan("true");
+    since.basis.last_operation = Some(operation.id);
+    let next = within(target.start(confirmed(&since))).await.unwrap();
+    assert_eq!(end_of(&target, next).await.outcome, Outcome::Succeeded);
+    let history = within(target.history(5)).await.unwrap().records;
+    assert_eq!(history[0].kind, PlanKind::Lock);
 }
 
 #[tokio::test]

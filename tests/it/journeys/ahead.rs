@@ -38,9 +38,9 @@ fn what_the_schema_allows_is_said_before_anything_changes() {
 
     // As if a migration that cannot be undone had run.
     let statement = format!("UPDATE alembic_version SET version_num = '{FOR_GOOD}'");
-    let psql = ["compose", "exec", "-T", "database", "psql", "-U", "shop"];
+    let psql = ["compose", "exec", "-T", "database", "psql", "-h", "/tmp"];
     let mut stamp: Command = world.docker(&psql);
-    run(stamp.args(["-d", "shop", "-c", &statement]));
+    run(stamp.args(["-U", "shop", "-d", "shop", "-c", &statement]));
     world.command(&["promote", production, LAST, "--no-migrate", "--yes"]);
     assert_eq!(world.schema(), FOR_GOOD);
 

@@ -89,6 +89,23 @@ impl<'w, W: World> Cockpit<'w, W> {
         self.terminal.press(ENTER);
     }
 
+    /// Has the environment's operation recovered by the choice that stands `below` the first.
+    #[track_caller]
+    pub fn recover(&mut self, below: usize) {
+        self.terminal.press("u");
+        self.terminal.wait_for("[ leave it ]");
+        self.terminal.press(&"j".repeat(below));
+        self.terminal.press(ENTER);
+        match self.world.word() {
+            Some(word) => {
+                self.terminal.wait_for("and press Enter");
+                self.terminal.press(word);
+            }
+            None => self.agree(),
+        }
+        self.terminal.press(ENTER);
+    }
+
     /// Moves from Cancel to the other button of a dialog.
     #[track_caller]
     fn agree(&mut self) {

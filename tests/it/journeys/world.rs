@@ -140,11 +140,25 @@ pub trait World {
     /// The process that runs an operation's steps.
     #[track_caller]
     fn runner(&self, id: OperationId) -> Pid {
+        self.process(id, "pid")
+    }
+
+    /// The process that waits for an operation's runner.
+    #[track_caller]
+    fn supervisor(&self, id: OperationId) -> Pid {
+        self.process(id, "supervisor")
+    }
+
+    /// A process of an operation's, by its name in the claim.
+    #[track_caller]
+    fn process(&self, id: OperationId, role: &str) -> Pid {
         let path = self.state().join("claims").join(id.to_string());
         let claim: Value =
             serde_json::from_slice(&fs::read(path).expect("the claim")).expect("a claim is JSON");
-        let number = claim["pid"].as_i64().and_then(|n| i32::try_from(n).ok());
-        number.and_then(Pid::from_raw).expect("the runner's pid")
+        let number = claim[role].as_i64().and_then(|n| i32::try_from(n).ok());
+        number
+            .and_then(Pid::from_raw)
+            .expect("a process in the claim")
     }
 
     /// What `docker inspect` says of the service's container under its canonical name.
@@ -240,13 +254,30 @@ pub trait World {
     /// Runs a command of flightdeck's to its end, without a terminal.
     #[track_caller]
     fn command(&self, arguments: &[&str]) -> String {
-        let program = self.program(arguments);
-        run(Command::new(&program.file)
-            .args(&program.arguments)
-            .env_clear()
-            .envs(program.environment)
-            .current_dir(&program.directory))
+        run(&mut command(&self.program(arguments)))
     }
+
+    /// Runs a command of flightdeck's that ends with that exit code; what it said.
+    #[track_caller]
+    fn ends_with(&self, arguments: &[&str], code: i32) -> String {
+        let output = command(&self.program(arguments))
+            .output()
+            .expect("flightdeck");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        said
+    }
+}
+
+fn command(program: &Program) -> Command {
+    let mut command = Command::new(&program.file);
+    command
+        .args(&program.arguments)
+        .env_clear()
+        .envs(program.environment.clone())
+        .current_dir(&program.directory);
+    command
 }
 
 fn json(text: &str) -> Value {

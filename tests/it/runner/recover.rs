@@ -173,8 +173,12 @@ under_each_shell! {
         assert_eq!(tail.printed(), "switch\nswitch done\npinned back\n");
         // It answers for the one that it has taken up.
         assert_eq!(outcomes(world), [(1, Outcome::Interrupted), (2, Outcome::WentBack)]);
+        // Taken back once more, all of the way back is run again.
+        let mut back = world.started(&Operation::recovery(tail.id, "back"));
+        assert_eq!(back.end().outcome, Outcome::WentBack);
+        assert_eq!(back.printed(), "pinned back\n");
         // Resumed once more, it begins from the first step, as nothing of it is left.
-        let mut again = world.started(&Operation::recovery(tail.id, "resume"));
+        let mut again = world.started(&Operation::recovery(back.id, "resume"));
         assert_eq!(again.end().outcome, Outcome::WentBack);
         assert_eq!(again.printed(), "pinned\nswitch\nswitch done\npinned back\n");
     }

@@ -202,7 +202,12 @@ fn continue_to_confirm(model: &mut Model) -> Vec<Effect> {
     let Some((plan, _)) = super::open_plan(model).and_then(PlanView::ready) else {
         return nothing();
     };
-    let closed: Vec<String> = plan.closed_gates().map(|gate| gate.name.clone()).collect();
+    let by_name = plan.gate_passed_by_name();
+    let closed: Vec<String> = plan
+        .closed_gates()
+        .map(|gate| gate.name.clone())
+        .filter(|gate| Some(gate.as_str()) != by_name)
+        .collect();
     if closed.is_empty() {
         let confirm = confirm::Confirm::of(plan);
         model.overlays.push(Overlay::Confirm(confirm));
@@ -215,6 +220,32 @@ fn continue_to_confirm(model: &mut Model) -> Vec<Effect> {
         model.complain(words);
     }
     nothing()
+}
+
+/// Why a plan will be refused when it starts: what has changed since it was made. `None` while nothing
+/// that is known here has.
+pub fn stale(model: &Model, plan: &Plan) -> Option<String> {
+    let facts = model.fleet.environment(&plan.environment)?;
+    let held = facts
+        .files
+        .value()
+        .and_then(|files| files.operation.as_ref());
+    let ended = facts.records().last().map(|record| record.operation);
+    let newest = held.map(|held| held.id).max(ended);
+    if newest > plan.basis.last_operation {
+        let newest = newest.map(|id| id.to_string()).unwrap_or_default();
+        return Some(format!("operation {newest} has been since"));
+    }
+    let containers = facts.containers.value()?;
+    let another = plan.basis.images.iter().find(|(service, images)| {
+        let mut then: Vec<_> = images.iter().collect();
+        let mut now: Vec<_> = containers.of(service).map(|c| &c.image_id).collect();
+        then.sort();
+        now.sort();
+        // While its containers are recreated nothing can be said.
+        !now.is_empty() && then != now
+    })?;
+    Some(format!("{} runs another image by now", another.0))
 }
 
 fn show_commands(model: &mut Model) -> Vec<Effect> {

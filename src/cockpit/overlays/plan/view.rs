@@ -97,7 +97,11 @@ pub fn view(model: &Model, view: &PlanView, ages: &Ages, area: Rect, buf: &mut B
         State::Ready { plan, .. } => model
             .keymap
             .of(Scope::Plan)
-            .filter(|(action, _)| !action.changes || plan.closed_gates().next().is_none())
+            .filter(|(action, _)| {
+                let by_name = plan.gate_passed_by_name();
+                let mut closed = plan.closed_gates();
+                !action.changes || closed.all(|gate| Some(gate.name.as_str()) == by_name)
+            })
             .filter_map(|(action, chords)| Some((chords.first()?.to_string(), action.hint?)))
             .chain([("Esc".to_owned(), "cancel")])
             .chain((hidden > 0).then(|| ("j k".to_owned(), "scroll")))
@@ -186,6 +190,14 @@ fn plan_lines<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     }
     lines.extend(said(&on_failure(plan), width, theme.text));
     lines.extend(said(&basis(plan), width, theme.dim));
+    if let Some(why) = super::stale(model, plan) {
+        let key = model.keymap.key_of("plan-anew");
+        let words = format!("! STALE: {why}, so that this would be refused; {key} makes it anew");
+        lines.insert(0, Line::default());
+        for line in said(&words, width, theme.bad).into_iter().rev() {
+            lines.insert(0, line);
+        }
+    }
     lines
 }
 
@@ -282,7 +294,15 @@ fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
             style,
         ));
     }
-    if plan.closed_gates().next().is_some() {
+    let by_name = plan.gate_passed_by_name();
+    if by_name.is_some() {
+        let words = format!("it is passed by typing {} in full", plan.environment);
+        lines.extend(said(&words, width, theme.text));
+    }
+    if plan
+        .closed_gates()
+        .any(|gate| Some(gate.name.as_str()) != by_name)
+    {
         let key = model.keymap.key_of("options");
         let words = format!("cannot be confirmed: {key} to pass a closed gate all the same");
         lines.extend(said(&words, width, theme.text));

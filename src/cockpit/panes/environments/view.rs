@@ -4,17 +4,19 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line};
 
 use crate::{
     cockpit::{
-        ages::Ages,
+        ages::{Ages, time_of},
         cells::{self, Row as Cells},
         model::Model,
-        panes::{Pane, freshness_words, is_old, operations},
+        panes::{Pane, freshness_words, is_old, operations, operations::steps::by_our_clock},
         theme::Theme,
     },
     config::{Environment, Target},
     fleet::join::{Condition, ServiceRow},
     release::{
+        EnvironmentName,
         observation::Health,
         operation::{Direction, Liveness, OperationState},
+        record::Record,
         text::clean,
     },
 };
@@ -92,13 +94,17 @@ pub fn environment_line<'a>(
         .fleet
         .condition(&environment.name, model.now, &model.policy);
     let (word, style) = condition_words(model, environment, condition);
-    let row = Cells::new(width)
+    let mut row = Cells::new(width)
         .text(if is_chosen { "▸ " } else { "  " }, theme.text)
         .text(drawn_name(environment), name_style)
         .gap(2 + longest_name(model).saturating_sub(cells::width(environment.name.as_str())))
         .text(kind(environment), theme.dim)
         .gap(2)
         .text(word, style);
+    let facts = model.fleet.environment(&environment.name);
+    if facts.is_some_and(|facts| facts.lock().is_some()) {
+        row = row.text("  LOCKED", theme.warning);
+    }
     let newest = model
         .fleet
         .services(environment)
@@ -132,24 +138,47 @@ pub fn condition_words(
     condition: Condition,
 ) -> (String, Style) {
     let theme = &model.theme;
-    let operation = model
-        .fleet
-        .environment(&environment.name)
+    let facts = model.fleet.environment(&environment.name);
+    let operation = facts
         .and_then(|facts| facts.operation())
         .filter(|operation| operation.end.is_none());
     match (condition, operation) {
         (Condition::Unseen, _) => ("unreachable".to_owned(), theme.bad),
         (_, Some(operation)) => operation_words(theme, operation),
-        (Condition::Unwell, None) => ("UNWELL".to_owned(), theme.bad),
+        (Condition::Unwell, None) => match facts.and_then(|facts| facts.left_stuck()) {
+            Some(record) => (stuck(record), theme.bad),
+            None => ("UNWELL".to_owned(), theme.bad),
+        },
         (Condition::Changing, None) => ("starting".to_owned(), theme.warning),
         (Condition::Unknown, None) => ("connecting…".to_owned(), theme.warning),
         (Condition::Well, None) => ("healthy".to_owned(), theme.good),
     }
 }
 
+/// `STUCK at verify-status`, with the step that decided it.
+fn stuck(record: &Record) -> String {
+    match &record.step {
+        Some(step) => format!("{} at {}", record.outcome.words(), clean(step)),
+        None => record.outcome.words().to_owned(),
+    }
+}
+
+/// Who holds a lock by hand, since when and why.
+pub fn lock_words(model: &Model, environment: &EnvironmentName, lock: &OperationState) -> String {
+    let claim = &lock.claim;
+    let since = by_our_clock(model, environment, claim.at);
+    format!(
+        "LOCKED by {} from {} since {}: {}",
+        clean(&claim.operator),
+        clean(&claim.origin),
+        time_of(since, model.now),
+        clean(&claim.reason)
+    )
+}
+
 fn operation_words(theme: &Theme, operation: &OperationState) -> (String, Style) {
     if operation.liveness == Liveness::Dead {
-        return ("INTERRUPTED".to_owned(), theme.bad);
+        return (operations::view::interrupted(operation), theme.bad);
     }
     let words = match operations::direction(&operation.journal) {
         Direction::Forward => clean(&operation.claim.kind),
@@ -185,15 +214,21 @@ fn notes<'a>(
     {
         words.push((format!("files: {files}"), theme.dim));
     }
-    if let Some(files) = facts
-        .and_then(|f| f.files.value())
-        .filter(|files| files.damaged > 0)
-    {
-        let lines = files.damaged;
-        words.push((
-            format!("ledger: {lines} damaged lines were set aside"),
-            theme.warning,
-        ));
+    if let Some(lock) = facts.and_then(|facts| facts.lock()) {
+        words.push((lock_words(model, &environment.name, lock), theme.warning));
+    }
+    if let Some(files) = facts.and_then(|f| f.files.value()) {
+        let counted = [
+            (files.damaged, "damaged"),
+            (files.newer, "of a newer flightdeck"),
+        ];
+        for (lines, what) in counted.into_iter().filter(|(lines, _)| *lines > 0) {
+            let noun = if lines == 1 { "line" } else { "lines" };
+            words.push((
+                format!("ledger: {lines} {noun} {what}, set aside"),
+                theme.warning,
+            ));
+        }
     }
     let most = 3;
     words

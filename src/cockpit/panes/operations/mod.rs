@@ -42,6 +42,14 @@ pub const ACTIONS: &[Action] = &[
         changes: true,
         run: restore_chosen,
     },
+    Action {
+        name: "mark-bad",
+        help: "mark the release of the operation under the cursor bad: no rollback returns to it by default",
+        hint: None,
+        keys: &["X"],
+        changes: true,
+        run: mark_bad,
+    },
 ];
 
 /// A journal longer than this is no journal of ours.
@@ -203,6 +211,21 @@ fn open_chosen(model: &mut Model) -> Vec<Effect> {
     nothing()
 }
 
+fn mark_bad(model: &mut Model) -> Vec<Effect> {
+    let rows = rows(model);
+    let chosen = match rows.get(cursor(model, &rows)) {
+        Some(Row::Ended(environment, record)) => Some((environment.name.clone(), record.operation)),
+        _ => None,
+    };
+    match chosen {
+        Some((environment, id)) => deeds::mark_bad(model, environment, id),
+        None => {
+            model.complain("only what an operation has brought can be marked: it has not ended");
+            nothing()
+        }
+    }
+}
+
 fn restore_chosen(model: &mut Model) -> Vec<Effect> {
     let rows = rows(model);
     let chosen = rows.get(cursor(model, &rows));
@@ -303,7 +326,7 @@ pub fn copied(model: &Model) -> Option<String> {
             record.operation,
             record.kind.verb(),
             environment.name,
-            record.after.label(),
+            record.brings(),
             record.outcome.words()
         )),
     }

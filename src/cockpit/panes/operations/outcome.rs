@@ -38,6 +38,9 @@ pub fn words(plan: Option<&Plan>, end: &End) -> String {
             Some(PlanKind::Restore) => {
                 format!("done: the database is as it was saved, and {after} runs")
             }
+            Some(PlanKind::MarkBad) => {
+                format!("done: {after} is marked bad; what runs was not touched")
+            }
             Some(PlanKind::CleanUp) => "done: its output tells what was removed".to_owned(),
             _ => format!("done: {after} runs"),
         },
@@ -49,14 +52,14 @@ pub fn words(plan: Option<&Plan>, end: &End) -> String {
             };
             format!(
                 "STUCK: {failed}{back}. Neither {after} nor {before} is known to hold: look at the \
-                 output, put the server right, then roll back"
+                 output, put the server right, then recover it or roll back"
             )
         }
         Outcome::Refused => format!("refused before anything changed: {failed}; see its output"),
         Outcome::Cancelled if end.changed => format!("cancelled; went back: {before} runs"),
         Outcome::Cancelled => "cancelled before anything changed".to_owned(),
         Outcome::Interrupted => {
-            format!("INTERRUPTED: the server or its runner died; {failed}. Roll back to recover it")
+            format!("INTERRUPTED: the server or its runner died; {failed}. Another operation went over it")
         }
         Outcome::Abandoned => "abandoned: left as it was; what was observed is recorded".to_owned(),
         Outcome::Unknown => {

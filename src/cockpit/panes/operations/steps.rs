@@ -10,9 +10,10 @@ use crate::{
         model::Model,
         overlays::plan::intent,
     },
+    fleet::join::Recoverable,
     release::{
         EnvironmentName,
-        operation::{Direction, Event, Liveness, StepState, step_state, timestamp},
+        operation::{Direction, Event, StepState, step_state, timestamp},
         plan::{OnFailure, OnStepFailure, Plan, Step},
     },
 };
@@ -124,6 +125,8 @@ fn verdict<'a>(model: &Model, ages: &Ages, followed: &Followed, width: usize) ->
     if let (Some(end), Some(last)) = (&followed.end, lines.last_mut()) {
         let took = seconds((end.ended - end.started).max(0).unsigned_abs());
         last.push_span(ratatui::text::Span::styled(format!("  {took}"), theme.dim));
+    } else if is_interrupted(model, followed) {
+        // Nothing runs whose time could be told.
     } else if let Some(started) = started(model, followed)
         && let Some(last) = lines.last_mut()
     {
@@ -151,7 +154,7 @@ fn standing(model: &Model, followed: &Followed) -> (String, Style) {
         .and_then(|facts| facts.operation())
         .filter(|operation| operation.id == followed.id);
     let back = model.keymap.key_of("roll-back");
-    if state.is_some_and(|s| s.liveness == Liveness::Dead && s.end.is_none()) {
+    if is_interrupted(model, followed) {
         return (
             format!("INTERRUPTED: its runner is gone and nothing goes on; {back} to recover it"),
             theme.bad,
@@ -170,6 +173,15 @@ fn standing(model: &Model, followed: &Followed) -> (String, Style) {
         (Direction::Forward, false) => under_way(plan, &back),
     };
     (words, theme.warning)
+}
+
+/// Whether the operation died half-way.
+fn is_interrupted(model: &Model, followed: &Followed) -> bool {
+    let facts = model.fleet.environment(&followed.environment);
+    matches!(
+        facts.and_then(|facts| facts.recoverable()),
+        Some(Recoverable::Interrupted(operation)) if operation.id == followed.id
+    )
 }
 
 /// What happens by itself if it fails, and what a cancel does: what a plan does not go back to by itself
@@ -220,7 +232,7 @@ fn step_line<'a>(
         stops,
     } = at;
     let theme = &model.theme;
-    let ended = followed.end.is_some();
+    let ended = followed.end.is_some() || is_interrupted(model, followed);
     let (word, style) = match state {
         StepState::Waiting => (String::new(), theme.dim),
         StepState::Running { .. } if ended => ("not ended".to_owned(), theme.bad),

@@ -19,10 +19,12 @@ use crate::{
         },
     },
     config::Environment,
+    plan::history,
     release::{
         operation::{Direction, Liveness, OperationState, timestamp},
         plan::PlanKind,
         record::Record,
+        recovery,
         text::clean,
     },
 };
@@ -79,6 +81,14 @@ pub fn under_way_line<'a>(
     lines.swap_remove(0)
 }
 
+/// `INTERRUPTED at switch`: with the step at which it stopped, where it was in one.
+pub fn interrupted(operation: &OperationState) -> String {
+    match recovery::stopped(&operation.journal, None).step {
+        Some(step) => format!("INTERRUPTED at {}", clean(&step)),
+        None => "INTERRUPTED".to_owned(),
+    }
+}
+
 fn name(model: &Model, environment: &Environment) -> (String, Style) {
     let style = if is_protected(environment) {
         model.theme.protected
@@ -98,7 +108,7 @@ fn under_way<'a>(
     let theme = &model.theme;
     let (name, name_style) = name(model, environment);
     let (state, style) = match (operation.liveness, operation.cancelling) {
-        (Liveness::Dead, _) => ("INTERRUPTED".to_owned(), theme.bad),
+        (Liveness::Dead, _) => (interrupted(operation), theme.bad),
         (_, true) => ("cancelling".to_owned(), theme.warning),
         (Liveness::Unknown, _) => ("under way, not seen".to_owned(), theme.warning),
         (Liveness::Alive, _) => match direction(&operation.journal) {
@@ -137,21 +147,6 @@ fn under_way<'a>(
     put_together(first, second, width)
 }
 
-/// What an ended operation was to bring: of an adoption all, else the services that were to change.
-fn what(record: &Record) -> String {
-    match record.kind {
-        PlanKind::Adopt
-        | PlanKind::MarkBad
-        | PlanKind::Migrate
-        | PlanKind::Restore
-        | PlanKind::CleanUp => record.after.label(),
-        PlanKind::Promote | PlanKind::Rollback => {
-            record.after.changed_since(&record.before).label()
-        }
-        PlanKind::Lock | PlanKind::Unknown => String::new(),
-    }
-}
-
 fn ended<'a>(
     model: &Model,
     environment: &Environment,
@@ -167,7 +162,7 @@ fn ended<'a>(
             theme.dim,
         )
         .text(
-            format!("{} {} ", record.kind.verb(), what(record)),
+            format!("{} {} ", record.kind.verb(), clean(&record.brings())),
             theme.text,
         )
         .text(name, name_style);
@@ -188,11 +183,13 @@ fn ended<'a>(
         Span::styled(format!(" {took}"), theme.dim),
         Span::styled(format!("  {}", clean(&record.operator)), theme.dim),
     ];
-    if let Some(steps) = record.reported() {
-        second.push(Span::styled(
-            format!("  reported: {} failed", clean(steps)),
-            theme.warning,
-        ));
+    let facts = model.fleet.environment(&environment.name);
+    let is_bad = facts.is_some_and(|facts| is_marked_bad(facts.records(), record));
+    if is_bad {
+        second.push(Span::styled("  marked bad", theme.bad));
+    }
+    for remark in record.remarks() {
+        second.push(Span::styled(format!("  {}", clean(&remark)), theme.text));
     }
     if !record.reason.is_empty() {
         second.push(Span::styled(
@@ -201,6 +198,15 @@ fn ended<'a>(
         ));
     }
     put_together(first, second, width)
+}
+
+/// Whether the release that an operation brought is marked bad, and was not healthy since.
+fn is_marked_bad(records: &[Record], record: &Record) -> bool {
+    matches!(
+        record.kind,
+        PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback
+    ) && history::bad(records, &record.after)
+        .is_some_and(|bad| bad.record.kind == PlanKind::MarkBad)
 }
 
 fn put_together<'a>(

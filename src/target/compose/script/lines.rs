@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use crate::release::{
     operation::{JournalLine, OperationId},
-    record::Record,
+    plan::FORMAT,
+    record::{Ledger, Record},
 };
 
 /// A journal's line holds numbers and a few words.
@@ -55,34 +58,37 @@ impl JournalLines {
     }
 }
 
-/// What a ledger says.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Ledger {
-    /// The last line of each operation, oldest operation first.
-    pub records: Vec<Record>,
-    /// Lines that could not be read and were set aside. A last line without its end is none: it may be
-    /// on its way; if it was torn, the next line's writer ends it.
-    pub damaged: usize,
-}
-
 /// Reads a ledger, or the end of one.
 pub fn read_ledger(bytes: &[u8]) -> Ledger {
-    let mut damaged = 0;
+    /// Of which format a line is, whatever else a newer one has changed.
+    #[derive(Deserialize)]
+    struct Format {
+        v: u32,
+    }
+    let mut ledger = Ledger::default();
     let mut records: BTreeMap<OperationId, Record> = BTreeMap::new();
-    for whole in bytes.split_inclusive(|&byte| byte == b'\n') {
-        let line = whole.trim_ascii();
-        if line.is_empty() {
+    let lines: Vec<&[u8]> = bytes
+        .split_inclusive(|&byte| byte == b'\n')
+        .filter(|line| !line.trim_ascii().is_empty())
+        .collect();
+    for (index, line) in lines.iter().enumerate() {
+        let format = serde_json::from_slice::<Format>(line);
+        if format.is_ok_and(|format| format.v > FORMAT) {
+            ledger.newer += 1;
             continue;
         }
         match serde_json::from_slice::<Record>(line) {
             Ok(record) => drop(records.insert(record.operation, record)),
-            Err(_) => damaged += usize::from(whole.ends_with(b"\n")),
+            Err(_) if line.ends_with(b"\n") => {
+                ledger.damaged += 1;
+                ledger.damaged_lines.push(lines.len() - index);
+            }
+            // It may be on its way.
+            Err(_) => {}
         }
     }
-    Ledger {
-        records: records.into_values().collect(),
-        damaged,
-    }
+    ledger.records = records.into_values().collect();
+    ledger
 }
 
 #[cfg(test)]
@@ -120,6 +126,34 @@ mod tests {
             );
             assert_eq!(reader.damaged(), 1);
         }
+    }
+
+    #[test]
+    fn a_ledger_keeps_what_it_does_not_know_and_says_what_it_set_aside() {
+        let line = |number: u64, v: u32, kind: &str, outcome: &str| {
+            format!(
+                "{{\"v\":{v},\"environment\":\"production\",\"kind\":\"{kind}\",\"operator\":\"mira\",\
+                 \"origin\":\"laptop\",\"weather\":\"fair\",\"before\":{{\"services\":{{}}}},\
+                 \"after\":{{\"services\":{{}}}},\"operation\":{number},\"started\":1,\"ended\":2,\
+                 \"outcome\":\"{outcome}\"}}\n"
+            )
+        };
+        let text = line(1, 1, "promote", "succeeded")
+            + "{\"v\":1,\"kind\":\"pro\n"
+            + &line(2, 1, "teleport", "evaporated")
+            + &line(3, 2, "promote", "succeeded");
+        let ledger = read_ledger(text.as_bytes());
+        assert_eq!((ledger.damaged, ledger.newer), (1, 1));
+        assert_eq!(ledger.damaged_lines, [3]);
+        let words = ledger.set_aside().unwrap();
+        assert!(words.contains("1 line damaged"), "{words}");
+        assert!(words.contains("1 line of a newer flightdeck"), "{words}");
+        let [known, unknown] = &ledger.records[..] else {
+            panic!("{ledger:?}");
+        };
+        assert_eq!(known.other["weather"], "fair");
+        assert_eq!(unknown.kind, crate::release::plan::PlanKind::Unknown);
+        assert_eq!((unknown.outcome, unknown.runs()), (Outcome::Unknown, None));
     }
 
     #[test]

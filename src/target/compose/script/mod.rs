@@ -15,7 +15,7 @@ mod travel;
 
 pub use folder::{Access, Folder, LayError, Pass, Scripts};
 pub use frame::{Frame, FrameCodec, FrameError, Part};
-pub use lines::{JournalLines, Ledger, read_ledger};
+pub use lines::{JournalLines, read_ledger};
 pub use quote::{Unquotable, printf, quote};
 pub use reply::{
     CancelReply, Refusal, StartFailure, StartReply, UnlockReply, Unreadable, cancel_reply,

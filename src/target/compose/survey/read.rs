@@ -151,6 +151,15 @@ pub(super) fn survey(
         .collect();
     let (last_operation, operation) = operation(environment, parts)?;
     let (schema_heads, schema_trouble) = heads(parts);
+    let ledger = read_ledger(&part(environment, parts, "ledger")?.bytes);
+    if ledger.newer > 0 {
+        return Err(Fault::new(
+            FaultKind::Unsupported,
+            environment.name.as_str(),
+            "its ledger was written by a newer flightdeck: what is healthy here cannot be told",
+        )
+        .remedy("use that one"));
+    }
     Ok(Survey {
         taken,
         containers,
@@ -173,7 +182,7 @@ pub(super) fn survey(
         warnings: surroundings::warnings(environment, parts),
         last_operation,
         operation,
-        records: read_ledger(&part(environment, parts, "ledger")?.bytes).records,
+        records: ledger.records,
         schema_heads,
         schema_trouble,
         schema_history: history(environment, parts, "history").unwrap_or_default(),

@@ -17,6 +17,9 @@ use crate::{
     },
 };
 
+/// What `timeout` says of a command that it ended.
+const TIMED_OUT: i32 = 124;
+
 /// Whether a request makes a backup, brings one back or clears them away.
 pub(super) fn asks_for_backups(environment: &Environment, request: &Request) -> bool {
     environment.backup.is_some()
@@ -69,8 +72,12 @@ pub(super) fn backups(parts: &BTreeMap<String, Part>) -> Option<Backups> {
         let size = lines(database).find_map(|line| line.trim().parse().ok());
         backups.database_size = size.filter(|_| database.status == 0);
         if backups.database_size.is_none() {
+            let otherwise = match database.status {
+                TIMED_OUT => "it did not answer in time",
+                _ => "it does not tell its size",
+            };
             let said = database.complaint.lines().last();
-            backups.trouble = Some(said.unwrap_or("it does not tell its size").to_owned());
+            backups.trouble = Some(said.unwrap_or(otherwise).to_owned());
         }
     }
     Some(backups)

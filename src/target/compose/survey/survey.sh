@@ -314,9 +314,9 @@ database_size() {
 		echo 'it does not run' >&2
 		return 1
 	fi
-	limit_to 15
+	limit_to 30
 	for program in pg_dump pg_restore; do
-		postgres "$database_id" "$program" --version </dev/null >/dev/null || return 1
+		postgres "$database_id" "$program" --version </dev/null >/dev/null || return
 	done
 	postgres "$database_id" psql -X -q -A -t -w -U "$3" -d "$2" \
 		-c 'SELECT pg_database_size(current_database())' </dev/null

@@ -1,0 +1,176 @@
+//! A lock by hand: the message that others read while it stands, or its end.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+    text::{Line, Span},
+};
+
+use crate::{
+    cockpit::{
+        cells,
+        input::LineInput,
+        model::{Effect, Model},
+        panes::{environments::view::lock_words, nothing},
+    },
+    release::{
+        EnvironmentName,
+        operation::OperationId,
+        recovery::{LockRequest, UnlockRequest},
+    },
+};
+
+use super::{
+    Overlay,
+    popup::{self, Choice},
+};
+
+/// A lock that is made or ended.
+pub struct Lock {
+    environment: EnvironmentName,
+    stage: Stage,
+}
+
+enum Stage {
+    /// The message is typed.
+    Message(LineInput),
+    /// The lock that stands, in words; the button in focus: 0 leaves it.
+    Unlock(OperationId, String, usize),
+}
+
+impl Lock {
+    /// What can be done in an environment: to end the lock that stands there, else to make one.
+    pub fn of(model: &Model, environment: &EnvironmentName) -> Self {
+        let facts = model.fleet.environment(environment);
+        let stage = match facts.and_then(|facts| facts.lock()) {
+            Some(lock) => Stage::Unlock(lock.id, lock_words(model, environment, lock), 0),
+            None => Stage::Message(LineInput::default()),
+        };
+        Self {
+            environment: environment.clone(),
+            stage,
+        }
+    }
+
+    /// Whether printable keys are text now.
+    pub fn takes_text(&self) -> bool {
+        matches!(self.stage, Stage::Message(_))
+    }
+
+    /// Takes a paste into the message.
+    pub fn paste(&mut self, text: &str) {
+        if let Stage::Message(input) = &mut self.stage {
+            input.paste(text);
+        }
+    }
+}
+
+/// Takes a key.
+pub fn key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
+    let Some(Overlay::Lock(lock)) = model.overlays.last_mut() else {
+        return None;
+    };
+    let environment = lock.environment.clone();
+    match &mut lock.stage {
+        Stage::Message(input) => match key.code {
+            KeyCode::Esc => return None,
+            KeyCode::Enter => {
+                let message = input.text().trim().to_owned();
+                return Some(make(model, environment, message));
+            }
+            _ => {
+                input.key(key);
+            }
+        },
+        Stage::Unlock(operation, _, at) => match popup::choose(key, *at, 2)? {
+            Choice::Moved(to) => *at = to,
+            Choice::Taken(0) => drop(model.overlays.pop()),
+            Choice::Taken(_) => {
+                let operation = *operation;
+                return Some(end(model, environment, operation));
+            }
+        },
+    }
+    Some(nothing())
+}
+
+fn make(model: &mut Model, environment: EnvironmentName, message: String) -> Vec<Effect> {
+    let Some(permit) = model.permit else {
+        model.complain("read-only: watch mode");
+        return nothing();
+    };
+    if message.is_empty() {
+        model.complain("say why: others have nothing else to go by");
+        return nothing();
+    }
+    model.overlays.pop();
+    let ticket = model.ticket();
+    let lock = permit.confirm(LockRequest { message });
+    vec![Effect::Lock(ticket, environment, lock)]
+}
+
+fn end(model: &mut Model, environment: EnvironmentName, operation: OperationId) -> Vec<Effect> {
+    let Some(permit) = model.permit else {
+        model.complain("read-only: watch mode");
+        return nothing();
+    };
+    model.overlays.pop();
+    let ticket = model.ticket();
+    let unlock = permit.confirm(UnlockRequest { operation });
+    vec![Effect::Unlock(ticket, environment, unlock)]
+}
+
+/// Draws it; returns where the terminal's cursor goes, if the message is typed.
+pub fn view(model: &Model, lock: &Lock, area: Rect, buf: &mut Buffer) -> Option<Position> {
+    let theme = &model.theme;
+    let width = popup::text_width(area).min(72);
+    let wrapped = |words: &str| -> Vec<Line<'_>> {
+        cells::wrap(words, width.saturating_sub(2))
+            .into_iter()
+            .map(|line| Line::styled(format!(" {line}"), theme.text))
+            .collect()
+    };
+    let (title, mut lines, typed) = match &lock.stage {
+        Stage::Message(input) => {
+            let words = "Promotions and migrations are refused with this message until it is unlocked; \
+                         a rollback can pass it by the environment's name. Enter locks, Esc leaves it:";
+            (
+                format!("Lock {}", lock.environment),
+                wrapped(words),
+                Some(input),
+            )
+        }
+        Stage::Unlock(_, words, at) => {
+            let mut lines = wrapped(words);
+            lines.push(Line::default());
+            lines.push(popup::buttons(model, &["leave it", "unlock"], *at));
+            (format!("Unlock {}", lock.environment), lines, None)
+        }
+    };
+    let mut column = 0;
+    if let Some(input) = typed {
+        let shown = cells::cut(input.text(), width.saturating_sub(5)).into_owned();
+        column = 3 + cells::width(&shown);
+        lines.push(Line::from(vec![
+            Span::styled(" > ", theme.key),
+            Span::styled(shown, theme.title),
+        ]));
+    }
+    let row = u16::try_from(lines.len().saturating_sub(1)).unwrap_or_default();
+    let inner = popup::open(
+        theme,
+        &title,
+        theme.warning,
+        (width, lines.len()),
+        area,
+        buf,
+    );
+    cells::draw(lines, inner, buf);
+    (typed.is_some() && !inner.is_empty()).then(|| {
+        Position::new(
+            inner.x + u16::try_from(column).unwrap_or_default(),
+            inner.y + row,
+        )
+    })
+}

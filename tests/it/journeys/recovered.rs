@@ -1,0 +1,156 @@
+//! Runner and supervisor die in the middle of the switch: every cockpit says so, and one key leads to
+//! going on, going back, or giving up.
+
+use flightdeck::release::{
+    operation::{OperationId, Outcome},
+    record::Record,
+};
+use rustix::process::{Signal, kill_process};
+
+use super::{
+    cockpit::Cockpit,
+    embedded::Embedded,
+    real::Real,
+    world::{Which, World},
+};
+use crate::support::{project::Application, real_world::Compose};
+
+/// Where each choice stands below "leave it".
+const BACK: usize = 1;
+const RESUME: usize = 2;
+const ABANDON: usize = 4;
+
+/// A promotion of [`Which::Candidate`] that died in its switch, seen by a cockpit that was opened after.
+fn interrupted<W: World>(world: &W) -> (Cockpit<'_, W>, OperationId) {
+    let mut first = Cockpit::open(world);
+    first.healthy();
+    first.promote(&world.version(Which::Candidate));
+    first.in_step("switch");
+    let operation = world.newest_claim();
+    let (supervisor, runner) = (world.supervisor(operation), world.runner(operation));
+    kill_process(supervisor, Signal::KILL).expect("the supervisor lives");
+    kill_process(runner, Signal::KILL).expect("the runner lives");
+    first.terminal.wait_for_words("INTERRUPTED at switch");
+    first.quit();
+
+    let second = Cockpit::open(world);
+    second.terminal.wait_for_words("INTERRUPTED at switch");
+    (second, operation)
+}
+
+/// The dead operation's line, and its recovery's.
+fn recovered(world: &impl World, dead: OperationId) -> Record {
+    let ledger = world.ledger();
+    let line = ledger.iter().find(|record| record.operation == dead);
+    let line = line.expect("the dead operation has a line");
+    assert_eq!(line.outcome, Outcome::Interrupted);
+    assert_eq!(line.step.as_deref(), Some("switch"));
+    let recovery = world.last_record();
+    assert_eq!(recovery.recovers, Some(dead));
+    recovery
+}
+
+fn resumed(world: &impl World) {
+    let candidate = world.version(Which::Candidate);
+    let (mut cockpit, dead) = interrupted(world);
+    cockpit.recover(RESUME);
+    cockpit.done(&candidate);
+    world.runs(&candidate);
+    world.pins(&candidate);
+    assert_eq!(recovered(world, dead).outcome, Outcome::Succeeded);
+    cockpit.terminal.press("1");
+    cockpit.healthy();
+    cockpit.quit();
+}
+
+fn taken_back(world: &impl World) {
+    let former = world.version(Which::Former);
+    let pin = world.pin();
+    let (mut cockpit, dead) = interrupted(world);
+    cockpit.recover(BACK);
+    cockpit.went_back("switch", &former);
+    world.runs(&former);
+    assert_eq!(world.pin(), pin);
+    assert_eq!(recovered(world, dead).outcome, Outcome::WentBack);
+    cockpit.quit();
+}
+
+fn abandoned(world: &impl World) {
+    let pin = world.pin();
+    let (mut cockpit, dead) = interrupted(world);
+    let ahead = world.pin();
+    assert_ne!(ahead, pin, "the pin is written before the switch");
+    cockpit.recover(ABANDON);
+    cockpit.terminal.wait_for_words("abandoned: left as it was");
+    assert_eq!(world.pin(), ahead);
+    let record = recovered(world, dead);
+    assert_eq!(record.outcome, Outcome::Abandoned);
+    assert_eq!(record.proves_healthy(), None);
+    // Somebody has decided: what comes next is not kept waiting, and finds what is pinned.
+    cockpit.terminal.press("1");
+    cockpit.plan("!");
+    cockpit.confirm();
+    cockpit.terminal.wait_for_words("done: ");
+    assert_eq!(world.last_record().outcome, Outcome::Succeeded);
+    cockpit.quit();
+}
+
+#[test]
+fn resumed_in_the_embedded_world() {
+    resumed(&Embedded::production());
+}
+
+#[test]
+fn resumed_in_the_real_world() {
+    if let Some(world) = Real::adopted(Compose::V240, Application::Plain) {
+        resumed(&world);
+    }
+}
+
+#[test]
+fn taken_back_in_the_embedded_world() {
+    taken_back(&Embedded::production());
+}
+
+#[test]
+fn taken_back_in_the_real_world() {
+    if let Some(world) = Real::adopted(Compose::V226, Application::Plain) {
+        taken_back(&world);
+    }
+}
+
+#[test]
+fn abandoned_in_the_embedded_world() {
+    abandoned(&Embedded::production());
+}
+
+#[test]
+fn the_command_line_says_what_it_would_run_and_recovers_too() {
+    let world = Embedded::production();
+    let (cockpit, dead) = interrupted(&world);
+    cockpit.quit();
+    let told = world.ends_with(&["recover", "production", "resume"], 2);
+    for words in [
+        "stopped at switch, going forward",
+        "resume runs: switch",
+        "--yes",
+    ] {
+        assert!(told.contains(words), "{words:?} is missing: {told}");
+    }
+    let said = world.command(&[
+        "recover",
+        "production",
+        "back",
+        "--yes",
+        "--reason",
+        "no time",
+    ]);
+    assert!(said.contains("went back"), "{said}");
+    world.runs(&world.version(Which::Former));
+    let record = recovered(&world, dead);
+    assert_eq!(record.reason, "no time");
+    let history = world.command(&["history", "production"]);
+    assert!(history.contains(&format!("recovers {dead}")), "{history}");
+    let nothing = world.ends_with(&["recover", "production", "cancel", "--yes"], 2);
+    assert!(nothing.contains("no operation is under way"), "{nothing}");
+}
