@@ -236,8 +236,8 @@ impl Server {
             .spawn()
             .unwrap();
         let mut input = child.stdin.take().unwrap();
-        input.write_all(script).unwrap();
-        input.write_all(b"exit\n").unwrap();
+        // In one piece: the shell may have ended with the script's last line.
+        input.write_all(&[script, b"exit\n"].concat()).unwrap();
         let output = child.wait_with_output().unwrap();
         drop(input);
         output.stdout
