@@ -189,14 +189,22 @@ fn nothing_recorded(
             format!("{service} {} (image {id}, {past})", release.label())
         })
         .collect();
-    if offers.is_empty() {
-        fault.remedy("no other image of its services lies on the server: promote a version")
+    let other = if offers.is_empty() {
+        "no other image of its services lies on the server: promote a version".to_owned()
     } else {
-        fault.remedy(format!(
+        format!(
             "choose an image that lies on the server: {}",
             offers.join(", ")
-        ))
-    }
+        )
+    };
+    // What a stuck operation left is set right by itself first: it knows what ran before.
+    fault.remedy(match survey.records.last() {
+        Some(last) if last.outcome == Outcome::Stuck => format!(
+            "operation {} is stuck: `flightdeck recover {} back` brings back what ran before it, `resume` goes on; else {other}",
+            last.operation, environment.name
+        ),
+        _ => other,
+    })
 }
 
 /// What the ledger says of an image that is no default.

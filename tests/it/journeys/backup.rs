@@ -78,10 +78,7 @@ fn embedded_world() {
 
 #[test]
 fn real_world() {
-    for compose in [Compose::V226, Compose::V500] {
-        let Some(world) = Real::adopted(compose, Application::Migrating) else {
-            return;
-        };
+    if let Some(world) = Real::adopted(Compose::V240, Application::Migrating) {
         journey(&world);
     }
 }
@@ -151,7 +148,11 @@ fn journey(world: &Real) {
 
     world.command(&["rollback", "production", "--schema", "image-only", "--yes"]);
     world.runs(&former);
-    assert_eq!(world.schema(), migrated);
+    // The older image cannot tell where that is: the database itself can.
+    assert_eq!(
+        sql(world, "SELECT version_num FROM alembic_version"),
+        migrated
+    );
     world.command(&["restore", "production", "2", "--yes"]);
     let record = world.last_record();
     assert_eq!(record.outcome, Outcome::Succeeded);
