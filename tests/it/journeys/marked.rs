@@ -38,6 +38,9 @@ fn neither_rollback_returns_to_a_release_that_was_marked_bad() {
         Some(candidate.tag.clone())
     );
     world.runs(&candidate);
+    // The cockpit hears of the mark's end a moment later than we do.
+    let ended = format!("{} mark bad", mark.operation);
+    cockpit.terminal.wait_for(&ended);
     cockpit.plan("!");
     cockpit.confirm();
     cockpit.done(&former);
