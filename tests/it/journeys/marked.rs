@@ -14,11 +14,11 @@ fn neither_rollback_returns_to_a_release_that_was_marked_bad() {
     let [former, candidate, other] =
         [Which::Former, Which::Candidate, Which::Other].map(|which| world.version(which));
     let version = format!("backend={}", candidate.tag);
-    world.command(&["promote", "production", &version, "--yes"]);
+    world.command(&["promote", "production", &version, "--no-migrate", "--yes"]);
     let brought = world.last_record().operation;
     world.command(&["rollback", "production", "--yes"]);
     world.runs(&former);
-    world.command(&["promote", "production", &version, "--yes"]);
+    world.command(&["promote", "production", &version, "--no-migrate", "--yes"]);
 
     // What is left of the first promotion would be the default of a rollback from elsewhere.
     let mut cockpit = Cockpit::open(&world);
@@ -38,6 +38,9 @@ fn neither_rollback_returns_to_a_release_that_was_marked_bad() {
         Some(candidate.tag.clone())
     );
     world.runs(&candidate);
+    // The cockpit hears of the mark's end a moment later than we do.
+    let ended = format!("{} mark bad", mark.operation);
+    cockpit.terminal.wait_for(&ended);
     cockpit.plan("!");
     cockpit.confirm();
     cockpit.done(&former);
@@ -62,6 +65,9 @@ fn neither_rollback_returns_to_a_release_that_was_marked_bad() {
     assert!(history.contains("[marked bad by mira"), "{history}");
     // What is open lies over the list.
     cockpit.terminal.press("\x1b");
+    cockpit
+        .terminal
+        .wait_until("the list", |screen| !screen.says("done: "));
     cockpit.terminal.press("4");
     cockpit.terminal.wait_for("marked bad");
     cockpit.quit();
