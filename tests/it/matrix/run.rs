@@ -94,7 +94,7 @@ pub fn prepare(server: &Server, memory: &mut Memory, kind: Kind) -> Result<Befor
         Kind::PromoteMigrating | Kind::Migrate => {
             if from != 0 || schema_number(server)? != 0 {
                 if memory.has_promoted && from == 1 {
-                    server.must(&["rollback", "production", "--downgrade", "--yes"])?;
+                    server.must(&["rollback", "production", "--schema", "downgrade", "--yes"])?;
                 } else {
                     server.lay(0)?;
                     server.must(&["adopt", "production", "--yes"])?;
@@ -515,7 +515,7 @@ impl Attempt<'_> {
             (Way::Resume, _) => &["recover", "production", "resume", "--yes"],
             (Way::Back, _) => &["recover", "production", "back", "--yes"],
             (Way::Rollback, Kind::RollbackDowngrading) => {
-                &["rollback", "production", "--downgrade", "--yes"]
+                &["rollback", "production", "--schema", "downgrade", "--yes"]
             }
             (Way::Rollback, _) => &["rollback", "production", "--yes"],
         };

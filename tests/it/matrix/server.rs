@@ -417,7 +417,7 @@ interval = "1s"
             Kind::Adopt => vec!["adopt", "production"],
             Kind::Promote | Kind::PromoteMigrating => vec!["promote", "production", &tag],
             Kind::Rollback => vec!["rollback", "production"],
-            Kind::RollbackDowngrading => vec!["rollback", "production", "--downgrade"],
+            Kind::RollbackDowngrading => vec!["rollback", "production", "--schema", "downgrade"],
             Kind::Migrate => vec!["migrate", "production", &tag],
         };
         words.into_iter().map(str::to_owned).collect()
