@@ -141,13 +141,14 @@ impl Session {
         detach: bool,
     ) -> Result<Exit, Failure> {
         let environment = plan.get().environment.clone();
+        let permit = plan.permit();
         let title = plan.get().title();
         let operation = operation::start(&self.world, plan).await?;
         tracing::info!(%operation, %environment, "started: {title}");
         if detach {
             return self.print_started(operation, &environment);
         }
-        match self.follow(&environment, operation).await? {
+        match self.follow(&environment, operation, Some(permit)).await? {
             Followed::Died => self.print_died(operation, &environment),
             Followed::Ended(end) => self.print_end(operation, &environment, &end),
             Followed::Left => {
@@ -176,7 +177,8 @@ impl Session {
         Ok(Exit::Ok)
     }
 
-    /// Follows an operation to its end, or until it is dead.
+    /// Follows an operation to its end, or until it is dead. With a permit, meanwhile the checks that
+    /// are asked "from here" are asked.
     ///
     /// # Errors
     /// If it can no longer be followed, or nobody reads any more what is printed.
@@ -184,8 +186,12 @@ impl Session {
         &mut self,
         environment: &EnvironmentName,
         operation: OperationId,
+        permit: Option<Permit>,
     ) -> Result<Followed, Failure> {
-        let stream = operation::follow(&self.world, environment, operation)?;
+        let stream = match permit {
+            Some(permit) => operation::attend(&self.world, environment, operation, permit)?,
+            None => operation::follow(&self.world, environment, operation)?,
+        };
         let names = std::slice::from_ref(environment);
         let attendant = Attendant::start(&self.world, names, self.interactive)?;
         let mut fleet = Fleet::new(self.world.config.clone());

@@ -40,7 +40,7 @@ impl Logs {
         let names = [name.clone()];
         let _attendant = Attendant::start(&session.world, &names, session.interactive)?;
         if let Some(operation) = self.operation {
-            return match session.follow(&name, operation).await? {
+            return match session.follow(&name, operation, None).await? {
                 Followed::Died => session.print_died(operation, &name),
                 Followed::Ended(end) => session.print_end(operation, &name, &end),
                 Followed::Left => Ok(Exit::Interrupted),

@@ -153,7 +153,7 @@ impl Recover {
                 .value(&json!({ "environment": name, "operation": followed, "recovers": found }))?;
             return Ok(Exit::Ok);
         }
-        match session.follow(&name, followed).await? {
+        match session.follow(&name, followed, Some(permit)).await? {
             Followed::Died => session.print_died(followed, &name),
             Followed::Ended(end) => {
                 let exit = session.print_end(followed, &name, &end)?;

@@ -11,6 +11,7 @@ use crate::{
     fleet::world::{Operator, Settings},
     release::{
         Confirmed, Moment, Now, ServiceName,
+        check::CheckAnswer,
         observation::{Container, Containers, Files, Health, Image},
         observed::Link,
         operation::{End, JournalLine, OperationId, Outcome, Progress},
@@ -97,6 +98,9 @@ impl Operate for Server {
         _: &Operator,
     ) -> BoxFuture<'_, Result<OperationId, Fault>> {
         futures::future::ready(Ok(OperationId(8))).boxed()
+    }
+    fn answer_check(&self, _: Confirmed<CheckAnswer>) -> BoxFuture<'_, Result<bool, Fault>> {
+        futures::future::ready(Ok(false)).boxed()
     }
 
     fn unlock(

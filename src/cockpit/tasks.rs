@@ -82,7 +82,11 @@ impl Tasks {
                     tokio::spawn(read_logs(target.logs(query.clone()), buffer.clone()))
                 }
                 Want::Operation(environment, id) => {
-                    let Ok(progress) = operation::follow(&self.world, environment, *id) else {
+                    let progress = match model.permit {
+                        Some(permit) => operation::attend(&self.world, environment, *id, permit),
+                        None => operation::follow(&self.world, environment, *id),
+                    };
+                    let Ok(progress) = progress else {
                         continue;
                     };
                     tokio::spawn(follow(

@@ -2,13 +2,14 @@
 //!
 //! Knows no screen. What is done is the plan's, how it is done is the target's.
 
+mod asker;
 mod gates;
 
 use crate::{
     fleet::{Fleet, world::World},
     plan::{self, Context},
     release::{
-        Confirmed, EnvironmentName, Fault,
+        Confirmed, EnvironmentName, Fault, Permit,
         operation::{OperationId, Progress},
         plan::{Plan, Request},
         recovery::{LockRequest, RecoveryRequest, UnlockRequest},
@@ -75,6 +76,26 @@ pub fn follow(
     operation: OperationId,
 ) -> Result<BoxStream<Progress>, Fault> {
     Ok(world.target(environment)?.follow(operation))
+}
+
+/// The same; meanwhile the checks that are asked "from here" are asked, and the operation is told.
+///
+/// # Errors
+/// A name that the configuration does not have.
+pub fn attend(
+    world: &World,
+    environment: &EnvironmentName,
+    operation: OperationId,
+    permit: Permit,
+) -> Result<BoxStream<Progress>, Fault> {
+    let target = world.target(environment)?;
+    let progress = target.follow(operation);
+    Ok(asker::asking(
+        progress,
+        std::sync::Arc::clone(target),
+        permit,
+        operation,
+    ))
 }
 
 /// Surveys the server and makes the plan for `request`. Changes nothing and needs no permit.

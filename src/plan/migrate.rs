@@ -109,10 +109,9 @@ fn to_revision(
     let history = schema::history_for(&making.request.deed, survey);
     let revision = schema::resolve(history, revision);
     let now = schema::heads_now(survey);
-    if now
-        .as_ref()
-        .is_some_and(|(now, recorded)| !recorded && schema::is_same(now, &[revision.clone()]))
-    {
+    if now.as_ref().is_some_and(|(now, recorded)| {
+        !recorded && schema::is_same(now, std::slice::from_ref(&revision))
+    }) {
         return Err(making.fault(
             FaultKind::Invalid,
             format!("the schema is at {revision} already"),

@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::ServiceName;
+use super::{
+    ServiceName,
+    operation::{Direction, OperationId},
+};
 
 /// A way to ask whether something works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -270,6 +273,19 @@ impl<'de> Deserialize<'de> for Statuses {
 /// How long one answer may take where a plan does not say: as the first versions had it.
 pub(super) fn answer_time() -> Duration {
     Duration::from_secs(10)
+}
+
+/// A verdict, and on what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckAnswer {
+    /// Of which operation.
+    pub operation: OperationId,
+    /// In which of its lists.
+    pub direction: Direction,
+    /// The step's id.
+    pub step: String,
+    /// What is said of it.
+    pub verdict: CheckVerdict,
 }
 
 /// What whoever follows an operation says of a check that is asked from where they are.

@@ -265,6 +265,9 @@ impl Record {
         if let Some(steps) = self.results.get("skipped") {
             remarks.push(format!("skipped {steps}"));
         }
+        if let Some(checks) = self.not_verified() {
+            remarks.push(format!("not verified: {checks}"));
+        }
         if let Some(steps) = self.reported() {
             remarks.push(format!("failed, only reported: {steps}"));
         }

@@ -1,7 +1,10 @@
 //! What was read on a server for one plan: everything that the plan is made from and the screen does
 //! not know anyway. Read-only: making a plan changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -155,6 +158,8 @@ pub struct ComposeService {
     pub pull_policy: Option<String>,
     /// Whether it has a health check of its own in the compose file.
     pub has_health_check: bool,
+    /// How long it may take to start, as its health check in the compose file says.
+    pub start_period: Option<Duration>,
     /// How many containers it has, where the file says.
     pub replicas: Option<u32>,
     /// What only one container of it can have at a time.

@@ -12,6 +12,7 @@ use futures::{Stream, future::BoxFuture};
 
 use crate::release::{
     Confirmed, Fault, ServiceName,
+    check::CheckAnswer,
     observation::{Containers, Files},
     observed::Link,
     operation::{OperationId, Operator, Progress},
@@ -189,6 +190,13 @@ pub trait Operate: Send + Sync {
         lock: Confirmed<LockRequest>,
         by: &Operator,
     ) -> BoxFuture<'_, Result<OperationId, Fault>>;
+
+    /// Brings an operation the verdict on a check that is asked from here. Whether it has arrived: the
+    /// step may not wait for it yet, or not any more.
+    ///
+    /// # Errors
+    /// The link's, and where there is no such operation.
+    fn answer_check(&self, answer: Confirmed<CheckAnswer>) -> BoxFuture<'_, Result<bool, Fault>>;
 
     /// Ends a lock by hand.
     ///

@@ -108,8 +108,6 @@ fn is_clean(text: &str) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
     #[test]
     fn configurations_are_read_or_refused_with_words(edits in edits()) {
         let text = edited(include_bytes!("../../config.example.toml"), &edits);

@@ -37,6 +37,7 @@ use crate::{
     },
     release::{
         Confirmed, Fault, FaultKind,
+        check::CheckAnswer,
         operation::{Liveness, OperationId, Progress},
         plan::{Plan, Request},
         record::Ledger,
@@ -221,6 +222,10 @@ impl Operate for FakeTarget {
         _: Confirmed<LockRequest>,
         _: &Operator,
     ) -> BoxFuture<'_, Result<OperationId, Fault>> {
+        not_here()
+    }
+
+    fn answer_check(&self, _: Confirmed<CheckAnswer>) -> BoxFuture<'_, Result<bool, Fault>> {
         not_here()
     }
 

@@ -45,6 +45,7 @@ use crate::{
     config::{self, Compose, Config, Environment, Host, Pin, Service},
     release::{
         Confirmed, Fault, ServiceName,
+        check::CheckAnswer,
         operation::{OperationId, Operator, Progress},
         plan::{Plan, Request},
         record::Ledger,
@@ -253,6 +254,12 @@ impl Operate for ComposeTarget {
         Box::pin(async move {
             let name = &self.environment.name;
             lock::lock(&self.host.server, &self.place(), name, lock.get(), &by).await
+        })
+    }
+
+    fn answer_check(&self, answer: Confirmed<CheckAnswer>) -> BoxFuture<'_, Result<bool, Fault>> {
+        Box::pin(async move {
+            operate::answer_check(&self.host.server, &self.place(), answer.get()).await
         })
     }
 

@@ -8,13 +8,14 @@ use serde_json::json;
 use super::{
     connection::server::Server,
     script::{
-        self, CancelReply, Folder, Nonce, Place, Refusal, StartFailure, StartReply, cancel_reply,
-        find_reply, start_reply,
+        self, CancelReply, Folder, Nonce, Place, Refusal, StartFailure, StartReply, VerdictReply,
+        cancel_reply, find_reply, start_reply, verdict_reply,
     },
     shell::{Shell, ShellOutput},
 };
 use crate::release::{
     Fault, FaultKind,
+    check::CheckAnswer,
     operation::{Claim, Direction, OperationId, Operator},
     text::clean,
 };
@@ -264,6 +265,35 @@ fn failed(place: &Place, failure: StartFailure) -> Fault {
         ),
     };
     Fault::new(kind, &place.project, message).remedy(remedy)
+}
+
+/// Brings an operation a verdict; whether its step waited for it.
+///
+/// # Errors
+/// [`Missing`](FaultKind::Missing) where there is no such operation, else the link's faults.
+pub async fn answer_check(
+    server: &Server,
+    place: &Place,
+    answer: &CheckAnswer,
+) -> Result<bool, Fault> {
+    let script = script::verdict(place, answer).map_err(|error| unnameable(place, error))?;
+    let output = server.connected().await?.channels.run(script).await?;
+    let fault = |kind, message: String| {
+        Err(Fault::new(kind, &place.project, message).because(complaint(&output)))
+    };
+    match verdict_reply(&output.stdout) {
+        Ok(VerdictReply::Noted) => Ok(true),
+        Ok(VerdictReply::NotWaiting) => Ok(false),
+        Ok(VerdictReply::Missing) => fault(
+            FaultKind::Missing,
+            format!("there is no operation {} on the server", answer.operation),
+        ),
+        Ok(VerdictReply::Write) => fault(
+            FaultKind::Failed,
+            format!("the verdict on {} could not be written down", answer.step),
+        ),
+        Err(error) => fault(FaultKind::Malformed, error.to_string()),
+    }
 }
 
 /// Asks `operation` to cancel.

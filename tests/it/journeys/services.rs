@@ -185,7 +185,9 @@ stable_for = "4s"
 
     /// All that the asker was answered.
     fn answers(&self) -> Vec<String> {
-        let said = run(&mut self.compose(&["logs", "--no-log-prefix", "asker"]));
+        // Compose's own `logs` puts control sequences before each line.
+        let asker = self.only("asker");
+        let said = run(&mut self.docker(&["logs", &asker]));
         said.lines().map(str::to_owned).collect()
     }
 

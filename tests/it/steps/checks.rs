@@ -8,10 +8,16 @@ use std::{
     time::Duration,
 };
 
-use flightdeck::release::{
-    check::{Check, HttpCheck, HttpMeans, HttpMethod, JsonField, JsonMeans, Statuses},
-    operation::Outcome,
-    plan::{Intent, OnStepFailure, Step},
+use flightdeck::{
+    release::{
+        check::{
+            Check, CheckAnswer, CheckVerdict, HttpCheck, HttpMeans, HttpMethod, JsonField,
+            JsonMeans, Statuses,
+        },
+        operation::{Direction, OperationId, Outcome},
+        plan::{Intent, OnStepFailure, Step},
+    },
+    target::compose::script::{VerdictReply, verdict, verdict_reply},
 };
 use serde_json::json;
 
@@ -303,5 +309,57 @@ fn an_attempt_that_hangs_is_ended_and_the_next_one_made() {
         let stat = format!("/proc/{}/stat", server.read("child").trim());
         let gone = std::fs::read_to_string(stat).map_or(true, |stat| stat.contains(") Z "));
         assert!(gone, "{output}");
+    }
+}
+
+#[test]
+fn a_check_from_here_waits_for_the_first_verdict_of_whoever_follows() {
+    let check = || Check::Http(HttpCheck::get("http://shop.example.com/", HttpMeans::Here));
+    for mut server in servers() {
+        let asked = [
+            (
+                CheckVerdict::Holds,
+                "verify-check-1",
+                "holds, seen from there",
+            ),
+            (
+                CheckVerdict::Fails("answered 502,\nnot 'it'".to_owned()),
+                "verify-check-2",
+                "does not hold, seen from there: answered 502, not 'it'",
+            ),
+        ];
+        let steps = asked.iter().map(|(_, id, _)| ask(id, check())).collect();
+        let plan = server.plan(steps, server.basis());
+        let operation = server.start(&plan, &[]);
+        let say = |operation: OperationId, step: &str, verdict_: &CheckVerdict| {
+            let answer = CheckAnswer {
+                operation,
+                direction: Direction::Forward,
+                step: step.to_owned(),
+                verdict: verdict_.clone(),
+            };
+            let reply = server.sh(&verdict(&server.place(), &answer).unwrap());
+            verdict_reply(&reply).unwrap()
+        };
+        for (verdict, id, _) in &asked {
+            // The step may not have begun yet, and the other side tries again then.
+            for verdict in [&CheckVerdict::Asking, verdict] {
+                while say(operation, id, verdict) == VerdictReply::NotWaiting {}
+            }
+        }
+        let (record, output) = server.ended(operation);
+        for (_, id, words) in &asked {
+            assert!(
+                output.contains(&id.to_string()) && output.contains(words),
+                "{output}"
+            );
+        }
+        assert_eq!(record.reported(), Some("verify-check-2"), "{output}");
+        assert_eq!(record.not_verified(), None);
+        // Too late, and elsewhere.
+        let late = say(operation, "verify-check-1", &CheckVerdict::Holds);
+        assert_eq!(late, VerdictReply::NotWaiting);
+        let elsewhere = say(OperationId(7), "verify-check-1", &CheckVerdict::Holds);
+        assert_eq!(elsewhere, VerdictReply::Missing);
     }
 }

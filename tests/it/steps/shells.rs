@@ -186,6 +186,12 @@ impl Server {
     /// Runs a plan to its end, with secrets by their paths in its folder; returns its record, and all
     /// that it printed.
     pub(super) fn run(&mut self, plan: &Plan, secrets: &[(&str, &str)]) -> (Record, String) {
+        let operation = self.start(plan, secrets);
+        self.ended(operation)
+    }
+
+    /// Starts a plan.
+    pub(super) fn start(&mut self, plan: &Plan, secrets: &[(&str, &str)]) -> OperationId {
         let mut folder = render::folder(plan, &self.environment(), &BTreeMap::new()).unwrap();
         for (path, text) in secrets {
             folder.add(*path, Access::Secret, *text);
@@ -197,8 +203,13 @@ impl Server {
         };
         self.operations += 1;
         assert_eq!(operation, OperationId(self.operations));
+        operation
+    }
+
+    /// Waits for an operation's end; its record, and all that it printed.
+    pub(super) fn ended(&self, operation: OperationId) -> (Record, String) {
         // Ends with the operation.
-        self.sh(&tail(&place, operation).unwrap());
+        self.sh(&tail(&self.place(), operation).unwrap());
         let ledger = read_ledger(self.read(".flightdeck/shop/ledger.jsonl").as_bytes());
         let folder = format!(".flightdeck/shop/operations/{operation}");
         let mut output = self.read(&format!("{folder}/output.log"));
@@ -225,8 +236,8 @@ impl Server {
             .spawn()
             .unwrap();
         let mut input = child.stdin.take().unwrap();
-        input.write_all(script).unwrap();
-        input.write_all(b"exit\n").unwrap();
+        // In one piece: the shell may have ended with the script's last line.
+        input.write_all(&[script, b"exit\n"].concat()).unwrap();
         let output = child.wait_with_output().unwrap();
         drop(input);
         output.stdout

@@ -183,6 +183,8 @@ pub fn set(bytes: &[u8], variable: &str, value: &str) -> Result<Vec<u8>, NotSet>
             }
             out.extend_from_slice(format!("{variable}={value}").as_bytes());
             out.extend_from_slice(end);
+            // A last line without sign and line break was a value of no name; now it is a line.
+            assignments(&out)?;
         }
     }
     Ok(out)

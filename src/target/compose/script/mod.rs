@@ -18,7 +18,9 @@ pub use frame::{Frame, FrameCodec, FrameError, Part};
 pub use lines::{JournalLines, read_ledger};
 pub use quote::{Unquotable, printf, quote};
 pub use reply::{
-    CancelReply, Refusal, StartFailure, StartReply, UnlockReply, Unreadable, cancel_reply,
-    find_reply, start_reply, unlock_reply,
+    CancelReply, Refusal, StartFailure, StartReply, UnlockReply, Unreadable, VerdictReply,
+    cancel_reply, find_reply, start_reply, unlock_reply, verdict_reply,
 };
-pub use travel::{Nonce, Pin, Place, Watched, cancel, find, follow, lock, tail, unlock, upload};
+pub use travel::{
+    Nonce, Pin, Place, Watched, cancel, find, follow, lock, tail, unlock, upload, verdict,
+};

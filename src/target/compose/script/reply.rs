@@ -197,6 +197,41 @@ pub fn cancel_reply(stdout: &[u8]) -> Result<CancelReply, Unreadable> {
     }
 }
 
+/// What became of a verdict on a check that is asked by whoever follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictReply {
+    /// The step has it, or one that came earlier.
+    #[serde(skip)]
+    Noted,
+    /// There is no such operation.
+    Missing,
+    /// The step does not wait for it: not yet, or not any more.
+    NotWaiting,
+    /// It could not be written down.
+    Write,
+}
+
+/// Reads what [`verdict`](super::verdict) printed.
+///
+/// # Errors
+/// Anything that is not such an answer.
+pub fn verdict_reply(stdout: &[u8]) -> Result<VerdictReply, Unreadable> {
+    #[derive(Deserialize)]
+    struct Raw {
+        #[serde(default)]
+        noted: bool,
+        failed: Option<VerdictReply>,
+    }
+    match parsed(stdout)? {
+        Raw { noted: true, .. } => Ok(VerdictReply::Noted),
+        Raw {
+            failed: Some(why), ..
+        } => Ok(why),
+        Raw { .. } => Err(unreadable(stdout)),
+    }
+}
+
 /// What became of the wish to unlock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

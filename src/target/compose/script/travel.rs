@@ -6,7 +6,11 @@ use super::{
     folder::{Access, Folder},
     quote::{Unquotable, printf, quote},
 };
-use crate::release::operation::OperationId;
+use crate::release::{
+    check::{CheckAnswer, CheckVerdict},
+    operation::OperationId,
+    text::clean,
+};
 
 const CLAIM: &str = include_str!("../../../../assets/claim.sh");
 const LEDGER: &str = include_str!("../../../../assets/ledger.sh");
@@ -25,6 +29,7 @@ const START: &str = include_str!("../../../../assets/start.sh");
 const FOLLOWER: &str = include_str!("../../../../assets/follower.sh");
 const TAIL: &str = include_str!("../../../../assets/tail.sh");
 const FIND: &str = include_str!("../../../../assets/find.sh");
+const VERDICT: &str = include_str!("../../../../assets/verdict.sh");
 const CANCEL: &str = include_str!("../../../../assets/cancel.sh");
 
 /// Tells our own operation from anybody else's, before it has a number.
@@ -211,6 +216,33 @@ pub fn cancel(
 ) -> Result<Vec<u8>, Unquotable> {
     let arguments = format!("{operation} {}", quote(&who.to_string())?);
     called(&bare(CANCEL), "cancel_operation", place, &arguments)
+}
+
+/// Brings an operation a verdict on a check that is asked by whoever follows. The answer is for
+/// [`verdict_reply`](super::verdict_reply).
+///
+/// # Errors
+/// A NUL byte in a path or text.
+pub fn verdict(place: &Place, answer: &CheckAnswer) -> Result<Vec<u8>, Unquotable> {
+    let (word, why) = match &answer.verdict {
+        CheckVerdict::Asking => ("asking", ""),
+        CheckVerdict::Holds => ("holds", ""),
+        CheckVerdict::Fails(why) => ("fails", why.as_str()),
+    };
+    // As the step itself calls it: see check.sh.
+    let check = format!(
+        "{}-{}-{}",
+        answer.operation.0,
+        answer.direction.word(),
+        answer.step
+    );
+    let arguments = format!(
+        "{} {} {word} {}",
+        answer.operation,
+        quote(&check)?,
+        quote(&clean(why))?
+    );
+    called(&bare(VERDICT), "verdict", place, &arguments)
 }
 
 /// Ends the lock by hand `operation`; `who` is JSON on one line, and goes into its ledger line. The

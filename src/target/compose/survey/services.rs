@@ -81,6 +81,11 @@ fn one(service: &Value, hash: &str) -> ComposeService {
         has_health_check: service
             .get("healthcheck")
             .is_some_and(|check| check.get("disable") != Some(&Value::Bool(true))),
+        start_period: service
+            .get("healthcheck")
+            .and_then(|check| check.get("start_period")?.as_str())
+            .and_then(|period| period.parse::<jiff::SignedDuration>().ok())
+            .and_then(|period| period.try_into().ok()),
         replicas: replicas(service),
         exclusive: exclusive(service),
     }

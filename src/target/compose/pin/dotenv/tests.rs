@@ -76,6 +76,16 @@ fn braces_that_are_never_closed_are_text() {
 }
 
 #[test]
+fn a_last_line_that_no_other_may_follow_is_refused() {
+    let text = b"A=1\nnotes of mine";
+    assert!(values(text, &BTreeMap::new()).is_ok());
+    assert!(matches!(
+        set(text, "TAG", "v2"),
+        Err(NotSet::File(BadDotenv { line: 2, .. }))
+    ));
+}
+
+#[test]
 fn setting_changes_the_last_assignment_and_nothing_else() {
     for (before, expected) in [
         ("TAG=v1", "TAG=v2@sha256:ab"),

@@ -286,6 +286,7 @@ ended_well() {
 from_here() {
 	here_file=$FD_FOLDER/verdicts/$FD_OPERATION-$FD_DIRECTION-$check_id
 	mkdir -p "$FD_FOLDER/verdicts"
+	: >"$here_file.waiting"
 	say "$1: asked by whoever follows, from where they are"
 	now
 	here_until=$((now + 30))
@@ -298,11 +299,13 @@ from_here() {
 		fi
 		if [ "$now" -ge "$here_until" ]; then
 			say "$1: nobody ${here_asking:+who began to ask }said whether it holds: not verified"
+			rm -f "$here_file.waiting"
 			not_verified "$check_id"
 			return 0
 		fi
 		sleep 1
 	done
+	rm -f "$here_file.waiting"
 	here_why=
 	{
 		read -r here_verdict
