@@ -206,6 +206,8 @@ tell_operation() {
 	recall shown
 	if [ "$shown" != "$recalled" ]; then
 		remember shown "$shown"
+		# The liveness of one operation is nothing that another inherits.
+		remember told_liveness ''
 		relist=yes
 	fi
 	# One that never began is nobody's business.

@@ -174,10 +174,15 @@ pub fn roll_back_or_recover(model: &mut Model, name: &EnvironmentName) -> Vec<Ef
         .environment(name)
         .and_then(|facts| facts.operation())
         .filter(|operation| operation.end.is_none())
-        // The end that is on the screen may be told before the environment's own files tell it.
+        // The end that is on the screen, its own or its recovery's, may be told before the
+        // environment's own files tell it.
         .filter(|operation| {
-            let followed = model.operations.followed(name, operation.id);
-            followed.is_none_or(|followed| followed.end.is_none())
+            let followed = model.operations.open();
+            !followed.is_some_and(|followed| {
+                followed.environment == *name
+                    && followed.id >= operation.id
+                    && followed.end.is_some()
+            })
         });
     if under_way.is_some() && recover::open(model, name) {
         return nothing();

@@ -45,7 +45,8 @@ impl Told {
                     operation.as_ref().map(|o| o.0) != self.operation.as_ref().map(|o| o.0);
                 if is_another {
                     // The other parts follow; until then those of the former one must not be taken
-                    // for its own. Its liveness is told as a change only, so it stays.
+                    // for its own: a dead one's would make its recovery look interrupted.
+                    self.liveness = Bytes::new();
                     self.plan = Bytes::new();
                     self.journal = Bytes::new();
                     self.end = Bytes::new();
@@ -97,7 +98,13 @@ impl Told {
 
     fn operation_state(&self) -> Option<OperationState> {
         let (id, claim) = self.operation.clone()?;
-        if !self.end.is_empty() || self.liveness.is_empty() {
+        // The ledger's line is written before the end: what has one has ended.
+        let is_recorded = self
+            .ledger
+            .records
+            .iter()
+            .any(|record| record.operation == id);
+        if !self.end.is_empty() || self.liveness.is_empty() || is_recorded {
             return None;
         }
         Some(OperationState {
@@ -204,12 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn a_new_operation_does_not_inherit_the_end_of_the_former() {
+    fn a_new_operation_inherits_neither_the_end_nor_the_death_of_the_former() {
         let mut told = Told::default();
         told.take(Part::Operation, claimed(7));
         told.take(Part::Cancel, Bytes::from_static(b"yes"));
         told.take(Part::End, Bytes::from_static(b"{}"));
+        told.take(Part::Liveness, Bytes::from_static(b"dead"));
         told.take(Part::Operation, claimed(8));
+        assert_eq!(told.files(&[], 0).operation, None, "not known to be dead");
         told.take(Part::Liveness, Bytes::from_static(b"dead"));
         let operation = told.files(&[], 0).operation.unwrap();
         assert_eq!(
@@ -217,6 +226,16 @@ mod tests {
             (OperationId(8), false)
         );
         assert_eq!(operation.liveness, Liveness::Dead);
+    }
+
+    #[test]
+    fn what_has_a_line_in_the_ledger_has_ended() {
+        let mut told = Told::default();
+        told.take(Part::Operation, claimed(7));
+        told.take(Part::Liveness, Bytes::from_static(b"alive"));
+        let line = r#"{"v":1,"environment":"production","kind":"mark_bad","operator":"mira","origin":"laptop","operation":7,"started":1,"ended":2,"outcome":"succeeded"}"#;
+        told.take(Part::Ledger, format!("{line}\n").into());
+        assert_eq!(told.files(&[], 0).operation, None);
     }
 
     #[test]
