@@ -12,6 +12,7 @@ mod first_contact;
 mod killed;
 mod locked;
 mod marked;
+mod newer;
 mod overtaken;
 pub mod real;
 mod recovered;

@@ -72,6 +72,16 @@ pub(super) fn malformed(
     .because(why)
 }
 
+/// What has been written in a format that this version does not know.
+fn newer(environment: &Environment, what: &str) -> Fault {
+    Fault::new(
+        FaultKind::Conflict,
+        environment.name.as_str(),
+        format!("{what} was written by a newer flightdeck"),
+    )
+    .remedy("use that one")
+}
+
 pub(super) fn lines(part: &Part) -> impl Iterator<Item = &str> {
     std::str::from_utf8(&part.bytes).unwrap_or_default().lines()
 }
@@ -153,12 +163,7 @@ pub(super) fn survey(
     let (schema_heads, schema_trouble) = heads(parts);
     let ledger = read_ledger(&part(environment, parts, "ledger")?.bytes);
     if ledger.newer > 0 {
-        return Err(Fault::new(
-            FaultKind::Unsupported,
-            environment.name.as_str(),
-            "its ledger was written by a newer flightdeck: what is healthy here cannot be told",
-        )
-        .remedy("use that one"));
+        return Err(newer(environment, "its ledger").because("what is healthy here cannot be told"));
     }
     Ok(Survey {
         taken,
@@ -299,6 +304,13 @@ fn operation(
         "interrupted" | "never_began" => Liveness::Dead,
         _ => Liveness::Unknown,
     };
+    // What it means is not to be guessed, and nothing is to be done over it.
+    if holder == "format" {
+        return Err(newer(
+            environment,
+            &format!("operation {}", text::clean(shown)),
+        ));
+    }
     let claim: Claim = serde_json::from_str(record).map_err(|_| bad(record))?;
     // A claim whose folder never came holds nothing: the next one passes it.
     if holder == "never_began" {
