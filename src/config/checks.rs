@@ -8,7 +8,7 @@ use super::{
     AskedFrom, CheckRule, HttpRule, Probe, keys,
     problem::Problems,
     reader::{self, Fields, Value},
-    rules::items,
+    rules::named,
 };
 use crate::release::{
     ServiceName,
@@ -37,22 +37,8 @@ const HTTP_KEYS: [&str; 7] = [
 
 /// Reads the checks.
 pub(super) fn read(fields: &Fields<'_>, p: &mut Problems) -> Vec<CheckRule> {
-    let mut checks: Vec<CheckRule> = Vec::new();
     let example = "[[environments.production.checks]] with http = \"http://localhost/status\"";
-    for value in items(fields, "checks", example, p) {
-        let Some(check) = check(value, fields, p) else {
-            continue;
-        };
-        if checks.iter().any(|earlier| earlier.name == check.name) {
-            p.add(
-                value.span(),
-                format!("there are two checks called {:?}", check.name),
-                "give each a \"name\" of its own",
-            );
-        }
-        checks.push(check);
-    }
-    checks
+    named(fields, "checks", example, p, check, |check| &check.name)
 }
 
 fn check(value: &Value<'_>, environment: &Fields<'_>, p: &mut Problems) -> Option<CheckRule> {

@@ -6,7 +6,7 @@ use super::{
     HookAction, HookRule, SecretReference, WebhookAddress, checks, keys, parse,
     problem::Problems,
     reader::{self, Fields, Value},
-    rules::items,
+    rules::named,
     service::is_variable,
 };
 use crate::release::{
@@ -39,22 +39,8 @@ const OUTCOMES: [(&str, Outcome); 5] = [
 
 /// Reads the hooks.
 pub(super) fn read(fields: &Fields<'_>, p: &mut Problems) -> Vec<HookRule> {
-    let mut hooks: Vec<HookRule> = Vec::new();
     let example = "[[environments.production.hooks]] with when = \"after\" and command = \"…\"";
-    for value in items(fields, "hooks", example, p) {
-        let Some(hook) = hook(value, fields, p) else {
-            continue;
-        };
-        if hooks.iter().any(|earlier| earlier.name == hook.name) {
-            p.add(
-                value.span(),
-                format!("there are two hooks called {:?}", hook.name),
-                "give each a \"name\" of its own",
-            );
-        }
-        hooks.push(hook);
-    }
-    hooks
+    named(fields, "hooks", example, p, hook, |hook| &hook.name)
 }
 
 fn hook(value: &Value<'_>, environment: &Fields<'_>, p: &mut Problems) -> Option<HookRule> {
