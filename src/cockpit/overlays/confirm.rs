@@ -5,7 +5,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
-    text::{Line, Span},
+    text::Line,
 };
 
 use crate::{
@@ -130,29 +130,16 @@ pub fn view(model: &Model, confirm: &Confirm, area: Rect, buf: &mut Buffer) -> O
         cells::draw(lines, inner, buf);
         return None;
     };
-    let mut asked = vec![
-        Span::styled(" type ", theme.text),
-        Span::styled(words.name.as_str(), theme.protected),
-    ];
-    if let Some(short) = &words.short {
-        asked.push(Span::styled(" or ", theme.text));
-        asked.push(Span::styled(short.as_str(), theme.protected));
-    }
-    asked.push(Span::styled(" and press Enter; Esc goes back", theme.text));
-    lines.push(Line::from(asked));
-    let typed_at = lines.len();
-    let typed = cells::cut(confirm.input.text(), width.saturating_sub(5)).into_owned();
-    let column = 3 + cells::width(&typed);
-    lines.push(Line::from(vec![
-        Span::styled(" > ", theme.key),
-        Span::styled(typed, theme.title),
-    ]));
-    if confirm.wrong {
-        lines.push(Line::styled(
-            " that is not it: nothing was started",
-            theme.bad,
-        ));
-    }
+    let (asked, column) = popup::word_asked_for(
+        theme,
+        words,
+        confirm.input.text(),
+        confirm.wrong,
+        "Esc goes back",
+        width,
+    );
+    let typed_at = lines.len() + 1;
+    lines.extend(asked);
     let inner = popup::open(theme, "Confirm", border, (width, lines.len()), area, buf);
     cells::draw(lines, inner, buf);
     Some(Position::new(

@@ -1,4 +1,4 @@
-//! The box that overlays are drawn in, and the row of buttons of a dialog.
+//! The box that overlays are drawn in, the row of buttons of a dialog, and the word that it asks for.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{
@@ -9,7 +9,10 @@ use ratatui::{
     widgets::{Block, Clear, Widget},
 };
 
-use crate::cockpit::{cells, model::Model, theme::Theme};
+use crate::{
+    cockpit::{cells, model::Model, theme::Theme},
+    release::plan::ConfirmWords,
+};
 
 /// Lines that an overlay can be scrolled by at most.
 pub const MOST_LINES: usize = 5_000;
@@ -102,4 +105,40 @@ pub fn buttons<'a>(model: &Model, labels: &[&'a str], at: usize) -> Line<'a> {
         line.push_span(Span::raw("  "));
     }
     line
+}
+
+/// The lines that ask for a word and show what is `typed` of it, in the second; and the cursor's column
+/// there. `leaves`: what Esc does.
+pub fn word_asked_for<'a>(
+    theme: &Theme,
+    words: &'a ConfirmWords,
+    typed: &str,
+    is_wrong: bool,
+    leaves: &'a str,
+    width: usize,
+) -> (Vec<Line<'a>>, usize) {
+    let mut asked = vec![
+        Span::styled(" type ", theme.text),
+        Span::styled(words.name.as_str(), theme.protected),
+    ];
+    if let Some(short) = &words.short {
+        asked.push(Span::styled(" or ", theme.text));
+        asked.push(Span::styled(short.as_str(), theme.protected));
+    }
+    asked.push(Span::styled(" and press Enter; ", theme.text));
+    asked.push(Span::styled(leaves, theme.text));
+    let typed = cells::cut(typed, width.saturating_sub(5)).into_owned();
+    let column = 3 + cells::width(&typed);
+    let mut lines = vec![
+        Line::from(asked),
+        Line::from(vec![
+            Span::styled(" > ", theme.key),
+            Span::styled(typed, theme.title),
+        ]),
+    ];
+    if is_wrong {
+        let words = " that is not it: nothing was started";
+        lines.push(Line::styled(words, theme.bad));
+    }
+    (lines, column)
 }

@@ -4,7 +4,7 @@
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
-    text::{Line, Span},
+    text::Line,
 };
 
 use crate::{
@@ -123,26 +123,15 @@ fn confirmation<'a>(
         lines.push(popup::buttons(model, &["Cancel", verb], confirm.at));
         return None;
     };
-    let mut asked = vec![
-        Span::styled(" type ", theme.text),
-        Span::styled(words.name.as_str(), theme.protected),
-    ];
-    if let Some(short) = &words.short {
-        asked.push(Span::styled(" or ", theme.text));
-        asked.push(Span::styled(short.as_str(), theme.protected));
-    }
-    asked.push(Span::styled(" and press Enter; Esc leaves it", theme.text));
-    lines.push(Line::from(asked));
-    let typed = cells::cut(confirm.input.text(), width.saturating_sub(5)).into_owned();
-    let column = 3 + cells::width(&typed);
-    lines.push(Line::from(vec![
-        Span::styled(" > ", theme.key),
-        Span::styled(typed, theme.title),
-    ]));
-    if confirm.wrong {
-        let words = " that is not it: nothing was started";
-        lines.push(Line::styled(words, theme.bad));
-    }
+    let (asked, column) = popup::word_asked_for(
+        theme,
+        words,
+        confirm.input.text(),
+        confirm.wrong,
+        "Esc leaves it",
+        width,
+    );
+    lines.extend(asked);
     Some((column, if confirm.wrong { 2 } else { 1 }))
 }
 
