@@ -231,6 +231,7 @@ impl Whole<'_> {
             "whole" => {}
             name => cells.retain(|cell| cell.to_string().contains(name)),
         }
+        println!("{} cells of {}", cells.len(), kind.word());
         cells.into()
     }
 }

@@ -10,8 +10,9 @@ use rustix::process::{Signal, kill_process, kill_process_group};
 
 use super::{
     under_each_shell,
-    world::{Operation, Tail, World, eventually, lives},
+    world::{Operation, Tail, World, lives},
 };
+use crate::support::waiting::eventually;
 
 /// A promotion that runs until somebody ends it.
 fn endless(world: &World) -> Tail {

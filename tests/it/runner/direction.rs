@@ -9,8 +9,9 @@ use flightdeck::release::{
 
 use super::{
     under_each_shell,
-    world::{Operation, eventually, lives},
+    world::{Operation, lives},
 };
+use crate::support::waiting::eventually;
 
 under_each_shell! {
     fn a_promotion_that_holds(world) {

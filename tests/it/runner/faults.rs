@@ -9,8 +9,9 @@ use flightdeck::{
 
 use super::{
     under_each_shell,
-    world::{Operation, World, eventually, lives},
+    world::{Operation, World, lives},
 };
+use crate::support::waiting::eventually;
 
 /// A file system of a megabyte over the project's directory, for as long as this lives.
 struct SmallDisk<'a>(&'a World);

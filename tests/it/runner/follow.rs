@@ -14,8 +14,9 @@ use rustix::process::{Signal, kill_process_group};
 
 use super::{
     under_each_shell,
-    world::{Operation, PATIENCE, World, read_frames},
+    world::{Operation, World, read_frames},
 };
+use crate::support::waiting::PATIENCE;
 
 struct Follower {
     child: Child,

@@ -11,8 +11,9 @@ use flightdeck::{
 
 use super::{
     under_each_shell,
-    world::{Operation, World, eventually, lives},
+    world::{Operation, World, lives},
 };
+use crate::support::waiting::eventually;
 
 const RACERS: usize = 50;
 

@@ -11,8 +11,9 @@ use rustix::process::{Signal, kill_process_group};
 
 use super::{
     under_each_shell,
-    world::{Operation, Tail, World, eventually, lives},
+    world::{Operation, Tail, World, lives},
 };
+use crate::support::waiting::eventually;
 
 /// Kills supervisor and runner, and waits until they are gone.
 fn kill_both(world: &World, tail: &Tail) {

@@ -9,7 +9,6 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::mpsc,
     thread,
-    time::{Duration, Instant},
 };
 
 use bytes::BytesMut;
@@ -26,8 +25,7 @@ use flightdeck::{
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tokio_util::codec::Decoder as _;
 
-/// Nothing here takes a tenth of it; only what hangs reaches it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::waiting::PATIENCE;
 
 /// A server with one Compose project and one kind of `sh`.
 pub struct World {
@@ -216,15 +214,6 @@ impl World {
         let ledger = read_ledger(&fs::read(self.state().join("ledger.jsonl")).unwrap());
         assert_eq!(ledger.damaged, 0);
         ledger.records
-    }
-}
-
-/// Waits until `holds`, for processes that are nobody's children here and cannot be waited for.
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
-        thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -6,7 +6,7 @@ use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Command};
 use serde_json::Value;
 
 use super::site::{Layout, Site, open};
-use crate::support::{project::version, real_world::run};
+use crate::support::{project::version, real_world::run, waiting::eventually};
 
 /// A project of ada's; its directory and files have that group and these modes.
 #[track_caller]
@@ -176,12 +176,23 @@ fn a_pin_that_was_being_written_where_it_lies_is_written_again() {
     assert_eq!(site.read(".env"), whole);
 }
 
-/// Kills all that an operation has started on the server, the runner first.
+/// Kills all that an operation has started on the server, the supervisor first, once a step of it runs.
 fn kill(site: &Site, operation: u32) {
     let id = format!("{operation:06}");
     let state = site.directory().join(".flightdeck").join(site.name());
     let claim = fs::read_to_string(state.join("claims").join(&id)).expect("the claim");
     let claim: Value = serde_json::from_str(&claim).expect("a claim is JSON");
+    let journal = state.join("operations").join(&id).join("journal.jsonl");
+    let steps = || {
+        let text = fs::read_to_string(&journal).unwrap_or_default();
+        let lines = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines
+            .filter(|line| line["event"] == "step_start")
+            .collect::<Vec<_>>()
+    };
+    eventually("a step of it begins", || !steps().is_empty());
     let kill = |target: String| {
         // What has ended meanwhile is no failure.
         let _ = Command::new("kill").args(["-KILL", "--", &target]).output();
@@ -189,12 +200,7 @@ fn kill(site: &Site, operation: u32) {
     for role in ["supervisor", "pid"] {
         kill(claim[role].to_string());
     }
-    let journal = fs::read_to_string(state.join("operations").join(&id).join("journal.jsonl"));
-    let journal = journal.expect("the journal");
-    let started = journal
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    for line in started.filter(|line| line["event"] == "step_start") {
+    for line in steps() {
         kill(format!("-{}", line["group"]));
     }
 }

@@ -3,3 +3,4 @@
 pub mod project;
 pub mod real_world;
 pub mod terminal;
+pub mod waiting;
