@@ -306,7 +306,7 @@ fn health(id: impl Into<String>, environment: &Environment, services: Vec<Servic
 pub(super) fn check(
     number: usize,
     rule: &crate::config::CheckRule,
-    check: crate::release::plan::Check,
+    check: crate::release::check::Check,
 ) -> Step {
     let attempts = rule.attempts.max(1);
     let intent = Intent::Check {

@@ -12,11 +12,12 @@ use crate::{
     config::{Interface, PinForm, Protection, Reach},
     release::{
         FaultKind, Permit, ServiceName,
+        check::Check,
         confirm::Answer,
         observation::Health,
         observed::Link,
         operation::Outcome,
-        plan::{Again, Check, FORMAT, Intent, OnFailure, OnStepFailure, PlanKind, Step},
+        plan::{Again, FORMAT, Intent, OnFailure, OnStepFailure, PlanKind, Step},
         recovery::StoppedStep,
     },
 };

@@ -4,11 +4,8 @@ use std::ops::Range;
 
 use toml::de::DeValue;
 
-use super::{
-    GateRule, Migration, MigrationTool, keys,
-    problem::Problems,
-    reader::{self, Fields, Value},
-};
+use super::reader::{self, Fields, Value};
+use crate::config::{GateRule, Migration, MigrationTool, keys, problem::Problems};
 use crate::release::{EnvironmentName, ServiceName};
 
 /// The migration tools that are known.

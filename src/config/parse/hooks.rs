@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{
-    HookAction, HookRule, SecretReference, WebhookAddress, checks, keys, parse,
-    problem::Problems,
+    checks,
     reader::{self, Fields, Value},
     rules::named,
     service::is_variable,
+};
+use crate::config::{
+    HookAction, HookRule, SecretReference, WebhookAddress, keys, problem::Problems,
 };
 use crate::release::{
     hook::{HookWhen, NotificationFormat},
@@ -201,7 +203,7 @@ fn secrets(fields: &Fields<'_>, p: &mut Problems) -> BTreeMap<String, SecretRefe
                 "use letters, digits and '_': it becomes the file $FD_SECRETS/NAME",
             );
         }
-        if let Some(secret) = parse::secret(value, name.get_ref(), p) {
+        if let Some(secret) = super::secret(value, name.get_ref(), p) {
             secrets.insert((*name.get_ref()).to_owned(), secret);
         }
     }
@@ -230,7 +232,7 @@ fn webhook(fields: &Fields<'_>, p: &mut Problems) -> Option<HookAction> {
         p.hide(value.span());
         WebhookAddress::Literal(fields.url("webhook", p)?)
     } else {
-        WebhookAddress::Secret(parse::secret(value, "webhook", p)?)
+        WebhookAddress::Secret(super::secret(value, "webhook", p)?)
     };
     Some(HookAction::Webhook { address, format })
 }

@@ -5,11 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use toml::de::DeValue;
 
 use super::{
-    AskedFrom, CheckRule, HttpRule, Probe, keys,
-    problem::Problems,
     reader::{self, Fields, Value},
     rules::named,
 };
+use crate::config::{AskedFrom, CheckRule, HttpRule, Probe, keys, problem::Problems};
 use crate::release::{
     ServiceName,
     check::{HttpMethod, JsonField, StatusRange, Statuses},
