@@ -9,7 +9,7 @@ use crate::{
         Fault, FaultKind, ImageId, ServiceName,
         operation::{OperationId, Outcome},
         plan::{PlanKind, RollbackTo},
-        record::{Release, ServiceRelease},
+        record::{Record, Release, ServiceRelease},
         survey::Survey,
     },
 };
@@ -209,15 +209,21 @@ fn nothing_recorded(
 
 /// What the ledger says of an image that is no default.
 fn past_of(service: &ServiceName, release: &ServiceRelease, survey: &Survey) -> &'static str {
-    let was_tried = survey.records.iter().any(|record| {
-        record
-            .after
-            .services
-            .get(service)
-            .is_some_and(|after| after.is_same_image(release))
-    });
-    if was_tried {
-        "failed here or was rolled back from"
+    let is_in = |recorded: &Release| {
+        let recorded = recorded.services.get(service);
+        recorded.is_some_and(|recorded| recorded.is_same_image(release))
+    };
+    let records = &survey.records;
+    if records.iter().filter_map(Record::proves_bad).any(is_in) {
+        "failed here or was marked bad"
+    } else if records.iter().any(|record| {
+        record.kind == PlanKind::Rollback
+            && record.outcome == Outcome::Succeeded
+            && is_in(&record.before)
+    }) {
+        "was rolled back from"
+    } else if records.iter().any(|record| is_in(&record.after)) {
+        "released here, not seen healthy"
     } else {
         "never recorded healthy here"
     }

@@ -130,6 +130,18 @@ async fn once(
                 .remedy("its folder was removed, or the configuration names another directory");
                 return tell_last(sender, fault).await;
             }
+            Ok(Frame {
+                part: Part::NeverBegan,
+                ..
+            }) => {
+                let fault = Fault::new(
+                    FaultKind::Conflict,
+                    &subject,
+                    "its runner died before its first step: nothing was changed, and nothing is held",
+                )
+                .remedy("start it again");
+                return tell_last(sender, fault).await;
+            }
             Ok(frame) => read(frame, &mut journal),
             Err(error) => Err(error),
         };
@@ -163,7 +175,7 @@ async fn once(
 /// Says what nothing can be done about by trying again.
 async fn tell_last(sender: &mpsc::Sender<Progress>, fault: Fault) -> Stopped {
     // Whoever has left needs no answer.
-    let _ = sender.send(Progress::Lost(fault)).await;
+    let _ = sender.send(Progress::Gone(fault)).await;
     Stopped::ForGood
 }
 

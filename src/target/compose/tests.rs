@@ -570,7 +570,7 @@ async fn an_operation_that_is_not_there_is_said_once() {
     let targets = Targets::new(false, Clock::system());
     let told = followed(&target(&targets, &engine), OperationId(7)).await;
     assert!(
-        matches!(&told[..], [Progress::Lost(fault)] if fault.kind == FaultKind::Missing),
+        matches!(&told[..], [Progress::Gone(fault)] if fault.kind == FaultKind::Missing),
         "{told:?}"
     );
 }

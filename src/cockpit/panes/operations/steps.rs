@@ -141,6 +141,9 @@ fn standing(model: &Model, followed: &Followed) -> (String, Style) {
             outcome::style(theme, end.outcome),
         );
     }
+    if let Some(fault) = &followed.gone {
+        return (format!("{}; {}", fault.message, fault.remedy), theme.bad);
+    }
     let state = model
         .fleet
         .environment(&followed.environment)
