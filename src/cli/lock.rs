@@ -93,7 +93,11 @@ impl Session {
                 _ => None,
             });
         unseen
-            .unwrap_or_else(|| Fault::new(FaultKind::Invalid, name.as_str(), message))
+            .unwrap_or_else(|| {
+                Fault::new(FaultKind::Invalid, name.as_str(), message).remedy(format!(
+                    "`flightdeck status {name}` shows how it stands, `flightdeck history {name}` what was done"
+                ))
+            })
             .into()
     }
 }

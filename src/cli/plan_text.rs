@@ -3,7 +3,7 @@
 use crate::{
     release::{
         operation::Direction,
-        plan::{OnFailure, OnStepFailure, Plan, Step, Verdict},
+        plan::{OnFailure, OnStepFailure, Plan, Step},
     },
     target::RenderedPlan,
 };
@@ -13,15 +13,13 @@ pub fn lines(plan: &Plan, commands: &RenderedPlan) -> Vec<String> {
     let mut lines = vec![plan.title()];
     lines.extend(gates(plan));
     lines.extend(steps(&plan.forward, &commands.forward));
-    match plan.on_failure {
-        OnFailure::GoBack => {
-            lines.push(format!("on failure: back to {}", plan.before.label()));
-            lines.extend(steps(plan.steps(Direction::Back), &commands.back));
-        }
-        OnFailure::Stay => lines.push("on failure: stays as it is and says so".to_owned()),
+    lines.push(format!("on failure: {}", plan.on_failure_words()));
+    if plan.on_failure == OnFailure::GoBack {
+        lines.extend(steps(plan.steps(Direction::Back), &commands.back));
     }
     if !plan.closing.is_empty() {
-        lines.push("once it is over, however it ended:".to_owned());
+        lines
+            .push("once it is over, however it ended; what fails here changes nothing:".to_owned());
         lines.extend(steps(&plan.closing, &commands.closing));
     }
     lines
@@ -30,17 +28,18 @@ pub fn lines(plan: &Plan, commands: &RenderedPlan) -> Vec<String> {
 /// The gates and what should be known before.
 pub fn gates(plan: &Plan) -> Vec<String> {
     let width = plan.gates.iter().map(|g| g.name.len()).max().unwrap_or(0);
+    let stands = plan.gates.iter().map(|g| g.words().len()).max();
+    let stands = stands.unwrap_or(0);
     let mut lines: Vec<String> = plan
         .gates
         .iter()
         .map(|gate| {
-            let verdict = match (gate.verdict, gate.overridden) {
-                (Verdict::Passed, _) => "open",
-                (_, true) => "OVERRIDDEN",
-                (Verdict::Failed, false) => "CLOSED",
-                (Verdict::Unknown, false) => "UNKNOWN",
-            };
-            format!("  gate {:width$}  {verdict:10}  {}", gate.name, gate.detail)
+            format!(
+                "  gate {:width$}  {:stands$}  {}",
+                gate.name,
+                gate.words(),
+                gate.detail
+            )
         })
         .collect();
     lines.extend(plan.warnings.iter().map(|w| format!("  note: {w}")));
