@@ -13,7 +13,7 @@ use crate::{
 
 use super::{Exit, Failure, Session};
 
-/// Lock an environment by hand: promotions are refused with your message until it is unlocked.
+/// Lock an environment by hand: changes are refused with your message until it is unlocked.
 #[derive(Debug, clap::Args)]
 pub struct Lock {
     /// Where

@@ -41,7 +41,12 @@ pub struct Recover {
     #[arg(long, short)]
     yes: bool,
     /// Why, for the record
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
     reason: String,
 }
 

@@ -60,21 +60,21 @@ impl Plan {
                 "nothing has changed"
             }
             (OnFailure::Stay, PlanKind::Rollback) => {
-                "stays where it is and says so; nothing returns by itself to a release that was left"
+                "stays as it is and says so; nothing returns by itself to a release that was left"
             }
             (OnFailure::Stay, PlanKind::Migrate) => {
                 "the schema stays where the migration stopped; what runs is not touched"
             }
             (OnFailure::Stay, PlanKind::Restore) => {
-                "stays where it is: only the configured command knows how the database is then"
+                "stays as it is: only the configured command knows how the database is then"
             }
             (OnFailure::Stay, PlanKind::CleanUp) => {
                 "what is removed is removed; what runs is not touched"
             }
             (OnFailure::Stay, PlanKind::Promote) => {
-                "stays where it is: no release before is recorded healthy"
+                "stays as it is: no release before is recorded healthy"
             }
-            (OnFailure::Stay, PlanKind::Unknown) => "stays where it is",
+            (OnFailure::Stay, PlanKind::Unknown) => "stays as it is",
         };
         words.to_owned()
     }
