@@ -7,6 +7,7 @@ mod adopt;
 pub mod backup;
 mod checks;
 mod clean_up;
+mod converge;
 mod downgrade;
 pub mod gates;
 pub mod history;

@@ -14,11 +14,11 @@ use std::{
 use flightdeck::{
     config::{self, Environment, Host, Protection, Reach, Target},
     release::{
+        check::{Check, HttpCheck, HttpMeans},
         operation::{OperationId, Outcome},
         plan::{
-            Attachment, BackupTool, Basis, Check, FORMAT, HeadsFormat, HeadsQuery, HttpCheck,
-            HttpMeans, ImageName, Intent, OnFailure, OnStepFailure, PinFile, Plan, PlanKind,
-            Removal, RestoreFrom, Step,
+            Attachment, BackupTool, Basis, FORMAT, HeadsFormat, HeadsQuery, ImageName, Intent,
+            OnFailure, OnStepFailure, PinFile, Plan, PlanKind, Removal, RestoreFrom, Step,
         },
         record::{Record, Release},
     },
