@@ -12,11 +12,12 @@ use crate::{
     config::{Interface, PinForm, Protection, Reach},
     release::{
         FaultKind, Permit, ServiceName,
+        check::Check,
         confirm::Answer,
         observation::Health,
         observed::Link,
         operation::Outcome,
-        plan::{Again, Check, FORMAT, Intent, OnFailure, OnStepFailure, PlanKind, Step},
+        plan::{Again, FORMAT, Intent, OnFailure, OnStepFailure, PlanKind, Step},
         recovery::StoppedStep,
     },
 };
@@ -587,7 +588,7 @@ async fn an_operation_that_is_not_there_is_said_once() {
     let targets = Targets::new(false, Clock::system());
     let told = followed(&target(&targets, &engine), OperationId(7)).await;
     assert!(
-        matches!(&told[..], [Progress::Lost(fault)] if fault.kind == FaultKind::Missing),
+        matches!(&told[..], [Progress::Gone(fault)] if fault.kind == FaultKind::Missing),
         "{told:?}"
     );
 }

@@ -52,6 +52,8 @@ pub enum Part {
     Ready,
     /// There is no such operation.
     Missing,
+    /// Its holder died before it had a folder.
+    NeverBegan,
     /// The next bytes of the operation's output.
     Output,
     /// In what the basis did not hold.
@@ -76,6 +78,7 @@ impl Part {
             "clock" => Self::Clock,
             "ready" => Self::Ready,
             "missing" => Self::Missing,
+            "never_began" => Self::NeverBegan,
             "output" => Self::Output,
             "difference" => Self::Difference,
             _ => Self::Unknown,

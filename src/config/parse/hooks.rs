@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{
-    HookAction, HookRule, SecretReference, WebhookAddress, checks, keys, parse,
-    problem::Problems,
+    list::{command, exec, named, one_of, refuse_foreign},
     reader::{self, Fields, Value},
-    rules::named,
     service::is_variable,
+};
+use crate::config::{
+    HookAction, HookRule, SecretReference, WebhookAddress, keys, problem::Problems,
 };
 use crate::release::{
     hook::{HookWhen, NotificationFormat},
@@ -58,39 +59,26 @@ fn hook(value: &Value<'_>, environment: &Fields<'_>, p: &mut Problems) -> Option
     let outcomes = words_of(&fields, "outcome", &OUTCOMES, p);
     let blocking = fields.flag("blocking", p);
     let secrets = secrets(&fields, p);
-    let kinds: Vec<&str> = ["command", "exec", "webhook"]
-        .into_iter()
-        .filter(|kind| fields.get(kind).is_some())
-        .collect();
-    let [kind] = kinds[..] else {
-        p.disagree(
-            value.span(),
-            "a hook is one of command, exec and webhook",
-            "write command = \"…\", exec = [\"…\"] or webhook = { env = \"VARIABLE\" }",
-        );
-        return None;
-    };
+    let kind = one_of(
+        &fields,
+        ["command", "exec", "webhook"],
+        "a hook is one of command, exec and webhook",
+        "write command = \"…\", exec = [\"…\"] or webhook = { env = \"VARIABLE\" }",
+        p,
+    )?;
     let foreign: &[&str] = match kind {
         "command" => &["inside", "format"],
         "exec" => &["format"],
         _ => &["inside", "secrets"],
     };
-    for key in foreign {
-        if let Some(span) = fields.key_span(key) {
-            p.add(span, format!("{kind} has no {key:?}"), "");
-        }
-    }
+    refuse_foreign(&fields, kind, foreign, p);
     let (action, own_name) = match kind {
         "command" => {
-            let command = fields.text("command", p)?;
-            let first = command.get_ref().split_whitespace().next()?;
-            (
-                HookAction::Command((*command.get_ref()).to_owned()),
-                first.to_owned(),
-            )
+            let (command, first) = command(&fields, p)?;
+            (HookAction::Command(command), first)
         }
         "exec" => {
-            let (service, command, first) = checks::exec(&fields, p)?;
+            let (service, command, first) = exec(&fields, p)?;
             if secrets.len() > 1
                 && let Some(span) = fields.key_span("secrets")
             {
@@ -201,7 +189,7 @@ fn secrets(fields: &Fields<'_>, p: &mut Problems) -> BTreeMap<String, SecretRefe
                 "use letters, digits and '_': it becomes the file $FD_SECRETS/NAME",
             );
         }
-        if let Some(secret) = parse::secret(value, name.get_ref(), p) {
+        if let Some(secret) = super::secret(value, name.get_ref(), p) {
             secrets.insert((*name.get_ref()).to_owned(), secret);
         }
     }
@@ -230,7 +218,7 @@ fn webhook(fields: &Fields<'_>, p: &mut Problems) -> Option<HookAction> {
         p.hide(value.span());
         WebhookAddress::Literal(fields.url("webhook", p)?)
     } else {
-        WebhookAddress::Secret(parse::secret(value, "webhook", p)?)
+        WebhookAddress::Secret(super::secret(value, "webhook", p)?)
     };
     Some(HookAction::Webhook { address, format })
 }

@@ -1,19 +1,18 @@
 //! What a person could type instead. To be read, copied and tried: no secrets, and nothing that only
 //! the program itself could do.
 
-use std::collections::BTreeSet;
+mod check;
+mod database;
+mod roll;
 
 use super::{library, names, scripts};
 use crate::{
     config::{Compose, Environment, Target},
     release::{
         ServiceName,
-        check::{Check, HttpCheck, HttpMeans, HttpMethod},
         hook::{Hook, HookCommand},
         operation::Direction,
-        plan::{
-            BackupTool, HeadsQuery, ImageName, Intent, PinFile, Plan, Removal, RestoreFrom, Step,
-        },
+        plan::{ImageName, Intent, PinFile, Plan, Removal, Step},
         text::clean,
     },
     target::{
@@ -192,174 +191,6 @@ impl People<'_> {
         }
     }
 
-    fn roll(
-        &self,
-        direction: Direction,
-        service: &ServiceName,
-        replicas: u32,
-        dependencies: bool,
-    ) -> Vec<String> {
-        let scale = format!("{service}={}", replicas.saturating_mul(2));
-        let mut words = vec!["up", "-d", "--no-recreate", "--scale", &scale];
-        words.extend(["--pull", "never", "--no-build"]);
-        if !dependencies {
-            words.push("--no-deps");
-        }
-        words.push(service.as_str());
-        let mut commands = vec![
-            self.docker_compose(&words),
-            self.docker_compose(&["ps", service.as_str()]),
-        ];
-        for image in self.rolled_from(direction, service) {
-            let filters = [
-                format!("label=com.docker.compose.project={}", self.compose.project),
-                format!("label=com.docker.compose.service={service}"),
-                format!("ancestor={image}"),
-            ];
-            let mut list = vec!["ps", "-aq"];
-            list.extend(filters.iter().flat_map(|filter| ["--filter", filter]));
-            let list = self.docker(&list);
-            for then in ["stop", "rm"] {
-                commands.push(format!("{list} | xargs {}", self.docker(&[then])));
-            }
-        }
-        commands
-    }
-
-    /// The images of the containers that a roll takes away.
-    fn rolled_from(&self, direction: Direction, service: &ServiceName) -> BTreeSet<String> {
-        let former = self.plan.basis.images.get(service).into_iter().flatten();
-        let candidate = self
-            .plan
-            .steps(Direction::Forward)
-            .iter()
-            .filter_map(|step| match &step.intent {
-                Intent::Roll {
-                    service: rolled,
-                    expected,
-                    ..
-                } if rolled == service => Some(names::image(expected)),
-                _ => None,
-            });
-        if direction == Direction::Back {
-            candidate.collect()
-        } else {
-            former.map(ToString::to_string).collect()
-        }
-    }
-
-    fn migrate(
-        &self,
-        step: &Step,
-        service: &ServiceName,
-        image: &ImageName,
-        command: &[String],
-        heads: Option<&HeadsQuery>,
-    ) -> Vec<String> {
-        let file = format!("{}.yml", step.id);
-        let container =
-            names::migration(&self.compose.project, &self.operation.to_string(), &step.id);
-        let mut words = vec![
-            "-f",
-            &file,
-            "run",
-            "-d",
-            "--no-deps",
-            "-T",
-            "--name",
-            &container,
-            service.as_str(),
-        ];
-        words.extend(command.iter().map(String::as_str));
-        let mut commands = vec![
-            image_file(step, service, image),
-            self.docker_compose(&words),
-            self.docker(&["logs", "-f", &container]),
-            self.docker(&["wait", &container]),
-        ];
-        commands.extend(heads.map(|heads| self.once(step, service, heads)));
-        commands
-    }
-
-    /// Asks where the schema is with the image of a step's own Compose file.
-    fn once(&self, step: &Step, service: &ServiceName, heads: &HeadsQuery) -> String {
-        let file = format!("{}.yml", step.id);
-        let mut words = vec![
-            "-f",
-            &file,
-            "run",
-            "--rm",
-            "--no-deps",
-            "-T",
-            service.as_str(),
-        ];
-        words.extend(heads.command.iter().map(String::as_str));
-        self.docker_compose(&words)
-    }
-
-    fn backup(&self, tool: &BackupTool) -> Vec<String> {
-        match tool {
-            BackupTool::PgDump {
-                service,
-                database,
-                user,
-            } => {
-                let handle = names::backup(&self.compose.project, self.operation);
-                let dump = self.exec(
-                    service,
-                    &["pg_dump", "-Fc", "-U", user, "-d", database].map(str::to_owned),
-                );
-                vec![format!("{dump} >{}", word(&handle))]
-            }
-            BackupTool::Command { backup, .. } => vec![clean(backup)],
-        }
-    }
-
-    fn restore(&self, tool: &BackupTool, from: &RestoreFrom) -> Vec<String> {
-        let handle = match from {
-            RestoreFrom::Handle(handle) => handle.clone(),
-            RestoreFrom::OwnBackup => names::backup(&self.compose.project, self.operation),
-        };
-        match tool {
-            BackupTool::PgDump {
-                service,
-                database,
-                user,
-            } => {
-                let restore = [
-                    "pg_restore",
-                    "--clean",
-                    "--if-exists",
-                    "--single-transaction",
-                    "-U",
-                    user,
-                    "-d",
-                    database,
-                ];
-                vec![
-                    format!(
-                        "# in one transaction, after everything in {} has been dropped",
-                        clean(database)
-                    ),
-                    format!(
-                        "{} <{}",
-                        self.exec(service, &restore.map(str::to_owned)),
-                        word(&handle)
-                    ),
-                ]
-            }
-            BackupTool::Command { restore, .. } => restore
-                .iter()
-                .flat_map(|restore| {
-                    [
-                        format!("export FD_HANDLE={}", word(&handle)),
-                        clean(restore),
-                    ]
-                })
-                .collect(),
-        }
-    }
-
     fn removal(&self, removal: &Removal) -> String {
         match removal {
             Removal::Image { references, .. } => {
@@ -378,54 +209,6 @@ impl People<'_> {
         let project = format!("label=com.docker.compose.project={}", self.compose.project);
         let service = format!("label=com.docker.compose.service={service}");
         self.docker(&["ps", "-aq", "--filter", &project, "--filter", &service])
-    }
-
-    fn check(&self, check: &Check, timeout: u64) -> Vec<String> {
-        match check {
-            Check::Http(http) => self.http(http, timeout),
-            Check::Command { command } => vec![clean(command)],
-            Check::Exec { service, command } => vec![self.exec(service, command)],
-        }
-    }
-
-    fn http(&self, http: &HttpCheck, timeout: u64) -> Vec<String> {
-        let timeout = timeout.to_string();
-        let head = http.method == HttpMethod::Head;
-        let by_wget = matches!(http.means, HttpMeans::Wget | HttpMeans::WgetIn(_));
-        let mut words: Vec<&str> = match (by_wget, head) {
-            (false, false) => vec!["curl", "-sS", "-i", "-m", &timeout],
-            (false, true) => vec!["curl", "-sS", "-I", "-m", &timeout],
-            (true, false) => vec!["wget", "-S", "-O", "-"],
-            (true, true) => vec!["wget", "-S", "--spider"],
-        };
-        let headers: Vec<String> = http
-            .request_headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}"))
-            .collect();
-        for header in &headers {
-            words.extend(["--header", header]);
-        }
-        words.push(&http.url);
-        let asked = match &http.means {
-            HttpMeans::Curl | HttpMeans::Wget | HttpMeans::Here => line(&words),
-            HttpMeans::CurlIn(service) | HttpMeans::WgetIn(service) | HttpMeans::AnyIn(service) => {
-                let mut inside = vec!["exec", "-T", service.as_str()];
-                inside.append(&mut words);
-                self.docker_compose(&inside)
-            }
-        };
-        let mut wanted = vec![format!("status {}", http.status)];
-        let holds = http.headers.iter().map(|(n, t)| format!("{n}: …{t}…"));
-        wanted.extend(holds);
-        wanted.extend(http.body.iter().map(|text| format!("…{text}…")));
-        wanted.extend(http.json.iter().map(ToString::to_string));
-        let from = match http.means {
-            HttpMeans::Here => "from where you are; ",
-            _ => "",
-        };
-        let wanted = clean(&wanted.join(", "));
-        vec![format!("# {from}good is {wanted}"), asked]
     }
 
     fn hook(&self, hook: &Hook) -> Vec<String> {

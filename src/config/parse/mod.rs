@@ -1,5 +1,14 @@
 //! From text to a checked configuration, with every problem of the file at once.
 
+mod backup;
+mod checks;
+mod environment;
+mod hooks;
+mod list;
+mod reader;
+mod rules;
+mod service;
+
 use std::{collections::BTreeMap, ops::Range, path::Path};
 
 use toml::{
@@ -7,13 +16,14 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{
-    Config, Environment, GateRule, GitHub, Interface, Pin, Registry, SecretReference, Target,
-    environment, keys,
-    problem::{ConfigError, Problems},
-    reader::{self, Fields, Value},
+use self::{
+    reader::{Fields, Value},
     rules::Neighbours,
-    service::{self, Services},
+    service::Services,
+};
+use super::{
+    Config, Environment, GateRule, GitHub, Interface, Pin, Registry, SecretReference, Target, keys,
+    problem::{ConfigError, Problems},
 };
 use crate::release::ServiceName;
 

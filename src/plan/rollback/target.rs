@@ -1,29 +1,29 @@
-//! Rolling back: to a release that was healthy here, with the images that lie on the server. Needs no
-//! registry, no pipeline and no gate; where it fails it stays and says so.
+//! Where a rollback goes: what may be returned to, what the ledger says of it, and whether its images
+//! still lie on the server.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use crate::{
     config::{Environment, Service},
     release::{
         Fault, FaultKind, ImageId, ServiceName,
         operation::{OperationId, Outcome},
-        plan::{OnFailure, Plan, PlanKind, RollbackTo, SchemaChoice},
-        record::{Release, ServiceRelease},
+        plan::{PlanKind, RollbackTo},
+        record::{Record, Release, ServiceRelease},
         survey::Survey,
     },
 };
 
-use super::{Draft, Making, Wanted, checks, downgrade, history, holder, running, steps, switch};
+use crate::plan::{Wanted, history, running};
 
 /// Where a rollback goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
-    release: Release,
+pub(in crate::plan) struct Target {
+    pub(super) release: Release,
     /// The operation that recorded it; `None` if it was never recorded.
     operation: Option<OperationId>,
     /// Whether it is recorded healthy.
-    healthy: bool,
+    pub(super) healthy: bool,
 }
 
 /// The releases that a rollback may return to, the default first: proven healthy, not proven bad since,
@@ -80,7 +80,7 @@ fn is_in_place(release: &Release, survey: &Survey, running: &Release) -> bool {
             .all(|(name, release)| running::is_pinned(name, release, survey))
 }
 
-pub(super) fn target(
+pub(in crate::plan) fn target(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
     to: &RollbackTo,
@@ -141,7 +141,7 @@ fn local(
     name: &ServiceName,
     id: &ImageId,
 ) -> Result<Target, Fault> {
-    let service = super::service(environment, services, name)?;
+    let service = crate::plan::service(environment, services, name)?;
     let image = survey
         .images
         .iter()
@@ -209,15 +209,21 @@ fn nothing_recorded(
 
 /// What the ledger says of an image that is no default.
 fn past_of(service: &ServiceName, release: &ServiceRelease, survey: &Survey) -> &'static str {
-    let was_tried = survey.records.iter().any(|record| {
-        record
-            .after
-            .services
-            .get(service)
-            .is_some_and(|after| after.is_same_image(release))
-    });
-    if was_tried {
-        "failed here or was rolled back from"
+    let is_in = |recorded: &Release| {
+        let recorded = recorded.services.get(service);
+        recorded.is_some_and(|recorded| recorded.is_same_image(release))
+    };
+    let records = &survey.records;
+    if records.iter().filter_map(Record::proves_bad).any(is_in) {
+        "failed here or was marked bad"
+    } else if records.iter().any(|record| {
+        record.kind == PlanKind::Rollback
+            && record.outcome == Outcome::Succeeded
+            && is_in(&record.before)
+    }) {
+        "was rolled back from"
+    } else if records.iter().any(|record| is_in(&record.after)) {
+        "released here, not seen healthy"
     } else {
         "never recorded healthy here"
     }
@@ -283,7 +289,7 @@ fn switched(
         .collect()
 }
 
-pub(super) fn wanted(
+pub(in crate::plan) fn wanted(
     environment: &Environment,
     target: &Target,
     survey: &Survey,
@@ -339,141 +345,4 @@ fn refuse_absent(
         ),
     )
     .remedy(remedy))
-}
-
-pub(super) fn plan(
-    making: &Making<'_>,
-    to: &RollbackTo,
-    choice: SchemaChoice,
-    files: bool,
-) -> Result<Plan, Fault> {
-    let survey = making.survey;
-    let (gates, mut warnings) = holder::clear(making, PlanKind::Rollback)?;
-    let target = target(
-        making.environment,
-        making.services,
-        to,
-        survey,
-        &making.running,
-    )?;
-    let Wanted { mut after, pins } = wanted(making.environment, &target, survey, &making.running);
-    if pins.is_empty() {
-        return Err(making.fault(
-            FaultKind::Invalid,
-            format!(
-                "{} runs already and is pinned: nothing to roll back",
-                target.release.label()
-            ),
-        ));
-    }
-    if let Some(bad) = history::bad(&survey.records, &target.release) {
-        warnings.push(format!("{} {}", target.release.label(), bad.words()));
-    } else if !target.healthy {
-        warnings.push(format!(
-            "{} was never recorded healthy here",
-            target.release.label()
-        ));
-    }
-    changed_files(survey, files, &mut warnings);
-    if files {
-        let restored = survey.changed_files.iter();
-        after
-            .files
-            .extend(restored.map(|file| (file.path.clone(), file.hash.clone())));
-    }
-    let switch = switch::judge(making, &pins, |release| {
-        running::image_name(release, survey)
-    })?;
-    warnings.extend(switch.warnings.iter().cloned());
-    let checks = checks::steps(making, &mut warnings)?;
-
-    let switch_services: Vec<ServiceName> = switch.expected.keys().cloned().collect();
-    let downgrade = downgrade::part(making, &target.release, choice, &switch_services)?;
-    warnings.extend(downgrade.warnings);
-    after.schema_heads = if downgrade.steps.is_empty() {
-        // Where the database is says nothing of where this release's image can be.
-        after
-            .schema_heads
-            .filter(|heads| target.release.schema_heads.as_ref() == Some(heads))
-    } else {
-        target.release.schema_heads.clone()
-    };
-    let depends_on_schema = !downgrade.steps.is_empty();
-    let running = steps::images(&making.running, |s| running::image_name(s, survey));
-    let mut forward = vec![steps::snapshot(&survey.files, &running)];
-    for (name, release) in &pins {
-        forward.push(steps::keep(name, running::image_name(release, survey)));
-    }
-    forward.extend(downgrade.steps);
-    forward.extend(steps::converge(steps::Convergence {
-        environment: making.environment,
-        pins: survey.candidate_pins.clone(),
-        switch: &switch,
-        expected: &switch.expected,
-        proven_for: making.environment.stable_for,
-        watched: false,
-        interruptible: false,
-        checks: checks.clone(),
-    }));
-    warnings.push(
-        "if it fails it stays as it is: nothing returns by itself to what it left".to_owned(),
-    );
-    let mut back = Vec::new();
-    if !switch.former.is_empty() {
-        back.push(steps::last_words(&switch.expected, depends_on_schema));
-        back.extend(downgrade.back);
-        back.extend(steps::converge(steps::Convergence {
-            environment: making.environment,
-            pins: survey.former_pins.clone(),
-            switch: &switch,
-            expected: &switch.former,
-            proven_for: Duration::ZERO,
-            watched: false,
-            interruptible: false,
-            checks,
-        }));
-    }
-    Ok(making.plan(Draft {
-        kind: PlanKind::Rollback,
-        after,
-        gates,
-        warnings,
-        forward,
-        back,
-        on_failure: OnFailure::Stay,
-        schema_offers: downgrade.offers,
-        depends_on_schema,
-    }))
-}
-
-/// Says which files are no longer as they were with that release, and what becomes of them.
-fn changed_files(survey: &Survey, files: bool, warnings: &mut Vec<String>) {
-    let words: Vec<String> = survey
-        .changed_files
-        .iter()
-        .map(|file| {
-            let name = file.path.rsplit('/').next().unwrap_or(&file.path);
-            format!("{name} ({})", file.differs.join(", "))
-        })
-        .collect();
-    if words.is_empty() {
-        if files {
-            warnings.push("no file is another than with that release".to_owned());
-        }
-        return;
-    }
-    let words = words.join("; ");
-    if !files {
-        warnings.push(format!(
-            "changed since that release, and kept as it is: {words}. It can go back too (--with-files)"
-        ));
-        return;
-    }
-    warnings.push(format!("goes back too: {words}"));
-    if !survey.changed_settings.is_empty() {
-        warnings.push(format!(
-            "with it change: {}",
-            survey.changed_settings.join(", ")
-        ));
-    }
 }

@@ -2,11 +2,8 @@
 
 use toml::Spanned;
 
-use super::{
-    Backup, keys,
-    problem::Problems,
-    reader::{self, Fields},
-};
+use super::reader::{self, Fields};
+use crate::config::{Backup, keys, problem::Problems};
 use crate::release::{ServiceName, plan::BackupTool};
 
 /// How many backups of our own stay, unless configured.

@@ -7,7 +7,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{
+use crate::config::{
     keys::{self, Keys},
     problem::Problems,
 };
