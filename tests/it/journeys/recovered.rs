@@ -137,6 +137,22 @@ fn the_command_line_says_what_it_would_run_and_recovers_too() {
     ] {
         assert!(told.contains(words), "{words:?} is missing: {told}");
     }
+    let planned = world.command(&["recover", "production", "resume", "--dry-run"]);
+    for words in ["up -d --wait", "on failure: back to", "stopped at switch"] {
+        assert!(planned.contains(words), "{words:?} is missing: {planned}");
+    }
+    let planned = world.command(&["recover", "production", "back", "--dry-run", "--json"]);
+    let planned: serde_json::Value = serde_json::from_str(&planned).expect("JSON");
+    assert_eq!(planned["stopped"]["step"], "switch");
+    let steps = planned["steps"].as_array().expect("steps");
+    let commands = |step: &str| {
+        let found = steps.iter().find(|found| found["step"] == step);
+        found
+            .map(|found| found["commands"].to_string())
+            .unwrap_or_default()
+    };
+    assert!(commands("switch").contains("up -d --wait"), "{planned}");
+    assert_eq!(world.newest_claim(), dead, "a dry run claims nothing");
     let said = world.command(&[
         "recover",
         "production",
@@ -151,6 +167,13 @@ fn the_command_line_says_what_it_would_run_and_recovers_too() {
     assert_eq!(record.reason, "no time");
     let history = world.command(&["history", "production"]);
     assert!(history.contains(&format!("recovers {dead}")), "{history}");
+    // Taken up again from where it went back to, and left to itself.
+    let said = world.command(&["recover", "production", "resume", "--yes", "--detach"]);
+    assert!(said.contains("goes on by itself"), "{said}");
+    let resumed = world.newest_claim();
+    world.command(&["logs", "production", "--operation", &resumed.to_string()]);
+    assert_eq!(world.last_record().outcome, Outcome::Succeeded);
+    world.runs(&world.version(Which::Candidate));
     let nothing = world.ends_with(&["recover", "production", "cancel", "--yes"], 2);
     assert!(nothing.contains("no operation is under way"), "{nothing}");
 }

@@ -15,7 +15,8 @@ use super::{
     world::{Operation, World},
 };
 
-pub(super) fn locked(world: &World) -> OperationId {
+/// What a lock by hand is made from.
+pub(super) fn folder() -> Folder {
     let mut folder = Folder::new();
     let who = r#""operator":"mira","origin":"laptop","reason":"database \"maintenance\"""#;
     folder.add(
@@ -30,7 +31,11 @@ pub(super) fn locked(world: &World) -> OperationId {
             r#"{{"v":1,"environment":"production","kind":"lock",{who},"before":{{"services":{{}}}},"after":{{"services":{{}}}}"#
         ),
     );
-    let script = lock(&folder, &Nonce::random(), &world.place).unwrap();
+    folder
+}
+
+pub(super) fn locked(world: &World) -> OperationId {
+    let script = lock(&folder(), &Nonce::random(), &world.place).unwrap();
     match start_reply(&world.run(&script)).unwrap() {
         StartReply::Started(id) => id,
         other => panic!("not locked: {other:?}"),
