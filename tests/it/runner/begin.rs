@@ -1,13 +1,7 @@
 //! What dies, or is overtaken, before an operation has really begun: between its claim and its folder, and
 //! between its folder and its journal.
 
-use std::{
-    fs,
-    io::Write as _,
-    os::unix::fs::{PermissionsExt as _, symlink},
-    path::PathBuf,
-    process::Child,
-};
+use std::{fs, io::Write as _, os::unix::fs::symlink, path::PathBuf, process::Child};
 
 use flightdeck::{
     release::operation::{OperationId, Outcome},
@@ -24,43 +18,50 @@ use super::{
 };
 use crate::support::waiting::eventually;
 
-/// A program of the server's that stops the first who calls it, until it is let go.
+/// A command of a runner's that stops the first runner that comes to it, until it is let go.
 struct Stop<'a> {
     world: &'a World,
-    name: &'static str,
+    command: &'static str,
 }
 
 impl<'a> Stop<'a> {
-    fn at(world: &'a World, name: &'static str) -> Self {
-        let stop = Self { world, name };
-        let bin = world.root.parent().unwrap().join("bin").join(name);
-        // Where it is a link to busybox, that must not be written.
-        drop(fs::remove_file(&bin));
+    fn at(world: &'a World, command: &'static str) -> Self {
+        let stop = Self { world, command };
         drop(fs::remove_file(stop.file("reached")));
-        let script = format!(
-            "#!/bin/sh\n\
-             if rm {0} 2>/dev/null; then\n\
-             echo $$ >{0}.new; /bin/mv {0}.new {1}; until [ -e {2} ]; do sleep 0.05; done\n\
-             fi\n\
-             PATH=/bin:/usr/bin\nexec {name} \"$@\"\n",
-            stop.file("armed").display(),
-            stop.file("reached").display(),
-            stop.file("go").display(),
-        );
-        fs::write(&bin, script).unwrap();
-        fs::set_permissions(&bin, fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(stop.file("armed"), "").unwrap();
         stop
     }
 
     fn file(&self, what: &str) -> PathBuf {
         let directory = self.world.root.parent().unwrap();
-        directory.join(format!("{}.{what}", self.name))
+        directory.join(format!("{}.{what}", self.command))
     }
 
-    /// Waits until somebody has been stopped; who.
+    /// What is sent, with the runner in it stopped there. No shell looks for a function of that name
+    /// anywhere else.
+    fn laid(&self, script: Vec<u8>) -> Vec<u8> {
+        let begin = r"root=../..\ngrace=10\n";
+        let function = format!(
+            "{name}() {{\n\
+             if rm {armed} 2>/dev/null; then echo $$ >{armed}.pid; command mv {armed}.pid {reached}; \
+             until [ -e {go} ]; do sleep 0.05; done; fi\n\
+             command {name} \"$@\"\n}}\n",
+            name = self.command,
+            armed = self.file("armed").display(),
+            reached = self.file("reached").display(),
+            go = self.file("go").display(),
+        );
+        let script = String::from_utf8(script).unwrap();
+        assert_eq!(script.matches(begin).count(), 1);
+        let function = function.replace('\n', r"\n");
+        script
+            .replace(begin, &format!("{begin}{function}"))
+            .into_bytes()
+    }
+
+    /// Waits until a runner has been stopped; which.
     fn reached(&self) -> Pid {
-        eventually("somebody comes to it", || self.file("reached").exists());
+        eventually("a runner comes to it", || self.file("reached").exists());
         let text = fs::read_to_string(self.file("reached")).unwrap();
         Pid::from_raw(text.trim().parse().unwrap()).unwrap()
     }
@@ -77,16 +78,9 @@ fn begins(world: &World, script: &[u8]) -> Child {
     child
 }
 
-fn starts(world: &World, operation: &Operation) -> Child {
-    let script = upload(&operation.folder(), &Nonce::random(), &world.place);
-    begins(world, &script.unwrap())
-}
-
-/// The process that has started another.
-fn parent(of: Pid) -> Pid {
-    let status = fs::read_to_string(format!("/proc/{}/status", of.as_raw_nonzero())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"));
-    Pid::from_raw(line.unwrap().trim().parse().unwrap()).unwrap()
+fn starts(stop: &Stop<'_>, operation: &Operation) -> Child {
+    let script = upload(&operation.folder(), &Nonce::random(), &stop.world.place);
+    begins(stop.world, &stop.laid(script.unwrap()))
 }
 
 fn kill_and_wait(all: &[Pid]) {
@@ -104,13 +98,9 @@ fn short() -> Operation {
     Operation::promotion().step("pull", "echo pulled")
 }
 
-/// Kills supervisor, runner and the program that has stopped it.
-fn kill_all(world: &World, id: OperationId, stopped: Pid) {
-    kill_and_wait(&[
-        world.process(id, "supervisor"),
-        world.process(id, "pid"),
-        stopped,
-    ]);
+/// Kills supervisor and runner.
+fn kill_both(world: &World, id: OperationId) {
+    kill_and_wait(&["supervisor", "pid"].map(|role| world.process(id, role)));
 }
 
 /// The same directory, seen by somebody in another pid namespace.
@@ -121,14 +111,13 @@ fn elsewhere(world: &World) -> World {
     })
 }
 
-/// A promotion of which nothing is left alive before its journal has a line: its program `mkfifo` was
-/// stopped, and killed with it.
+/// A promotion of which nothing is left alive before its journal has a line.
 fn dead_before_its_journal(world: &World, operation: &Operation) -> OperationId {
     let stop = Stop::at(world, "mkfifo");
-    let child = starts(world, operation);
-    let stopped = stop.reached();
+    let child = starts(&stop, operation);
+    stop.reached();
     let id = OperationId(1);
-    kill_all(world, id, stopped);
+    kill_both(world, id);
     assert_eq!(replied(child), StartReply::Started(id));
     assert!(world.folder(id).exists());
     assert!(!world.folder(id).join("journal.jsonl").exists());
@@ -147,7 +136,7 @@ fn promotion() -> Operation {
 under_each_shell! {
     fn who_has_no_folder_yet_is_overtaken_where_nobody_can_see_whether_it_lives(world) {
         let stop = Stop::at(world, "mv");
-        let child = starts(world, &Operation::promotion().step("switch", "echo never"));
+        let child = starts(&stop, &Operation::promotion().step("switch", "echo never"));
         stop.reached();
         let claimed = |id: u64| world.state().join("claims").join(OperationId(id).to_string()).exists();
         assert!(claimed(1));
@@ -170,10 +159,10 @@ under_each_shell! {
     fn who_died_before_it_had_a_folder_needs_no_hand(world) {
         for seen in [world, &elsewhere(world)] {
             let stop = Stop::at(world, "mv");
-            let child = starts(world, &promotion());
-            let stopped = stop.reached();
+            let child = starts(&stop, &promotion());
+            stop.reached();
             let newest = fs::read_dir(world.state().join("claims")).unwrap().count() as u64;
-            kill_all(world, OperationId(newest), stopped);
+            kill_both(world, OperationId(newest));
             assert_eq!(replied(child), StartReply::Failed(StartFailure::Runner));
             let mut next = seen.started(&short().folder());
             assert_eq!((next.id, next.end().outcome), (OperationId(newest + 1), Outcome::Succeeded));
@@ -183,9 +172,8 @@ under_each_shell! {
     fn a_lock_that_nobody_was_told_of_is_none(world) {
         let stop = Stop::at(world, "mv");
         let script = lock_script(&lock::folder(), &Nonce::random(), &world.place).unwrap();
-        let child = begins(world, &script);
-        let stopped = stop.reached();
-        kill_and_wait(&[parent(stopped), stopped]);
+        let child = begins(world, &stop.laid(script));
+        kill_and_wait(&[stop.reached()]);
         assert_eq!(replied(child), StartReply::Failed(StartFailure::Runner));
         let id = OperationId(1);
         assert!(world.state().join("claims").join(id.to_string()).exists());
@@ -237,10 +225,8 @@ under_each_shell! {
 
     fn a_runner_alone_that_dies_before_its_journal_is_answered_for_by_its_supervisor(world) {
         let stop = Stop::at(world, "mkfifo");
-        let child = starts(world, &promotion());
-        let stopped = stop.reached();
-        kill_process(world.process(OperationId(1), "pid"), Signal::KILL).unwrap();
-        kill_process(stopped, Signal::KILL).unwrap();
+        let child = starts(&stop, &promotion());
+        kill_process(stop.reached(), Signal::KILL).unwrap();
         assert_eq!(replied(child), StartReply::Started(OperationId(1)));
         let end = world.tail(OperationId(1)).end();
         assert_eq!((end.outcome, end.changed), (Outcome::WentBack, false));
