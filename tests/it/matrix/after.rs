@@ -34,7 +34,7 @@ impl Attempt<'_> {
         }
         for (service, pin) in self.server.pins()? {
             let is_new = pin == format!("{}@{}", new.tag, new.digest);
-            let is_old = pin == format!("{}@{}", old.tag, old.digest);
+            let is_old = pin == old.tag || pin == format!("{}@{}", old.tag, old.digest);
             if self.before.pins.get(service) != Some(&pin) && !is_new && !is_old {
                 return Err(format!("a third pin of {service}: {pin}"));
             }
@@ -239,7 +239,9 @@ impl Attempt<'_> {
     fn nothing_left(&self, last: Option<&Record>) -> Result<(), String> {
         let server = self.server;
         if let Some(unneeded) = &self.before.unneeded
-            && last.is_some_and(|record| record.outcome == Outcome::Succeeded)
+            && last.is_some_and(|record| {
+                record.operation.0 > self.before.operation && record.outcome == Outcome::Succeeded
+            })
             && server.docker(&["image", "inspect", unneeded]).is_ok()
         {
             return Err(format!("not cleaned up: {unneeded}"));

@@ -194,9 +194,20 @@ impl Fault {
     }
 
     /// Whether it is worth its time there: what only the cockpit or the network notices is the same at
-    /// every point of a step.
-    fn is_tried_at(self, point: Point) -> bool {
+    /// every point of a step; and where a step, the `number`th of its list, changes nothing, one such
+    /// fault stands for the others.
+    fn is_tried_at(self, step: &Step, number: usize, point: Point) -> bool {
+        let unnoticed = [
+            Self::CockpitKilled,
+            Self::ConnectionCut,
+            Self::SecondOperator,
+            Self::RegistryGone,
+        ];
+        let goes_unnoticed = !step.is_changing && step.intent != "pull";
         match point {
+            Point::Begin if goes_unnoticed && unnoticed.contains(&self) => {
+                unnoticed[number % unnoticed.len()] == self
+            }
             Point::Begin => true,
             Point::Middle => matches!(
                 self,
@@ -338,11 +349,12 @@ pub fn cells(kind: Kind, plan: &Value) -> Vec<Cell> {
         if is_back && !goes_back {
             continue;
         }
-        for step in steps(plan, if is_back { "back" } else { "forward" }) {
+        let list = steps(plan, if is_back { "back" } else { "forward" });
+        for (number, step) in list.into_iter().enumerate() {
             for point in points(&step) {
                 for fault in Fault::ANYWHERE
                     .into_iter()
-                    .filter(|fault| fault.is_tried_at(point))
+                    .filter(|fault| fault.is_tried_at(&step, number, point))
                 {
                     add(is_back, &step.id, point, fault);
                 }
