@@ -156,26 +156,23 @@ fn preparing(server: &Server, memory: Memory, kind: Kind) -> Result<Before, Stri
             }
         }
         Kind::MarkBad => {
-            let (from, to) = if can_roll_back {
-                (from, to)
-            } else {
-                promote(to)?;
-                (to, from)
+            let brought = |version: usize| {
+                let (records, _) = ledger(server);
+                let tag = &server.versions[version].tag;
+                let found = records.iter().rfind(|record| {
+                    record.outcome == Outcome::Succeeded && brings(&record.after, tag)
+                });
+                found.map(|record| record.operation.to_string())
             };
-            let tag = &server.versions[to].tag;
-            let (records, _) = ledger(server);
-            let brought = records
-                .iter()
-                .rfind(|record| record.outcome == Outcome::Succeeded && brings(&record.after, tag));
-            let operation = brought
-                .ok_or("no operation brought the other version")?
-                .operation
-                .0;
-            towards(
-                from,
-                from,
-                &["mark-bad", "production", &operation.to_string()],
-            )
+            let (runs, operation) = match brought(to) {
+                Some(operation) => (from, operation),
+                None => {
+                    adopt()?;
+                    promote(1)?;
+                    (1, brought(0).ok_or("the adoption is not recorded")?)
+                }
+            };
+            towards(runs, runs, &["mark-bad", "production", &operation])
         }
         Kind::CleanUp => {
             let clean_up = ["clean-up", "production", "--older-than", "0s"];
