@@ -22,6 +22,13 @@ pub struct CheckRule {
     pub timeout: Duration,
 }
 
+impl CheckRule {
+    /// How long all its attempts may take together: every one to its end, and the pauses between.
+    pub fn longest(&self) -> Duration {
+        (self.interval + self.timeout) * self.attempts.max(1)
+    }
+}
+
 /// What a check asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probe {

@@ -1,12 +1,12 @@
 //! `[[environments.NAME.checks]]`: what is asked after a switch.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
 use super::{
+    list::{command, exec, named, one_of, refuse_foreign},
     reader::{self, Fields, Value},
-    rules::named,
 };
 use crate::config::{AskedFrom, CheckRule, HttpRule, Probe, keys, problem::Problems};
 use crate::release::{
@@ -51,18 +51,13 @@ fn check(value: &Value<'_>, environment: &Fields<'_>, p: &mut Problems) -> Optio
     let attempts = fields.number("attempts", 1..=1000, ATTEMPTS, p);
     let interval = fields.seconds("interval", 1..=600, INTERVAL, p);
     let name = fields.text("name", p);
-    let kinds: Vec<&str> = ["http", "command", "exec"]
-        .into_iter()
-        .filter(|kind| fields.get(kind).is_some())
-        .collect();
-    let [kind] = kinds[..] else {
-        p.disagree(
-            value.span(),
-            "a check is one of http, command and exec",
-            "write http = \"http://localhost/status\", command = \"…\" or exec = [\"…\"]",
-        );
-        return None;
-    };
+    let kind = one_of(
+        &fields,
+        ["http", "command", "exec"],
+        "a check is one of http, command and exec",
+        "write http = \"http://localhost/status\", command = \"…\" or exec = [\"…\"]",
+        p,
+    )?;
     let timeout = match kind {
         "http" => HTTP_TIMEOUT,
         _ => COMMAND_TIMEOUT,
@@ -75,20 +70,12 @@ fn check(value: &Value<'_>, environment: &Fields<'_>, p: &mut Problems) -> Optio
     if kind == "command" {
         foreign.push("inside");
     }
-    for key in foreign {
-        if let Some(span) = fields.key_span(key) {
-            p.add(span, format!("{kind} has no {key:?}"), "");
-        }
-    }
+    refuse_foreign(&fields, kind, &foreign, p);
     let (probe, own_name) = match kind {
         "http" => http(&fields, p)?,
         "command" => {
-            let command = fields.text("command", p)?;
-            let first = command.get_ref().split_whitespace().next()?;
-            (
-                Probe::Command((*command.get_ref()).to_owned()),
-                first.to_owned(),
-            )
+            let (command, first) = command(&fields, p)?;
+            (Probe::Command(command), first)
         }
         _ => {
             let (service, command, first) = exec(&fields, p)?;
@@ -312,28 +299,5 @@ fn asked_from(fields: &Fields<'_>, p: &mut Problems) -> AskedFrom {
             );
             AskedFrom::Server
         }
-    }
-}
-
-/// A command in a container: the service, the command, and its first word.
-pub(super) fn exec(
-    fields: &Fields<'_>,
-    p: &mut Problems,
-) -> Option<(ServiceName, Vec<String>, String)> {
-    let command = fields.words("exec", p);
-    let service = fields
-        .required("inside", "inside = \"backend\"", p)
-        .and_then(|value| reader::text(value, "inside", p))
-        .and_then(|name| reader::parse::<ServiceName>(&name, p));
-    let command = command?;
-    let first = command.first()?.clone();
-    Some((service?, command, first))
-}
-
-/// The longest that a check can take: every attempt to its end, and the pauses between.
-impl CheckRule {
-    /// How long all its attempts may take together.
-    pub fn longest(&self) -> Duration {
-        (self.interval + self.timeout) * self.attempts.max(1)
     }
 }

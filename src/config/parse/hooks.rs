@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    checks,
+    list::{command, exec, named, one_of, refuse_foreign},
     reader::{self, Fields, Value},
-    rules::named,
     service::is_variable,
 };
 use crate::config::{
@@ -60,39 +59,26 @@ fn hook(value: &Value<'_>, environment: &Fields<'_>, p: &mut Problems) -> Option
     let outcomes = words_of(&fields, "outcome", &OUTCOMES, p);
     let blocking = fields.flag("blocking", p);
     let secrets = secrets(&fields, p);
-    let kinds: Vec<&str> = ["command", "exec", "webhook"]
-        .into_iter()
-        .filter(|kind| fields.get(kind).is_some())
-        .collect();
-    let [kind] = kinds[..] else {
-        p.disagree(
-            value.span(),
-            "a hook is one of command, exec and webhook",
-            "write command = \"…\", exec = [\"…\"] or webhook = { env = \"VARIABLE\" }",
-        );
-        return None;
-    };
+    let kind = one_of(
+        &fields,
+        ["command", "exec", "webhook"],
+        "a hook is one of command, exec and webhook",
+        "write command = \"…\", exec = [\"…\"] or webhook = { env = \"VARIABLE\" }",
+        p,
+    )?;
     let foreign: &[&str] = match kind {
         "command" => &["inside", "format"],
         "exec" => &["format"],
         _ => &["inside", "secrets"],
     };
-    for key in foreign {
-        if let Some(span) = fields.key_span(key) {
-            p.add(span, format!("{kind} has no {key:?}"), "");
-        }
-    }
+    refuse_foreign(&fields, kind, foreign, p);
     let (action, own_name) = match kind {
         "command" => {
-            let command = fields.text("command", p)?;
-            let first = command.get_ref().split_whitespace().next()?;
-            (
-                HookAction::Command((*command.get_ref()).to_owned()),
-                first.to_owned(),
-            )
+            let (command, first) = command(&fields, p)?;
+            (HookAction::Command(command), first)
         }
         "exec" => {
-            let (service, command, first) = checks::exec(&fields, p)?;
+            let (service, command, first) = exec(&fields, p)?;
             if secrets.len() > 1
                 && let Some(span) = fields.key_span("secrets")
             {

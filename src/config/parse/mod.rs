@@ -4,6 +4,7 @@ mod backup;
 mod checks;
 mod environment;
 mod hooks;
+mod list;
 mod reader;
 mod rules;
 mod service;

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use toml::de::DeValue;
-
-use super::reader::{self, Fields, Value};
+use super::{
+    list::items,
+    reader::{self, Fields, Value},
+};
 use crate::config::{GateRule, Migration, MigrationTool, keys, problem::Problems};
 use crate::release::{EnvironmentName, ServiceName};
 
@@ -229,49 +230,4 @@ fn down(fields: &Fields<'_>, p: &mut Problems) -> Option<Vec<String>> {
         return None;
     }
     Some(words)
-}
-
-/// What `read` makes of a list of tables, each with a name (`name_of`) of its own.
-pub(super) fn named<'t, T>(
-    fields: &Fields<'t>,
-    key: &str,
-    example: &str,
-    p: &mut Problems,
-    read: impl Fn(&'t Value<'t>, &Fields<'t>, &mut Problems) -> Option<T>,
-    name_of: impl Fn(&T) -> &str,
-) -> Vec<T> {
-    let mut all: Vec<T> = Vec::new();
-    for value in items(fields, key, example, p) {
-        let Some(one) = read(value, fields, p) else {
-            continue;
-        };
-        if all.iter().any(|earlier| name_of(earlier) == name_of(&one)) {
-            p.add(
-                value.span(),
-                format!("there are two {key} called {:?}", name_of(&one)),
-                "give each a \"name\" of its own",
-            );
-        }
-        all.push(one);
-    }
-    all
-}
-
-/// The items of a list of tables.
-fn items<'t>(
-    fields: &Fields<'t>,
-    key: &str,
-    example: &str,
-    p: &mut Problems,
-) -> Vec<&'t Value<'t>> {
-    match fields.get(key) {
-        None => Vec::new(),
-        Some(value) => match value.get_ref() {
-            DeValue::Array(array) => array.iter().collect(),
-            _ => {
-                reader::wrong_type(value, &format!("{key:?} is a list such as {example}"), p);
-                Vec::new()
-            }
-        },
-    }
 }

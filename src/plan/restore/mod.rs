@@ -26,7 +26,7 @@ use self::{
 use super::{
     Draft, Making,
     backup::{self, Recorded},
-    checks, holder, running, schema,
+    checks, converge, holder, running, schema,
     steps::{self, Manners},
 };
 
@@ -145,7 +145,7 @@ fn again(making: &Making<'_>, stopped: &[ServiceName], checks: &[Step]) -> Vec<S
             .cloned(),
     );
     let mut steps: Vec<Step> = start(stopped).into_iter().collect();
-    steps.extend(steps::verified(
+    steps.extend(converge::verified(
         making.environment,
         services,
         false,

@@ -6,15 +6,15 @@ mod target;
 pub use target::{candidates, local_images, recorded_files, recorded_heads};
 pub(super) use target::{target, wanted};
 
-use std::time::Duration;
-
 use crate::release::{
     Fault, FaultKind, ServiceName,
     plan::{OnFailure, Plan, PlanKind, RollbackTo, SchemaChoice},
     survey::Survey,
 };
 
-use super::{Draft, Making, Wanted, checks, downgrade, history, holder, running, steps, switch};
+use super::{
+    Draft, Making, Wanted, checks, converge, downgrade, history, holder, running, steps, switch,
+};
 
 pub(super) fn plan(
     making: &Making<'_>,
@@ -80,7 +80,7 @@ pub(super) fn plan(
         forward.push(steps::keep(name, running::image_name(release, survey)));
     }
     forward.extend(downgrade.steps);
-    forward.extend(steps::converge(steps::Convergence {
+    forward.extend(converge::converge(converge::Convergence {
         environment: making.environment,
         pins: survey.candidate_pins.clone(),
         switch: &switch,
@@ -93,21 +93,7 @@ pub(super) fn plan(
     warnings.push(
         "if it fails it stays as it is: nothing returns by itself to what it left".to_owned(),
     );
-    let mut back = Vec::new();
-    if !switch.former.is_empty() {
-        back.push(steps::last_words(&switch.expected, depends_on_schema));
-        back.extend(downgrade.back);
-        back.extend(steps::converge(steps::Convergence {
-            environment: making.environment,
-            pins: survey.former_pins.clone(),
-            switch: &switch,
-            expected: &switch.former,
-            proven_for: Duration::ZERO,
-            watched: false,
-            interruptible: false,
-            checks,
-        }));
-    }
+    let back = converge::way_back(making, &switch, depends_on_schema, downgrade.back, checks);
     Ok(making.plan(Draft {
         kind: PlanKind::Rollback,
         after,

@@ -11,7 +11,7 @@ use super::{
     connection::{
         Connected,
         attempts::Lost,
-        server::{Server, State},
+        server::{Server, Settled, settled},
     },
     script::{self, Frame, FrameCodec, JournalLines, Part, Place},
 };
@@ -55,17 +55,10 @@ async fn keep(
     let mut attempts = server.attempts();
     let mut state = server.state();
     let mut was_told = false;
-    loop {
-        let now = state.borrow_and_update().clone();
-        let connected = match now {
-            State::Live(connected) => connected,
-            State::Trying(_) => {
-                if state.changed().await.is_err() {
-                    return;
-                }
-                continue;
-            }
-            State::Waiting(fault, _) => {
+    while let Some(stands) = settled(&mut state).await {
+        let connected = match stands {
+            Settled::Live(connected) => connected,
+            Settled::Waiting(fault) => {
                 // Once a break: the reader starts over and waits.
                 if !std::mem::replace(&mut was_told, true)
                     && sender.send(Progress::Lost(fault)).await.is_err()
