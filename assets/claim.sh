@@ -97,6 +97,7 @@ word_of() {
 
 # newest_claim: sets newest to the highest claim's six digits, empty where
 # there is none.
+# shellcheck disable=SC2034 # not for everybody
 newest_claim() {
 	newest=
 	for newest_entry in "$root"/claims/[0-9][0-9][0-9][0-9][0-9][0-9]; do

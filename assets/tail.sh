@@ -1,13 +1,14 @@
 # shellcheck shell=sh
 # Follows one operation from its first byte: ends when it has ended and all of it
-# is told, or when standard input ends. Reads only. The program lays one function
-# round it, with the call
+# is told, or when standard input ends. Reads only. The program lays claim.sh before
+# it and one function round both, with the call
 #
 #   tail_operation DIRECTORY PROJECT ID     ID: six digits
 #
 # Prints frames as the follower does, with "-" for INDEX: "@- PART LENGTH\n",
 # LENGTH bytes, "\n". Parts:
 #   missing      there is no such operation; nothing follows
+#   never_began  its holder died before it had a folder; nothing follows
 #   plan         plan.json, first
 #   journal      the next bytes of journal.jsonl, in order
 #   output       the next bytes of output.log, in order
@@ -52,9 +53,24 @@ tell_grown() {
 	output_told=$output_size
 }
 
+# enter_folder ID: false where there is none, which is told.
+enter_folder() {
+	here
+	while ! cd -- "$root/operations/$1" 2>/dev/null; do
+		holder_of "$1"
+		case $holder in
+		# It has claimed, and its folder comes.
+		alive) wait_a_little ;;
+		never_began) frame never_began '' && return 1 ;;
+		*) [ -d "$root/operations/$1" ] || { frame missing '' && return 1; } ;;
+		esac
+	done
+}
+
 tail_files() {
 	fractions=no
 	sleep 0.01 2>/dev/null && fractions=yes
+	enter_folder "$1" || return
 	frame_file plan plan.json
 	# Both are laid before the first step; until then there is nothing to tell.
 	while [ ! -e journal.jsonl ] || [ ! -e output.log ]; do
@@ -92,13 +108,10 @@ tail_operation() {
 	[~]) set -- "$HOME" "$2" "$3" ;;
 	[~]/*) set -- "$HOME/${1#??}" "$2" "$3" ;;
 	esac
-	if ! cd -- "$1/.flightdeck/$2/operations/$3" 2>/dev/null; then
-		frame missing ''
-		return
-	fi
+	root=$1/.flightdeck/$2
 	# What runs in the background is given /dev/null for its standard input.
 	exec 5<&0
-	tail_files 5<&- </dev/null &
+	tail_files "$3" 5<&- </dev/null &
 	tailing=$!
 	# Whichever ends first ends the other.
 	(

@@ -65,6 +65,10 @@ pub async fn follow(
                 printer.finish()?;
                 return Ok(Followed::Ended(end));
             }
+            Some(Progress::Gone(fault)) => {
+                printer.finish()?;
+                return Err(fault.into());
+            }
             Some(progress) => printer.show(progress)?,
             None => {
                 return Err(crate::release::Fault::new(
@@ -162,7 +166,7 @@ impl<'a> Printer<'a> {
                 self.bytes.0 = 0;
                 self.line(&format!("not to be seen now, goes on: {fault}"))?;
             }
-            Progress::End(_) => {}
+            Progress::End(_) | Progress::Gone(_) => {}
         }
         self.draw_step()?;
         Ok(())

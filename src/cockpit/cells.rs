@@ -76,6 +76,28 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// Draws a line in a pane's first row, if there is something to say; returns what is left of `area`.
+pub fn noted(words: Option<String>, style: Style, area: Rect, buf: &mut Buffer) -> Rect {
+    let Some(words) = words else {
+        return area;
+    };
+    let line = Row::new(usize::from(area.width)).gap(2).text(words, style);
+    draw([line.line()], area, buf);
+    Rect {
+        y: area.y + 1,
+        height: area.height.saturating_sub(1),
+        ..area
+    }
+}
+
+/// Running text as lines of at most `width` cells, with a margin of one on either side.
+pub fn paragraph<'a>(words: &str, width: usize, style: Style) -> Vec<Line<'a>> {
+    wrap(words, width.saturating_sub(2))
+        .into_iter()
+        .map(|line| Line::styled(format!(" {line}"), style))
+        .collect()
+}
+
 /// A row of columns, built from the left, that never takes more than its width.
 #[derive(Debug)]
 pub struct Row<'a> {

@@ -340,7 +340,7 @@ async fn follow(
                 told_before = true;
             }
             Progress::End(_) if !cutter.is_empty() => push(cutter.finish().into_iter().collect()),
-            Progress::End(_) | Progress::Journal(_) | Progress::Lost(_) => {}
+            Progress::End(_) | Progress::Journal(_) | Progress::Lost(_) | Progress::Gone(_) => {}
         }
         let message = Msg::Progress(environment.clone(), id, next);
         if sender.send(message).await.is_err() {

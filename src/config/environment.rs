@@ -1,413 +1,63 @@
-//! `[environments.NAME]`: where releases run, and what they are.
+//! An environment: a place where releases run, with all that is asked and done there.
 
-use std::{
-    ops::Range,
-    path::{Path, PathBuf},
-};
+use std::time::Duration;
 
-use toml::Spanned;
+use super::{Backup, CheckRule, GateRule, HookRule, Migration, Target};
+use crate::release::{EnvironmentName, ServiceName, plan::ConfirmWords};
 
-use super::{
-    Compose, Environment, Host, Pin, Protection, Reach, Target, backup, checks, hooks, keys,
-    problem::Problems,
-    reader::{self, Fields, Value},
-    rules::{self, Neighbours},
-    service::{Services, relative_file},
-};
-use crate::release::{EnvironmentName, ServiceName};
-
-/// How long a service may take to become healthy, unless configured, in seconds.
-const HEALTH_TIMEOUT: u64 = 120;
-/// For how long nothing may restart after it was healthy, unless configured, in seconds.
-const STABLE_FOR: u64 = 10;
-
-/// An environment as it was read, and where.
-pub(super) struct Read {
-    /// `None` if something in its table is wrong.
-    pub(super) environment: Option<Environment>,
-    /// The services that it releases.
-    pub(super) releases: Vec<ServiceName>,
-    /// Where its name is written.
-    pub(super) span: Range<usize>,
-    /// Where each gate is written.
-    pub(super) gate_spans: Vec<Range<usize>>,
+/// A place where releases run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// Where it is.
+    pub target: Target,
+    /// The services that flightdeck releases here, in order.
+    pub services: Vec<ServiceName>,
+    /// Which services are switched one after the other, beyond what the compose files' `depends_on` says:
+    /// each layer once the one before it holds. May be empty.
+    pub layers: Vec<Vec<ServiceName>>,
+    /// Whether its name has to be typed before it is changed; the short word that serves too.
+    pub protection: Protection,
+    /// What has to hold before a promotion.
+    pub gates: Vec<GateRule>,
+    /// What is asked after a switch.
+    pub checks: Vec<CheckRule>,
+    /// What is done or told before and after an operation.
+    pub hooks: Vec<HookRule>,
+    /// The schema's migration, if there is one.
+    pub migration: Option<Migration>,
+    /// How its database is saved, if it is.
+    pub backup: Option<Backup>,
+    /// Services to restart after a switch, such as a reverse proxy.
+    pub restart: Vec<ServiceName>,
+    /// How long a service may take to become healthy.
+    pub health_timeout: Duration,
+    /// For how long nothing may restart after it was healthy.
+    pub stable_for: Duration,
 }
 
-/// Reads one environment. `base` is the directory of the configuration.
-pub(super) fn read(
-    name: &Spanned<&str>,
-    value: &Value<'_>,
-    services: &Services,
-    neighbours: &Neighbours<'_>,
-    base: &Path,
-    p: &mut Problems,
-) -> Option<Read> {
-    let parsed = reader::parse::<EnvironmentName>(name, p);
-    let fields = Fields::open(
-        value,
-        name.span(),
-        format!("[environments.{}]", name.get_ref()),
-        keys::ENVIRONMENT,
-        p,
-    )?;
-    let own = released_here(&fields, services, p);
-    let layers = layers(&fields, &own, p);
-    let target = compose(&fields, base, p);
-    if let Some(Target::Compose(compose)) = &target {
-        pins_reach_compose(&fields, &own, services, compose, p);
-    }
-    let gates = rules::gates(&fields, name.get_ref(), neighbours, p);
-    let (gates, gate_spans) = gates.into_iter().unzip();
-    let checks = checks::read(&fields, p);
-    let hooks = hooks::read(&fields, p);
-    let migration = rules::migration(&fields, &own, p);
-    let backup = backup::read(&fields, p);
-    let restart = fields
-        .parsed_list::<ServiceName>("restart", p)
-        .unwrap_or_default()
-        .into_iter()
-        .map(Spanned::into_inner)
-        .collect();
-    let health_timeout = fields.seconds("health_timeout", 1..=3600, HEALTH_TIMEOUT, p);
-    let stable_for = fields.seconds("stable_for", 0..=600, STABLE_FOR, p);
-    let protection = protection(&fields, name.get_ref(), p);
-    let releases = own.clone();
-    let environment = parsed.zip(target).map(|(name, target)| Environment {
-        name,
-        target,
-        services: own,
-        layers,
-        protection,
-        gates,
-        checks,
-        hooks,
-        migration,
-        backup,
-        restart,
-        health_timeout,
-        stable_for,
-    });
-    Some(Read {
-        environment,
-        releases,
-        span: name.span(),
-        gate_spans,
-    })
-}
-
-/// The services that are released here: those named, or all.
-fn released_here(fields: &Fields<'_>, services: &Services, p: &mut Problems) -> Vec<ServiceName> {
-    let Some(named) = fields.parsed_list::<ServiceName>("services", p) else {
-        return services.names.clone();
-    };
-    if named.is_empty()
-        && let Some(list) = fields.get("services")
-    {
-        p.add(
-            list.span(),
-            format!("{} releases no service", fields.name()),
-            "name one, or leave \"services\" out for all of them",
-        );
-    }
-    for service in &named {
-        if !services.names.contains(service.get_ref()) {
-            let known = services.names.iter().map(ServiceName::as_str);
-            p.disagree(
-                service.span(),
-                format!("there is no [services.{}]", service.get_ref()),
-                keys::did_you_mean(service.get_ref().as_str(), known),
-            );
-        }
-    }
-    named.into_iter().map(Spanned::into_inner).collect()
-}
-
-/// The services that are switched one after the other.
-fn layers(fields: &Fields<'_>, own: &[ServiceName], p: &mut Problems) -> Vec<Vec<ServiceName>> {
-    let mut layers: Vec<Vec<ServiceName>> = Vec::new();
-    let mut seen: Vec<ServiceName> = Vec::new();
-    for names in fields.parsed_lists::<ServiceName>("layers", p) {
-        let mut layer = Vec::new();
-        for name in names {
-            let span = name.span();
-            let name = name.into_inner();
-            if !own.contains(&name) {
-                p.disagree(
-                    span,
-                    format!("{name} is not released to {}", fields.name()),
-                    keys::did_you_mean(name.as_str(), own.iter().map(ServiceName::as_str)),
-                );
-            } else if seen.contains(&name) {
-                p.add(
-                    span,
-                    format!("{name} is in two layers"),
-                    "name it where it is switched",
-                );
-            } else {
-                seen.push(name.clone());
-                layer.push(name);
-            }
-        }
-        if !layer.is_empty() {
-            layers.push(layer);
-        }
-    }
-    layers
-}
-
-fn compose(fields: &Fields<'_>, base: &Path, p: &mut Problems) -> Option<Target> {
-    if let Some(kind) = fields.text("target", p)
-        && *kind.get_ref() != "compose"
-    {
-        p.add(
-            kind.span(),
-            format!("{:?} is not a target", kind.get_ref()),
-            "write \"compose\"",
-        );
-    }
-    let host = host(fields, base, p);
-    let directory = fields
-        .required("directory", "directory = \"/srv/shop\"", p)
-        .and_then(|value| reader::text(value, "directory", p))
-        .and_then(|directory| project_directory(&directory, p));
-    let files = relative_files(fields, "files", "docker-compose.yml", p);
-    let environment_files = relative_files(fields, "environment_files", ".env", p);
-    let project = project(fields, directory.as_deref(), p);
-    Some(Target::Compose(Compose {
-        host: host?,
-        directory: directory?,
-        files,
-        environment_files,
-        project: project?,
-    }))
-}
-
-fn host(fields: &Fields<'_>, base: &Path, p: &mut Problems) -> Option<Host> {
-    let destination = fields
-        .required("host", "host = \"user@server\", or host = \"local\"", p)
-        .and_then(|value| reader::text(value, "host", p))
-        .and_then(|host| destination(&host, p));
-    let config = fields
-        .text("ssh_config", p)
-        .and_then(|path| local_file(&path, p))
-        .map(|path| base.join(path));
-    let docker = match fields.get("docker") {
-        None => Some(vec!["docker".to_owned()]),
-        Some(_) => fields.words("docker", p),
-    };
-    let socket = fields
-        .text("socket", p)
-        .and_then(|socket| absolute(&socket, "socket", "/run/user/1000/docker.sock", p));
-    let reach = match destination? {
-        destination if destination == "local" => {
-            if let Some(span) = fields.key_span("ssh_config") {
-                p.add(span, "a local environment is not reached by ssh", "");
-            }
-            Reach::Local
-        }
-        destination => Reach::Ssh {
-            destination,
-            config,
-        },
-    };
-    Some(Host {
-        reach,
-        docker: docker?,
-        socket,
-    })
-}
-
-/// What ssh is given as its destination: nothing that it would read as an option.
-fn destination(host: &Spanned<&str>, p: &mut Problems) -> Option<String> {
-    let text = *host.get_ref();
-    let ok = !text.is_empty()
-        && !text.starts_with('-')
-        && !text.chars().any(|c| c.is_whitespace() || c.is_control());
-    if !ok {
-        p.add(
-            host.span(),
-            format!("{text:?} is not a host"),
-            "write what you give to ssh, such as \"deploy@shop.example.com\", or \"local\"",
-        );
-    }
-    ok.then(|| text.to_owned())
-}
-
-/// Where the Compose project lies: absolute, or in the login's home. Without a slash at its end.
-fn project_directory(directory: &Spanned<&str>, p: &mut Problems) -> Option<String> {
-    let text = *directory.get_ref();
-    let ok = (text.starts_with('/') || text.starts_with("~/"))
-        && text.len() > 1
-        && !text.contains(',')
-        && !text.chars().any(char::is_control);
-    if !ok {
-        p.add(
-            directory.span(),
-            format!("{text:?} is not a directory on the server"),
-            "write it from the root, such as \"/srv/shop\", or from the login's home: \"~/shop\"",
-        );
-        return None;
-    }
-    Some(text.trim_end_matches('/').to_owned())
-}
-
-/// The project's name: configured, or the directory's as Compose makes one of it.
-fn project(fields: &Fields<'_>, directory: Option<&str>, p: &mut Problems) -> Option<String> {
-    if let Some(project) = fields.text("project", p) {
-        let text = *project.get_ref();
-        let normal = project_from(text);
-        if text.is_empty() || normal != text {
-            p.add(
-                project.span(),
-                format!("{text:?} is not a Compose project's name"),
-                "use lower-case letters, digits, '-' and '_', beginning with a letter or a digit",
-            );
-            return None;
-        }
-        return Some(normal);
-    }
-    let name = project_from(directory?.rsplit('/').next().unwrap_or_default());
-    if name.is_empty() {
-        p.add(
-            fields.key_span("directory").unwrap_or(fields.span()),
-            "the directory's name makes no name for the Compose project",
-            "add project = \"name\", as `docker compose ls` shows it",
-        );
-        return None;
-    }
-    Some(name)
-}
-
-/// Compose's own rule: lower case, without what a project's name cannot hold.
-fn project_from(text: &str) -> String {
-    let kept: String = text
-        .to_lowercase()
-        .chars()
-        .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'))
-        .collect();
-    kept.trim_start_matches(['-', '_']).to_owned()
-}
-
-fn relative_files(fields: &Fields<'_>, key: &str, default: &str, p: &mut Problems) -> Vec<String> {
-    let Some(list) = fields.list(key, p) else {
-        return vec![default.to_owned()];
-    };
-    let mut files: Vec<String> = Vec::new();
-    for item in &list {
-        let Some(file) = relative_file(item, p) else {
-            continue;
-        };
-        if files.contains(&file) {
-            p.add(
-                item.span(),
-                format!("{file} is in {key:?} twice"),
-                "take one of them away",
-            );
-        }
-        files.push(file);
-    }
-    if list.is_empty()
-        && let Some(value) = fields.get(key)
-    {
-        p.add(
-            value.span(),
-            format!("{key:?} names no file"),
-            format!("leave it out for [{default:?}]"),
-        );
-    }
-    files
-}
-
-/// Every pin lies in a file that Compose reads here, or the pin would change nothing.
-fn pins_reach_compose(
-    fields: &Fields<'_>,
-    own: &[ServiceName],
-    services: &Services,
-    compose: &Compose,
-    p: &mut Problems,
-) {
-    for read in own.iter().filter_map(|name| services.read.get(name)) {
-        let (file, files, key) = match &read.service.pin {
-            Pin::Override { file } => (file, &compose.files, "files"),
-            Pin::Variable { file, .. } => (file, &compose.environment_files, "environment_files"),
-        };
-        if !files.contains(file) {
-            let mut suggestion = files.clone();
-            suggestion.push(file.clone());
-            p.disagree(
-                fields.key_span(key).unwrap_or(fields.span()),
-                format!(
-                    "{file} pins {}, but is not among the {key:?} of {}",
-                    read.service.name,
-                    fields.name()
-                ),
-                format!("write {key} = {suggestion:?}"),
-            );
+impl Environment {
+    /// What has to be typed before it is changed; `None` where a dialog is enough.
+    pub fn confirm_words(&self) -> Option<ConfirmWords> {
+        match &self.protection {
+            Protection::Open => None,
+            Protection::Protected { word } => Some(ConfirmWords {
+                name: self.name.to_string(),
+                short: word.clone(),
+            }),
         }
     }
 }
 
-/// Whether the name has to be typed: as configured, else where the name says that it matters.
-fn protection(fields: &Fields<'_>, name: &str, p: &mut Problems) -> Protection {
-    let word = fields.text("confirm", p).and_then(|word| {
-        let ok = (1..=63).contains(&word.get_ref().len())
-            && word.get_ref().chars().all(|c| c.is_ascii_graphic());
-        if !ok {
-            p.add(
-                word.span(),
-                format!("{:?} is not a word to type", word.get_ref()),
-                "use letters, digits and punctuation, without spaces",
-            );
-        }
-        ok.then(|| (*word.get_ref()).to_owned())
-    });
-    let protected = fields.flag("protected", p);
-    if protected == Some(false)
-        && let Some(span) = fields.key_span("confirm")
-    {
-        p.add(
-            span,
-            "an environment that is not protected asks for no word",
-            "take \"confirm\" or \"protected = false\" away",
-        );
-    }
-    if protected.unwrap_or(word.is_some() || sounds_like_production(name)) {
-        Protection::Protected { word }
-    } else {
-        Protection::Open
-    }
-}
-
-/// `production`, `eks-prod`, `shop_live`: protected unless the configuration says otherwise.
-fn sounds_like_production(name: &str) -> bool {
-    name.to_ascii_lowercase()
-        .split(['-', '_', '.'])
-        .any(|part| matches!(part, "production" | "prod" | "prd" | "live"))
-}
-
-/// A file on the operator's machine: absolute, or relative to the configuration. As it is written.
-pub(super) fn local_file(file: &Spanned<&str>, p: &mut Problems) -> Option<PathBuf> {
-    let text = *file.get_ref();
-    if text.is_empty() || text.starts_with('~') || text.chars().any(char::is_control) {
-        p.add(
-            file.span(),
-            format!("{text:?} is not a file's path"),
-            "write it from the root, or relative to this file; '~' is not expanded",
-        );
-        return None;
-    }
-    Some(PathBuf::from(text))
-}
-
-fn absolute(path: &Spanned<&str>, key: &str, example: &str, p: &mut Problems) -> Option<String> {
-    let text = path.get_ref().trim_start_matches("unix://");
-    let ok = text.starts_with('/') && !text.chars().any(char::is_control);
-    if !ok {
-        p.add(
-            path.span(),
-            format!("{text:?} is not an absolute path"),
-            format!("write {key} = {example:?}"),
-        );
-    }
-    ok.then(|| text.to_owned())
+/// Whether an environment's name has to be typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Protection {
+    /// A dialog is enough.
+    Open,
+    /// The name, or this word, has to be typed.
+    Protected {
+        /// The short word.
+        word: Option<String>,
+    },
 }

@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use super::*;
+use crate::release::{operation::Outcome, plan::PlanKind};
 
 const SERVICE: &str = "[services.backend]\nimage = \"ghcr.io/acme/shop\"\npin = \"TAG\"\n";
 

@@ -65,7 +65,7 @@ impl Asker {
                 } if self.asked == Some((*direction, step.clone())) => self.stop(),
                 _ => {}
             },
-            Progress::End(_) => self.stop(),
+            Progress::End(_) | Progress::Gone(_) => self.stop(),
             Progress::Output(_) | Progress::Lost(_) => {}
         }
     }

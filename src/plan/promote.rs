@@ -1,6 +1,6 @@
 //! Promoting versions: pull, keep, migrate, pin, switch, verify; and the way back to what runs.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use crate::{
     config::{Environment, Service},
@@ -12,8 +12,8 @@ use crate::{
 };
 
 use super::{
-    Draft, Making, Wanted, backup, checks, gates, history, holder, running, schema, service, steps,
-    switch,
+    Draft, Making, Wanted, backup, checks, converge, gates, history, holder, running, schema,
+    service, steps, switch,
 };
 
 /// What a chosen version is as a release's part.
@@ -108,7 +108,7 @@ pub(super) fn plan(
         forward.extend(backup::step(making, &mut warnings)?);
         forward.push(migration);
     }
-    forward.extend(steps::converge(steps::Convergence {
+    forward.extend(converge::converge(converge::Convergence {
         environment: making.environment,
         pins: survey.candidate_pins.clone(),
         switch: &switch,
@@ -118,20 +118,7 @@ pub(super) fn plan(
         interruptible: on_failure == OnFailure::GoBack,
         checks: checks.clone(),
     }));
-    let mut back = Vec::new();
-    if !switch.former.is_empty() {
-        back.push(steps::last_words(&switch.expected, depends_on_schema));
-        back.extend(steps::converge(steps::Convergence {
-            environment: making.environment,
-            pins: survey.former_pins.clone(),
-            switch: &switch,
-            expected: &switch.former,
-            proven_for: Duration::ZERO,
-            watched: false,
-            interruptible: false,
-            checks,
-        }));
-    }
+    let back = converge::way_back(making, &switch, depends_on_schema, Vec::new(), checks);
     Ok(making.plan(Draft {
         kind: PlanKind::Promote,
         after,

@@ -702,6 +702,24 @@ fn a_service_that_may_be_rolled_is_and_back_it_is_rolled_too() {
 }
 
 #[test]
+fn a_container_that_takes_long_to_stop_is_not_cut_short() {
+    let limit = |world: &mut World, id: &str| {
+        let plan = world.plan(promote(2)).unwrap();
+        let step = plan.forward.into_iter().find(|step| step.id == id);
+        step.unwrap().limit
+    };
+    let grace = std::time::Duration::from_secs(600);
+    let mut world = two_services("");
+    for id in ["switch", "roll-backend"] {
+        let usual = limit(&mut world, id);
+        world.service("backend").stop_grace_period = Some(grace);
+        assert_eq!(limit(&mut world, id), usual + grace);
+        world.service("backend").stop_grace_period = None;
+        rolls(&mut world, "backend");
+    }
+}
+
+#[test]
 fn what_only_one_container_can_have_keeps_a_service_from_being_rolled_and_the_plan_says_what() {
     use crate::release::survey::Exclusive;
     let plan = |change: &dyn Fn(&mut World)| {

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use super::written::written;
+
 /// Why a text is not an image reference or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not {what}")]
@@ -14,84 +16,47 @@ pub struct BadReference {
     pub what: &'static str,
 }
 
-macro_rules! part {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(Arc<str>);
-
-        impl $name {
-            /// The text as it is written.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-        impl FromStr for $name {
-            type Err = BadReference;
-            fn from_str(text: &str) -> Result<Self, BadReference> {
-                let check: fn(&str) -> bool = $check;
-                if check(text) {
-                    Ok(Self(Arc::from(text)))
-                } else {
-                    Err(BadReference { text: text.to_owned(), what: $what })
-                }
-            }
-        }
-        impl TryFrom<String> for $name {
-            type Error = BadReference;
-            fn try_from(text: String) -> Result<Self, BadReference> {
-                text.parse()
-            }
-        }
-        impl From<$name> for String {
-            fn from(part: $name) -> String {
-                part.0.to_string()
-            }
-        }
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
-            }
-        }
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:?}", &*self.0)
-            }
-        }
-    };
+fn good(text: &str, what: &'static str, is_good: bool) -> Result<(), BadReference> {
+    let text = || text.to_owned();
+    is_good
+        .then_some(())
+        .ok_or_else(|| BadReference { text: text(), what })
 }
 
-part!(
+written!(
     /// A repository with its registry, such as `ghcr.io/acme/shop-backend`. Without a registry it is
     /// Docker Hub's, as Docker reads it.
     Repository,
-    "a repository such as ghcr.io/acme/shop",
-    is_repository
+    BadReference,
+    |text| good(text, "a repository such as ghcr.io/acme/shop", is_repository(text))
 );
-part!(
+written!(
     /// A tag, such as `v20260123.1`.
     Tag,
-    "a tag: up to 128 letters, digits, '_', '.' or '-', not beginning with '.' or '-'",
-    |text| {
-        (1..=128).contains(&text.len())
-            && !text.starts_with(['.', '-'])
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
-    }
+    BadReference,
+    |text| good(text, "a tag: up to 128 letters, digits, '_', '.' or '-', not beginning with '.' or '-'", is_tag(text))
 );
-part!(
+written!(
     /// A manifest's digest, `sha256:` and 64 hexadecimal digits.
     Digest,
-    "a digest such as sha256:… with 64 hexadecimal digits",
-    is_sha256
+    BadReference,
+    |text| good(text, "a digest such as sha256:… with 64 hexadecimal digits", is_sha256(text))
 );
-part!(
+written!(
     /// An image's ID on an Engine. With the containerd store it is a manifest's digest, else the
     /// digest of the image's configuration: compare it only with IDs of the same Engine.
     ImageId,
-    "an image ID such as sha256:… with 64 hexadecimal digits",
-    is_sha256
+    BadReference,
+    |text| good(text, "an image ID such as sha256:… with 64 hexadecimal digits", is_sha256(text))
 );
+
+fn is_tag(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && !text.starts_with(['.', '-'])
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+}
 
 fn is_sha256(text: &str) -> bool {
     text.strip_prefix("sha256:").is_some_and(|hex| {

@@ -21,6 +21,7 @@ pub mod text;
 pub mod time;
 pub mod version;
 pub mod workflow;
+mod written;
 
 pub use confirm::{Confirmed, Permit};
 pub use fault::{Fault, FaultKind};

@@ -340,6 +340,8 @@ pub enum Progress {
     /// Following broke off; the operation itself goes on. Followed again from its first line: the
     /// receiver starts over.
     Lost(super::Fault),
+    /// There is nothing to follow, and trying again would not help; nothing follows.
+    Gone(super::Fault),
 }
 
 /// The server's seconds as a time.

@@ -303,7 +303,7 @@ async fn told_of_ended(
             Progress::Plan(told) => plan = Some(told),
             Progress::Journal(line) => journal.push(line),
             Progress::End(told) => end = Some(told),
-            Progress::Lost(fault) => return Err(fault.into()),
+            Progress::Lost(fault) | Progress::Gone(fault) => return Err(fault.into()),
             Progress::Output(_) => {}
         }
     }

@@ -12,7 +12,7 @@ use crate::{
         cells,
         model::{Effect, Model},
         panes::{
-            environments::{drawn_name, is_protected, view::condition_words},
+            environments::{drawn_name, view::condition_words},
             nothing,
         },
         update::deeds,
@@ -83,14 +83,7 @@ pub fn view(model: &Model, chooser: &Chooser, area: Rect, buf: &mut Buffer) {
         let (word, style) = condition_words(model, environment, condition);
         let mut line = Line::from(vec![
             Span::styled(format!(" {} ", index + 1), theme.key),
-            Span::styled(
-                drawn_name(environment),
-                if is_protected(environment) {
-                    theme.protected
-                } else {
-                    theme.title
-                },
-            ),
+            drawn_name(theme, environment),
             Span::raw("  "),
             Span::styled(word, style),
             Span::styled(

@@ -114,10 +114,7 @@ fn act(model: &mut Model, answer: Answer<'_>) -> Vec<Effect> {
 pub fn view(model: &Model, confirm: &Confirm, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let theme = &model.theme;
     let width = popup::text_width(area).min(72);
-    let mut lines: Vec<Line<'_>> = cells::wrap(&confirm.title, width.saturating_sub(2))
-        .into_iter()
-        .map(|line| Line::styled(format!(" {line}"), theme.text))
-        .collect();
+    let mut lines = cells::paragraph(&confirm.title, width, theme.text);
     lines.push(Line::default());
     let border = if confirm.typed {
         theme.protected
@@ -126,6 +123,7 @@ pub fn view(model: &Model, confirm: &Confirm, area: Rect, buf: &mut Buffer) -> O
     };
     let Some(words) = &confirm.words else {
         lines.push(popup::buttons(model, &["Cancel", confirm.verb], confirm.at));
+        lines.push(popup::fixed_keys(theme, &popup::BUTTON_KEYS));
         let inner = popup::open(theme, "Confirm", border, (width, lines.len()), area, buf);
         cells::draw(lines, inner, buf);
         return None;
@@ -142,8 +140,5 @@ pub fn view(model: &Model, confirm: &Confirm, area: Rect, buf: &mut Buffer) -> O
     lines.extend(asked);
     let inner = popup::open(theme, "Confirm", border, (width, lines.len()), area, buf);
     cells::draw(lines, inner, buf);
-    Some(Position::new(
-        inner.x + u16::try_from(column).unwrap_or_default(),
-        inner.y + u16::try_from(typed_at).unwrap_or_default(),
-    ))
+    popup::cursor(inner, typed_at, column)
 }

@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
-    text::{Line, Span},
+    text::Line,
 };
 
 use crate::{
@@ -125,19 +125,15 @@ fn end(model: &mut Model, environment: EnvironmentName, operation: OperationId) 
 pub fn view(model: &Model, lock: &Lock, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let theme = &model.theme;
     let width = popup::text_width(area).min(72);
-    let wrapped = |words: &str| -> Vec<Line<'_>> {
-        cells::wrap(words, width.saturating_sub(2))
-            .into_iter()
-            .map(|line| Line::styled(format!(" {line}"), theme.text))
-            .collect()
-    };
-    let (title, mut lines, typed) = match &lock.stage {
+    let wrapped = |words: &str| cells::paragraph(words, width, theme.text);
+    let (title, mut lines, keys, typed) = match &lock.stage {
         Stage::Message(input) => {
             let words = "Promotions and migrations are refused with this message until it is unlocked; \
-                         a rollback can pass it by the environment's name. Enter locks, Esc leaves it:";
+                         a rollback can pass it by the environment's name. Why is it locked?";
             (
                 format!("Lock {}", lock.environment),
                 wrapped(words),
+                vec![("Enter", "lock"), ("Esc", "leave it")],
                 Some(input),
             )
         }
@@ -145,19 +141,21 @@ pub fn view(model: &Model, lock: &Lock, area: Rect, buf: &mut Buffer) -> Option<
             let mut lines = wrapped(words);
             lines.push(Line::default());
             lines.push(popup::buttons(model, &["leave it", "unlock"], *at));
-            (format!("Unlock {}", lock.environment), lines, None)
+            (
+                format!("Unlock {}", lock.environment),
+                lines,
+                popup::BUTTON_KEYS.to_vec(),
+                None,
+            )
         }
     };
-    let mut column = 0;
+    let mut at = None;
     if let Some(input) = typed {
-        let shown = cells::cut(input.text(), width.saturating_sub(5)).into_owned();
-        column = 3 + cells::width(&shown);
-        lines.push(Line::from(vec![
-            Span::styled(" > ", theme.key),
-            Span::styled(shown, theme.title),
-        ]));
+        let (line, column) = popup::typed_line(theme, input.text(), theme.title, width);
+        at = Some((lines.len(), column));
+        lines.push(line);
     }
-    let row = u16::try_from(lines.len().saturating_sub(1)).unwrap_or_default();
+    lines.push(popup::fixed_keys(theme, &keys));
     let inner = popup::open(
         theme,
         &title,
@@ -167,10 +165,6 @@ pub fn view(model: &Model, lock: &Lock, area: Rect, buf: &mut Buffer) -> Option<
         buf,
     );
     cells::draw(lines, inner, buf);
-    (typed.is_some() && !inner.is_empty()).then(|| {
-        Position::new(
-            inner.x + u16::try_from(column).unwrap_or_default(),
-            inner.y + row,
-        )
-    })
+    let (row, column) = at?;
+    popup::cursor(inner, row, column)
 }

@@ -58,11 +58,7 @@ pub fn view(model: &Model, message: &Message, area: Rect, buf: &mut Buffer) {
         if !lines.is_empty() {
             lines.push(Line::default());
         }
-        lines.extend(
-            cells::wrap(paragraph, width.saturating_sub(2))
-                .into_iter()
-                .map(|line| Line::styled(format!(" {line}"), model.theme.text)),
-        );
+        lines.extend(cells::paragraph(paragraph, width, model.theme.text));
     }
     let size = (width, lines.len());
     let inner = popup::open(

@@ -78,6 +78,8 @@ enum Item {
 
 /// Releases offered to return to.
 const MOST_RELEASES: usize = 8;
+/// Bytes, and cells, of the mark before an item's words: `[x] `.
+const MARK: usize = 4;
 
 impl Options {
     /// The options that a request leaves, with the gates of the plan that was made for it, or the images
@@ -307,12 +309,15 @@ pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> O
     let width = popup::text_width(area).min(76);
     let mut cursor = None;
     let mut lines: Vec<Line<'_>> = Vec::new();
+    // The lines of the item under the cursor.
+    let mut at = 0..0;
     for (index, item) in options.items.iter().enumerate() {
         let on = if options.is_on(item) { "x" } else { " " };
         let words = match item {
             Item::Reason => {
                 let text = cells::cut(options.reason.text(), width.saturating_sub(12)).into_owned();
                 if index == options.at {
+                    at = lines.len()..lines.len() + 1;
                     cursor = Some((lines.len(), 9 + cells::width(&text)));
                 }
                 lines.push(Line::from(vec![
@@ -348,13 +353,21 @@ pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> O
                 format!("({on}) back to {}", clean(words))
             }
         };
-        let words = cells::cut(&words, width.saturating_sub(2)).into_owned();
         let style = if index == options.at {
             theme.cursor
         } else {
             theme.text
         };
-        lines.push(Line::styled(format!(" {words}"), style));
+        let first = lines.len();
+        let (mark, words) = words.split_at(MARK);
+        let wrapped = cells::wrap(words, width.saturating_sub(MARK + 2));
+        lines.extend(wrapped.into_iter().enumerate().map(|(row, words)| {
+            let mark = if row == 0 { mark } else { "    " };
+            Line::styled(format!(" {mark}{words}"), style)
+        }));
+        if index == options.at {
+            at = first..lines.len();
+        }
     }
     let size = (width, lines.len() + 1);
     let inner = popup::open(theme, "Options", theme.border, size, area, buf);
@@ -362,26 +375,24 @@ pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> O
         height: inner.height.saturating_sub(1),
         ..inner
     };
-    let visible = cells::visible(lines.len(), options.at, usize::from(body.height));
-    let first = visible.start;
-    cells::draw(lines.drain(visible), body, buf);
+    let height = usize::from(body.height);
+    let last = at.end.saturating_sub(1);
+    let first = cells::visible(lines.len(), last, height)
+        .start
+        .min(at.start);
+    cells::draw(lines.into_iter().skip(first).take(height), body, buf);
     let keys = [
-        ("up down".to_owned(), "move"),
-        ("space".to_owned(), "switch"),
-        ("Enter".to_owned(), "plan anew"),
-        ("Esc".to_owned(), "leave"),
+        ("up down", "move"),
+        ("space", "switch"),
+        ("Enter", "plan anew"),
+        ("Esc", "leave it"),
     ];
     let foot = Rect {
         y: body.bottom(),
         height: inner.height.min(1),
         ..inner
     };
-    cells::draw([popup::keys(theme, keys)], foot, buf);
+    cells::draw([popup::fixed_keys(theme, &keys)], foot, buf);
     let (row, column) = cursor?;
-    (!body.is_empty()).then(|| {
-        Position::new(
-            inner.x + u16::try_from(column).unwrap_or_default(),
-            inner.y + u16::try_from(row - first.min(row)).unwrap_or_default(),
-        )
-    })
+    popup::cursor(body, row.checked_sub(first)?, column)
 }

@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{
     buffer::Buffer,
-    layout::Rect,
+    layout::{Position, Rect},
     style::Style,
     text::{Line, Span},
     widgets::{Block, Clear, Widget},
@@ -68,6 +68,21 @@ pub fn keys<'a>(theme: &Theme, keys: impl IntoIterator<Item = (String, &'a str)>
     line
 }
 
+/// What a dialog's row of buttons is moved in and taken by, beside Esc.
+pub const BUTTON_KEYS: [(&str, &str); 3] = [
+    ("Tab", "the other"),
+    ("Enter", "take it"),
+    ("Esc", "leave it"),
+];
+
+/// [`keys`] that no configuration changes.
+pub fn fixed_keys<'a>(theme: &Theme, fixed: &[(&str, &'a str)]) -> Line<'a> {
+    keys(
+        theme,
+        fixed.iter().map(|(key, words)| ((*key).to_owned(), *words)),
+    )
+}
+
 /// What a key does to the choice of a dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
@@ -107,6 +122,26 @@ pub fn buttons<'a>(model: &Model, labels: &[&'a str], at: usize) -> Line<'a> {
     line
 }
 
+/// The line in which something is typed, with as much of it as fits; and the cursor's column there.
+pub fn typed_line<'a>(theme: &Theme, typed: &str, style: Style, width: usize) -> (Line<'a>, usize) {
+    let typed = cells::cut(typed, width.saturating_sub(5)).into_owned();
+    let column = 3 + cells::width(&typed);
+    let line = Line::from(vec![
+        Span::styled(" > ", theme.key),
+        Span::styled(typed, style),
+    ]);
+    (line, column)
+}
+
+/// Where the terminal's cursor goes in an overlay's inside; nowhere if there is no room.
+pub fn cursor(inner: Rect, row: usize, column: usize) -> Option<Position> {
+    let position = Position::new(
+        inner.x.saturating_add(u16::try_from(column).ok()?),
+        inner.y.saturating_add(u16::try_from(row).ok()?),
+    );
+    inner.contains(position).then_some(position)
+}
+
 /// The lines that ask for a word and show what is `typed` of it, in the second; and the cursor's column
 /// there. `leaves`: what Esc does.
 pub fn word_asked_for<'a>(
@@ -127,15 +162,8 @@ pub fn word_asked_for<'a>(
     }
     asked.push(Span::styled(" and press Enter; ", theme.text));
     asked.push(Span::styled(leaves, theme.text));
-    let typed = cells::cut(typed, width.saturating_sub(5)).into_owned();
-    let column = 3 + cells::width(&typed);
-    let mut lines = vec![
-        Line::from(asked),
-        Line::from(vec![
-            Span::styled(" > ", theme.key),
-            Span::styled(typed, theme.title),
-        ]),
-    ];
+    let (line, column) = typed_line(theme, typed, theme.title, width);
+    let mut lines = vec![Line::from(asked), line];
     if is_wrong {
         let words = " that is not it: nothing was started";
         lines.push(Line::styled(words, theme.bad));

@@ -4,7 +4,6 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
-    text::{Line, Span},
 };
 
 use crate::{
@@ -75,32 +74,20 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
 pub fn view(model: &Model, asked: &Asked, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let theme = &model.theme;
     let width = popup::text_width(area).min(72);
-    let mut lines: Vec<Line<'_>> =
-        cells::wrap(&clean(&asked.question.prompt), width.saturating_sub(2))
-            .into_iter()
-            .map(|line| Line::styled(format!(" {line}"), theme.text))
-            .collect();
-    let typed_at = lines.len();
-    let typed = if asked.question.secret {
-        "(not shown)".to_owned()
+    let mut lines = cells::paragraph(&clean(&asked.question.prompt), width, theme.text);
+    let row = lines.len();
+    let (line, column) = if asked.question.secret {
+        let (line, _) = popup::typed_line(theme, "(not shown)", theme.dim, width);
+        let (_, column) = popup::typed_line(theme, "", theme.dim, width);
+        (line, column)
     } else {
-        cells::cut(asked.input.text(), width.saturating_sub(5)).into_owned()
+        popup::typed_line(theme, asked.input.text(), theme.title, width)
     };
-    let column = 3 + if asked.question.secret {
-        0
-    } else {
-        cells::width(&typed)
-    };
-    let style = if asked.question.secret {
-        theme.dim
-    } else {
-        theme.title
-    };
-    lines.push(Line::from(vec![
-        Span::styled(" > ", theme.key),
-        Span::styled(typed, style),
-    ]));
-    lines.push(Line::styled(" Enter answers, Esc refuses", theme.dim));
+    lines.push(line);
+    lines.push(popup::fixed_keys(
+        theme,
+        &[("Enter", "answer"), ("Esc", "refuse")],
+    ));
     let title = format!("{} asks", clean(&asked.question.host));
     let inner = popup::open(
         theme,
@@ -111,10 +98,5 @@ pub fn view(model: &Model, asked: &Asked, area: Rect, buf: &mut Buffer) -> Optio
         buf,
     );
     cells::draw(lines, inner, buf);
-    (!inner.is_empty()).then(|| {
-        Position::new(
-            inner.x + u16::try_from(column).unwrap_or_default(),
-            inner.y + u16::try_from(typed_at).unwrap_or_default(),
-        )
-    })
+    popup::cursor(inner, row, column)
 }

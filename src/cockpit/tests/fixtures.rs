@@ -14,6 +14,7 @@ use crate::{
     release::{
         Digest, EnvironmentName, Fault, FaultKind, ImageId, Moment, Now, Permit, Repository,
         ServiceName,
+        check::{Check, HttpCheck, HttpMeans},
         observation::{Container, Containers, Files, Health, Image},
         observed::Link,
         operation::{
@@ -21,8 +22,8 @@ use crate::{
             Outcome,
         },
         plan::{
-            Again, Basis, Check, ConfirmWords, FORMAT, Gate, HttpCheck, HttpMeans, ImageName,
-            Intent, OnFailure, OnStepFailure, PinFile, Plan, PlanKind, Step, Verdict,
+            Again, Basis, ConfirmWords, FORMAT, Gate, ImageName, Intent, OnFailure, OnStepFailure,
+            PinFile, Plan, PlanKind, Step, Verdict,
         },
         record::{Record, Release, ServiceRelease},
         version::{Known, Version, VersionDetails, Versions},

@@ -63,6 +63,7 @@ impl Told {
             | Part::Clock
             | Part::Ready
             | Part::Missing
+            | Part::NeverBegan
             | Part::Output
             | Part::Difference
             | Part::Unknown => {}

@@ -11,7 +11,7 @@ use super::{
     connection::{
         Connected,
         attempts::Lost,
-        server::{Server, State},
+        server::{Server, Settled, settled},
     },
     script::{self, Frame, FrameCodec, JournalLines, Part, Place},
 };
@@ -55,17 +55,10 @@ async fn keep(
     let mut attempts = server.attempts();
     let mut state = server.state();
     let mut was_told = false;
-    loop {
-        let now = state.borrow_and_update().clone();
-        let connected = match now {
-            State::Live(connected) => connected,
-            State::Trying(_) => {
-                if state.changed().await.is_err() {
-                    return;
-                }
-                continue;
-            }
-            State::Waiting(fault, _) => {
+    while let Some(stands) = settled(&mut state).await {
+        let connected = match stands {
+            Settled::Live(connected) => connected,
+            Settled::Waiting(fault) => {
                 // Once a break: the reader starts over and waits.
                 if !std::mem::replace(&mut was_told, true)
                     && sender.send(Progress::Lost(fault)).await.is_err()
@@ -137,6 +130,18 @@ async fn once(
                 .remedy("its folder was removed, or the configuration names another directory");
                 return tell_last(sender, fault).await;
             }
+            Ok(Frame {
+                part: Part::NeverBegan,
+                ..
+            }) => {
+                let fault = Fault::new(
+                    FaultKind::Conflict,
+                    &subject,
+                    "its runner died before its first step: nothing was changed, and nothing is held",
+                )
+                .remedy("start it again");
+                return tell_last(sender, fault).await;
+            }
             Ok(frame) => read(frame, &mut journal),
             Err(error) => Err(error),
         };
@@ -170,7 +175,7 @@ async fn once(
 /// Says what nothing can be done about by trying again.
 async fn tell_last(sender: &mpsc::Sender<Progress>, fault: Fault) -> Stopped {
     // Whoever has left needs no answer.
-    let _ = sender.send(Progress::Lost(fault)).await;
+    let _ = sender.send(Progress::Gone(fault)).await;
     Stopped::ForGood
 }
 

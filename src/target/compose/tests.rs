@@ -12,11 +12,12 @@ use crate::{
     config::{Interface, PinForm, Protection, Reach},
     release::{
         FaultKind, Permit, ServiceName,
+        check::Check,
         confirm::Answer,
         observation::Health,
         observed::Link,
         operation::Outcome,
-        plan::{Again, Check, FORMAT, Intent, OnFailure, OnStepFailure, PlanKind, Step},
+        plan::{Again, FORMAT, Intent, OnFailure, OnStepFailure, PlanKind, Step},
         recovery::StoppedStep,
     },
 };
@@ -274,6 +275,24 @@ async fn a_log_goes_on_over_a_break_without_gap_or_repeat() {
     let mut read = read_log(&mut logs, 2).await;
     read.sort();
     assert_eq!(read, ["after", "err again"]);
+}
+
+#[tokio::test]
+async fn a_terminals_line_that_never_ends_is_shown_and_not_kept() {
+    let engine = FakeEngine::start();
+    engine.container_with_terminal("one", "backend");
+    let targets = Targets::new(false, Clock::system());
+    let query = LogQuery {
+        service: backend(),
+        tail: 2,
+    };
+    let mut logs = target(&targets, &engine).logs(query);
+    within(engine.asked("/containers/one/logs", 1)).await;
+    engine.log("one", 1, 1000, "first words");
+    engine.write("one", 1, 1001, &"\rprogress".repeat(10_000));
+    let read = read_log(&mut logs, 2).await;
+    assert_eq!(read[0], "first words");
+    assert!(read[1].starts_with("\rprogress") && read[1].len() < 70_000);
 }
 
 #[tokio::test]
@@ -569,7 +588,7 @@ async fn an_operation_that_is_not_there_is_said_once() {
     let targets = Targets::new(false, Clock::system());
     let told = followed(&target(&targets, &engine), OperationId(7)).await;
     assert!(
-        matches!(&told[..], [Progress::Lost(fault)] if fault.kind == FaultKind::Missing),
+        matches!(&told[..], [Progress::Gone(fault)] if fault.kind == FaultKind::Missing),
         "{told:?}"
     );
 }

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::symlink};
 
 use flightdeck::{
     release::operation::{Direction, OperationId, Outcome},
-    target::compose::script::{Nonce, Refusal, StartReply, find, find_reply, upload},
+    target::compose::script::{Nonce, Part, Refusal, StartReply, find, find_reply, upload},
 };
 use rustix::process::{Signal, kill_process, kill_process_group};
 
@@ -259,6 +259,17 @@ under_each_shell! {
         assert_eq!(look(&nonce), Some(OperationId(1)));
         assert_eq!(look(&other), None);
         world.tail(OperationId(1)).end();
+    }
+
+    fn whoever_dies_before_there_is_a_folder_has_not_begun(world) {
+        world.started(&short().folder()).end();
+        let claims = world.state().join("claims");
+        let claim = fs::read_to_string(claims.join("000001")).unwrap();
+        fs::write(claims.join("000002"), claim).unwrap();
+        assert_eq!(world.tail(OperationId(2)).only(), Part::NeverBegan);
+        assert_eq!(world.tail(OperationId(3)).only(), Part::Missing);
+        let mut next = world.started(&short().folder());
+        assert_eq!((next.id, next.end().outcome), (OperationId(3), Outcome::Succeeded));
     }
 
     fn whoever_waits_for_the_reply_may_go(world) {

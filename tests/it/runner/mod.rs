@@ -12,7 +12,7 @@ mod lock;
 mod race;
 mod recover;
 mod travel;
-mod world;
+pub mod world;
 
 /// One test a shell, each in a world of its own; skipped with words where that shell is missing.
 macro_rules! under_each_shell {

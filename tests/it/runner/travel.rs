@@ -165,7 +165,7 @@ fn shellcheck_has_nothing_to_say() {
         ("runner.sh", runner),
         ("follower.sh", read("claim.sh") + &read("follower.sh")),
         ("start.sh", place + &read("start.sh")),
-        ("tail.sh", read("tail.sh")),
+        ("tail.sh", read("claim.sh") + &read("tail.sh")),
         (
             "unlock.sh",
             read("claim.sh") + &read("ledger.sh") + &read("unlock.sh"),

@@ -279,6 +279,13 @@ impl Tail {
         String::from_utf8_lossy(&self.output).into_owned()
     }
 
+    /// What is told first, and then nothing more.
+    pub fn only(&mut self) -> Part {
+        let first = self.frames.recv_timeout(PATIENCE).unwrap();
+        assert!(self.frames.recv_timeout(PATIENCE).is_err());
+        first.part
+    }
+
     /// How it ended.
     pub fn end(&mut self) -> End {
         self.until(|tail| tail.end.is_some());

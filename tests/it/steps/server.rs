@@ -11,10 +11,11 @@ use flightdeck::{
     config::{self, Environment, Host, PinForm, Protection, Reach, Service, Target},
     release::{
         ImageId, ImageReference, ServiceName,
+        check::{Check, HttpCheck, HttpMeans},
         operation::OperationId,
         plan::{
-            Attachment, Basis, Check, FORMAT, HeadsFormat, HeadsQuery, HttpCheck, HttpMeans,
-            ImageName, Intent, OnFailure, PinFile, Plan, PlanKind, Step,
+            Attachment, Basis, FORMAT, HeadsFormat, HeadsQuery, ImageName, Intent, OnFailure,
+            PinFile, Plan, PlanKind, Step,
         },
         record::{Record, Release, ServiceRelease},
     },

@@ -39,7 +39,7 @@ pub fn view(model: &Model, view: &PlanView, ages: &Ages, area: Rect, buf: &mut B
             };
             (
                 format!("Plan for {environment}"),
-                said(&words, width, theme.warning),
+                cells::paragraph(&words, width, theme.warning),
             )
         }
         State::Ready { plan, .. } => {
@@ -48,23 +48,23 @@ pub fn view(model: &Model, view: &PlanView, ages: &Ages, area: Rect, buf: &mut B
             (title(plan), lines)
         }
         State::Refused(Refusal { fault, images }) => {
-            let mut lines = said(&fault.message, width, theme.bad);
+            let mut lines = cells::paragraph(&fault.message, width, theme.bad);
             lines.insert(0, Line::styled(format!(" {}", fault.subject), theme.title));
             for words in [&fault.source, &fault.remedy] {
                 if !words.is_empty() {
                     lines.push(Line::default());
-                    lines.extend(said(words, width, theme.text));
+                    lines.extend(cells::paragraph(words, width, theme.text));
                 }
             }
             if !images.is_empty() {
                 lines.push(Line::default());
                 let key = model.keymap.key_of("options");
                 let words = format!("{key} chooses one of {} images on the server", images.len());
-                lines.extend(said(&words, width, theme.text));
+                lines.extend(cells::paragraph(&words, width, theme.text));
             }
             if fault.kind.is_of_the_link() {
                 lines.push(Line::default());
-                lines.extend(said(
+                lines.extend(cells::paragraph(
                     "made anew by itself as soon as the server answers",
                     width,
                     theme.dim,
@@ -74,7 +74,7 @@ pub fn view(model: &Model, view: &PlanView, ages: &Ages, area: Rect, buf: &mut B
         }
         State::Starting { title, .. } => (
             title.clone(),
-            said(
+            cells::paragraph(
                 "confirmed; taking the claim on the server…",
                 width,
                 theme.warning,
@@ -158,13 +158,6 @@ fn link_words(model: &Model, environment: &EnvironmentName, ages: &Ages) -> Opti
     }
 }
 
-fn said<'a>(words: &str, width: usize, style: ratatui::style::Style) -> Vec<Line<'a>> {
-    cells::wrap(words, width.saturating_sub(2))
-        .into_iter()
-        .map(|line| Line::styled(format!(" {line}"), style))
-        .collect()
-}
-
 fn plan_lines<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     let theme = &model.theme;
     let mut lines = gates(model, plan, width);
@@ -179,7 +172,7 @@ fn plan_lines<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     }
     lines.extend(schema_offers(model, plan, width));
     if !plan.reason.is_empty() {
-        lines.extend(said(
+        lines.extend(cells::paragraph(
             &format!("reason: {}", clean(&plan.reason)),
             width,
             theme.text,
@@ -188,13 +181,13 @@ fn plan_lines<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     for (index, step) in plan.forward.iter().enumerate() {
         lines.push(step_line(model, index, step, width));
     }
-    lines.extend(said(&on_failure(plan), width, theme.text));
-    lines.extend(said(&basis(plan), width, theme.dim));
+    lines.extend(cells::paragraph(&on_failure(plan), width, theme.text));
+    lines.extend(cells::paragraph(&basis(plan), width, theme.dim));
     if let Some(why) = super::stale(model, plan) {
         let key = model.keymap.key_of("plan-anew");
         let words = format!("! STALE: {why}, so that this would be refused; {key} makes it anew");
         lines.insert(0, Line::default());
-        for line in said(&words, width, theme.bad).into_iter().rev() {
+        for line in cells::paragraph(&words, width, theme.bad).into_iter().rev() {
             lines.insert(0, line);
         }
     }
@@ -226,12 +219,12 @@ fn schema_offers<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> 
         .flat_map(|offer| {
             let word = offer.choice.word().unwrap_or_default();
             match &offer.obstacle {
-                None => said(
+                None => cells::paragraph(
                     &clean(&format!("schema {word} ({key}): {}", offer.consequence)),
                     width,
                     theme.text,
                 ),
-                Some(why) => said(
+                Some(why) => cells::paragraph(
                     &clean(&format!("schema {word} is not possible: {why}")),
                     width,
                     theme.dim,
@@ -259,7 +252,7 @@ fn together<'a>(model: &Model, request: &Request, width: usize) -> Vec<Line<'a>>
         "{key} to release {} with it: the same tag",
         names.join(", ")
     );
-    said(&words, width, model.theme.text)
+    cells::paragraph(&words, width, model.theme.text)
 }
 
 fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
@@ -272,7 +265,7 @@ fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
         .map(|gate| clean(&format!("{} ok ({})", gate.name, gate.detail)))
         .collect();
     if !passed.is_empty() {
-        lines.extend(said(
+        lines.extend(cells::paragraph(
             &format!("gates  {}", passed.join(" · ")),
             width,
             theme.good,
@@ -288,7 +281,7 @@ fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
             (false, Verdict::Unknown) => ("gate CLOSED, not known", theme.bad),
             (false, _) => ("gate CLOSED", theme.bad),
         };
-        lines.extend(said(
+        lines.extend(cells::paragraph(
             &clean(&format!("{head}: {}: {}", gate.name, gate.detail)),
             width,
             style,
@@ -297,7 +290,7 @@ fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     let by_name = plan.gate_passed_by_name();
     if by_name.is_some() {
         let words = format!("it is passed by typing {} in full", plan.environment);
-        lines.extend(said(&words, width, theme.text));
+        lines.extend(cells::paragraph(&words, width, theme.text));
     }
     if plan
         .closed_gates()
@@ -305,7 +298,7 @@ fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     {
         let key = model.keymap.key_of("options");
         let words = format!("cannot be confirmed: {key} to pass a closed gate all the same");
-        lines.extend(said(&words, width, theme.text));
+        lines.extend(cells::paragraph(&words, width, theme.text));
     }
     lines
 }

@@ -2,10 +2,13 @@
 
 pub mod view;
 
+use ratatui::text::Span;
+
 use crate::{
     cockpit::{
         model::Model,
         panes::{Motion, Pane},
+        theme::Theme,
     },
     config::{Config, Environment, Protection},
     fleet::join::{Condition, ServiceRow},
@@ -166,11 +169,11 @@ pub fn is_protected(environment: &Environment) -> bool {
     environment.protection != Protection::Open
 }
 
-/// The environment's name as it is drawn: protected ones in capitals.
-pub fn drawn_name(environment: &Environment) -> String {
+/// The environment's name as it is drawn: protected ones in capitals and a colour of their own.
+pub fn drawn_name(theme: &Theme, environment: &Environment) -> Span<'static> {
     if is_protected(environment) {
-        environment.name.as_str().to_uppercase()
+        Span::styled(environment.name.as_str().to_uppercase(), theme.protected)
     } else {
-        environment.name.to_string()
+        Span::styled(environment.name.to_string(), theme.title)
     }
 }

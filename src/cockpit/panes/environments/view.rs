@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-use super::{Row, chosen, cursor, drawn_name, is_protected, rows};
+use super::{Row, chosen, cursor, drawn_name, rows};
 
 /// Draws the pane's inside.
 pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
@@ -85,18 +85,14 @@ pub fn environment_line<'a>(
 ) -> Line<'a> {
     let theme = &model.theme;
     let is_chosen = chosen(model).is_some_and(|e| e.name == environment.name);
-    let name_style = if is_protected(environment) {
-        theme.protected
-    } else {
-        theme.title
-    };
+    let name = drawn_name(theme, environment);
     let condition = model
         .fleet
         .condition(&environment.name, model.now, &model.policy);
     let (word, style) = condition_words(model, environment, condition);
     let mut row = Cells::new(width)
         .text(if is_chosen { "▸ " } else { "  " }, theme.text)
-        .text(drawn_name(environment), name_style)
+        .text(name.content, name.style)
         .gap(2 + longest_name(model).saturating_sub(cells::width(environment.name.as_str())))
         .text(kind(environment), theme.dim)
         .gap(2)

@@ -9,12 +9,7 @@ use ratatui::{
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::{
-    cockpit::{
-        cells,
-        model::Model,
-        panes::environments::{drawn_name, is_protected},
-        theme::Theme,
-    },
+    cockpit::{cells, model::Model, panes::environments::drawn_name, theme::Theme},
     fleet::log_buffer::{LogLine, Window},
 };
 
@@ -28,14 +23,7 @@ pub fn title(model: &Model) -> (Line<'_>, Line<'_>) {
             match model.fleet.config.environment(environment) {
                 Some(environment) => Line::from_iter([
                     Span::raw("Logs  "),
-                    Span::styled(
-                        drawn_name(environment),
-                        if is_protected(environment) {
-                            theme.protected
-                        } else {
-                            theme.title
-                        },
-                    ),
+                    drawn_name(theme, environment),
                     Span::raw(format!("/{service}")),
                 ]),
                 None => Line::raw("Logs"),

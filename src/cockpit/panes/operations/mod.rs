@@ -76,6 +76,8 @@ pub struct Followed {
     pub end: Option<End>,
     /// Why it cannot be followed at the moment; it goes on all the same.
     pub lost: Option<Fault>,
+    /// Why there is nothing to follow, for good.
+    pub gone: Option<Fault>,
     /// What its steps print.
     pub output: Arc<LogBuffer>,
 }
@@ -189,6 +191,7 @@ pub fn open(model: &mut Model, environment: EnvironmentName, id: OperationId) {
             journal: Vec::new(),
             end: None,
             lost: None,
+            gone: None,
             output: model.new_buffer(),
         });
     }
@@ -279,6 +282,7 @@ pub fn follow(
         }
         Progress::End(end) => followed.end = Some(end),
         Progress::Lost(fault) => followed.lost = Some(fault),
+        Progress::Gone(fault) => followed.gone = Some(fault),
         Progress::Output(_) => {}
     }
 }

@@ -110,17 +110,10 @@ struct StepAt<'a> {
 fn verdict<'a>(model: &Model, ages: &Ages, followed: &Followed, width: usize) -> Vec<Line<'a>> {
     let theme = &model.theme;
     let (words, style) = standing(model, followed);
-    let mut lines: Vec<Line<'a>> = cells::wrap(&words, width.saturating_sub(2))
-        .into_iter()
-        .map(|line| Line::styled(format!(" {line}"), style))
-        .collect();
+    let mut lines: Vec<Line<'a>> = cells::paragraph(&words, width, style);
     if let Some(fault) = &followed.lost {
         let words = format!("cannot be followed at the moment, it goes on: {fault}");
-        lines.extend(
-            cells::wrap(&words, width.saturating_sub(2))
-                .into_iter()
-                .map(|line| Line::styled(format!(" {line}"), theme.warning)),
-        );
+        lines.extend(cells::paragraph(&words, width, theme.warning));
     }
     if let (Some(end), Some(last)) = (&followed.end, lines.last_mut()) {
         let took = seconds((end.ended - end.started).max(0).unsigned_abs());
@@ -147,6 +140,9 @@ fn standing(model: &Model, followed: &Followed) -> (String, Style) {
             outcome::words(plan, end),
             outcome::style(theme, end.outcome),
         );
+    }
+    if let Some(fault) = &followed.gone {
+        return (format!("{}; {}", fault.message, fault.remedy), theme.bad);
     }
     let state = model
         .fleet

@@ -13,10 +13,7 @@ use crate::{
         cells,
         cells::Row as Cells,
         model::Model,
-        panes::{
-            Pane,
-            environments::{drawn_name, is_protected},
-        },
+        panes::{Pane, environments::drawn_name},
     },
     config::Environment,
     plan::history,
@@ -88,12 +85,8 @@ pub fn interrupted(operation: &OperationState) -> String {
 }
 
 fn name(model: &Model, environment: &Environment) -> (String, Style) {
-    let style = if is_protected(environment) {
-        model.theme.protected
-    } else {
-        model.theme.title
-    };
-    (drawn_name(environment), style)
+    let name = drawn_name(&model.theme, environment);
+    (name.content.into_owned(), name.style)
 }
 
 fn under_way<'a>(

@@ -33,20 +33,12 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
     let theme = &model.theme;
     let rows = rows(model);
     let freshness = ages.freshness(&model.fleet.runs);
-    let mut area = area;
     let words = match &model.fleet.runs.link {
         Link::Never(Why::NotConfigured) => Some("no GitHub repository is configured".to_owned()),
         _ => freshness_words(&freshness, ages),
     };
     let words = words.or_else(|| rows.is_empty().then(|| "no workflow runs".to_owned()));
-    if let Some(words) = words {
-        let line = Row::new(usize::from(area.width))
-            .gap(2)
-            .text(words, theme.warning);
-        cells::draw([line.line()], area, buf);
-        area.y += 1;
-        area.height = area.height.saturating_sub(1);
-    }
+    let area = cells::noted(words, theme.warning, area, buf);
     let at = cursor(model);
     let focused = model.focus == Pane::Pipelines;
     // The run under the cursor says in a second line what it is.

@@ -11,11 +11,7 @@ use crate::{
         ages::Ages,
         cells::{self, Row},
         model::Model,
-        panes::{
-            Pane,
-            environments::{drawn_name, is_protected},
-            freshness_words, is_old, pipelines,
-        },
+        panes::{Pane, environments::drawn_name, freshness_words, is_old, pipelines},
     },
     release::{
         Digest, Repository,
@@ -59,14 +55,9 @@ pub fn title<'a>(model: &'a Model, ages: &Ages) -> (Line<'a>, Line<'a>) {
                 }
                 Err(_) => "p: - to ".to_owned(),
             };
-            let style = if is_protected(environment) {
-                model.theme.protected
-            } else {
-                model.theme.title
-            };
             Line::from_iter([
                 Span::styled(what, model.theme.text),
-                Span::styled(drawn_name(environment), style),
+                drawn_name(&model.theme, environment),
             ])
         }
         _ => Line::default(),
@@ -105,15 +96,7 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
         );
         return;
     }
-    let mut area = area;
-    if let Some(words) = words {
-        let line = Row::new(usize::from(area.width))
-            .gap(2)
-            .text(words, theme.warning);
-        cells::draw([line.line()], area, buf);
-        area.y += 1;
-        area.height = area.height.saturating_sub(1);
-    }
+    let area = cells::noted(words, theme.warning, area, buf);
     let at = cursor(model, &rows);
     let visible = cells::visible(rows.len(), at, usize::from(area.height));
     let columns = Columns {
@@ -197,14 +180,10 @@ fn version_line<'a>(
     };
     for name in columns.runs.get(digest).into_iter().flatten() {
         if let Some(environment) = model.fleet.config.environment(name) {
-            let style = if is_protected(environment) {
-                theme.protected
-            } else {
-                theme.title
-            };
+            let name = drawn_name(theme, environment);
             row = row
                 .text("◂ ", theme.title)
-                .text(drawn_name(environment), style)
+                .text(name.content, name.style)
                 .gap(1);
         }
     }

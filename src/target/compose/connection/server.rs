@@ -74,6 +74,26 @@ pub enum State {
     Waiting(Fault, Link),
 }
 
+/// How a connection stands for who can only wait for it.
+pub enum Settled {
+    /// There.
+    Live(Arc<Connected>),
+    /// Not there, and waiting.
+    Waiting(Fault),
+}
+
+/// Waits until the connection is there, or not for a while; `None` once its server is given up.
+pub async fn settled(state: &mut watch::Receiver<State>) -> Option<Settled> {
+    loop {
+        let now = state.borrow_and_update().clone();
+        match now {
+            State::Live(connected) => return Some(Settled::Live(connected)),
+            State::Waiting(fault, _) => return Some(Settled::Waiting(fault)),
+            State::Trying(_) => state.changed().await.ok()?,
+        }
+    }
+}
+
 /// One server. Its connection lives as long as this does.
 pub struct Server {
     shared: Arc<Shared>,

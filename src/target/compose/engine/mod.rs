@@ -55,6 +55,15 @@ pub fn fault_of(error: &Error, host: &str) -> Fault {
     Fault::new(kind, host, message).because(chain(error))
 }
 
+/// That the Engine ended its stream of events, which it does only when it stops.
+pub fn ended(host: &str) -> Fault {
+    Fault::new(
+        FaultKind::Unreachable,
+        host,
+        "the Docker Engine ended its stream of events",
+    )
+}
+
 /// An error with its sources, in one line.
 fn chain(error: &Error) -> String {
     use std::error::Error as _;

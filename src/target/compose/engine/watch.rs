@@ -17,10 +17,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{coalesce::Coalescer, containers, fault_of, label};
+use super::{coalesce::Coalescer, containers, ended, fault_of, label};
 use crate::{
     release::{
-        Fault, FaultKind, ImageId,
+        ImageId,
         observation::{Containers, Image},
         observed::Link,
     },
@@ -47,11 +47,7 @@ pub async fn watch(connected: &Connected, project: &str, readings: &mpsc::Sender
         Err(fault) => fault,
         Ok((engine, version)) => {
             match watch_engine(&engine, &version, project, readings, &mut was_live).await {
-                Ok(()) => Fault::new(
-                    FaultKind::Unreachable,
-                    connected.label(),
-                    "the Docker Engine ended its stream of events",
-                ),
+                Ok(()) => ended(connected.label()),
                 Err(error) => fault_of(&error, connected.label()),
             }
         }

@@ -3,6 +3,7 @@
 //! Readers are tasks of their own and hand over whole lines through a bounded channel: where nobody
 //! takes them, the Engine keeps them, and nothing here grows.
 
+mod frames;
 mod lines;
 mod reader;
 
@@ -18,16 +19,16 @@ use super::{
     connection::{
         Connected,
         attempts::Lost,
-        server::{Server, State},
+        server::{Server, Settled, settled},
         transport::Engine,
     },
     engine::{
-        fault_of,
+        ended, fault_of,
         watch::{Events, list_ids},
     },
 };
 use crate::{
-    release::{Fault, FaultKind},
+    release::Fault,
     target::{BoxStream, Chunk, LogQuery},
 };
 
@@ -69,17 +70,10 @@ impl Follower {
         let mut attempts = self.server.attempts();
         let mut state = self.server.state();
         let mut noted = false;
-        loop {
-            let now = state.borrow_and_update().clone();
-            let connected = match now {
-                State::Live(connected) => connected,
-                State::Trying(_) => {
-                    if state.changed().await.is_err() {
-                        return;
-                    }
-                    continue;
-                }
-                State::Waiting(fault, _) => {
+        while let Some(stands) = settled(&mut state).await {
+            let connected = match stands {
+                Settled::Live(connected) => connected,
+                Settled::Waiting(fault) => {
                     if !self.note_break(&fault, &mut noted).await || state.changed().await.is_err()
                     {
                         return;
@@ -121,11 +115,7 @@ impl Follower {
         let fault = match connected.engine().await {
             Err(fault) => fault,
             Ok((engine, _)) => match self.follow_engine(&engine, noted, &mut was_live).await {
-                Ok(()) => Fault::new(
-                    FaultKind::Unreachable,
-                    connected.label(),
-                    "the Docker Engine ended its stream of events",
-                ),
+                Ok(()) => ended(connected.label()),
                 Err(error) => fault_of(&error, connected.label()),
             },
         };

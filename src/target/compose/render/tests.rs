@@ -4,10 +4,11 @@ use super::*;
 use crate::{
     config::{Host, Pin, PinForm, Protection, Reach},
     release::{
+        check::{Check, HttpCheck, HttpMeans},
         operation::{Direction, OperationId},
         plan::{
-            Again, Basis, Check, FORMAT, Gate, HeadsFormat, HeadsQuery, HttpCheck, HttpMeans,
-            ImageName, Intent, OnFailure, OnStepFailure, PinFile, Step, Verdict,
+            Again, Basis, FORMAT, Gate, HeadsFormat, HeadsQuery, ImageName, Intent, OnFailure,
+            OnStepFailure, PinFile, Step, Verdict,
         },
         record::Release,
     },

@@ -192,7 +192,8 @@ pub fn follow(watched: &[Watched]) -> Result<Vec<u8>, Unquotable> {
 /// # Errors
 /// A NUL byte in a path or name.
 pub fn tail(place: &Place, operation: OperationId) -> Result<Vec<u8>, Unquotable> {
-    called(&bare(TAIL), "tail_operation", place, &operation.to_string())
+    let script = bare(CLAIM) + &bare(TAIL);
+    called(&script, "tail_operation", place, &operation.to_string())
 }
 
 /// Looks for the operation of `nonce`, after a reply was lost. The answer is for

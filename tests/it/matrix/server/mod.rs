@@ -1,0 +1,470 @@
+//! A server of the matrix: a project on a small disk of its own, behind an sshd of its own, where the
+//! commands that operations use stand behind hooks, and a link that can be cut.
+
+mod command;
+mod layout;
+mod sshd;
+mod stops;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, Command},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use self::layout::Names;
+pub use self::{
+    command::{Running, Said, output, wait_until, words},
+    layout::Layout,
+    stops::Stops,
+};
+use super::link::Link;
+use crate::support::real_world::{Compose, RealWorld, SpareRegistry};
+
+/// Enough for some hundred operations.
+const DISK: &str = "size=96m,mode=755";
+
+/// A version of the application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    pub tag: String,
+    pub digest: String,
+    /// The image's ID on every Engine: its configuration's digest.
+    pub image: String,
+}
+
+pub struct Server {
+    pub world: RealWorld,
+    pub compose: Compose,
+    pub engine: Engine,
+    registry: SpareRegistry,
+    pub link: Link,
+    sshd: Child,
+    home: tempfile::TempDir,
+    pub layout: Layout,
+    pub versions: Vec<Version>,
+    name: String,
+}
+
+/// Which Docker Engine.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// Its socket, as `DOCKER_HOST` names it.
+    pub docker_host: String,
+}
+
+/// A container of the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    pub service: String,
+    pub name: String,
+    pub image: String,
+    pub status: String,
+    pub health: String,
+}
+
+impl Server {
+    /// Lays out a project and brings it up.
+    pub fn up(
+        world: &RealWorld,
+        compose: Compose,
+        engine: &Engine,
+        layout: Layout,
+    ) -> Result<Self, String> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let home = tempfile::Builder::new()
+            .prefix("matrix-")
+            .tempdir()
+            .map_err(words)?;
+        let name = format!("matrix-{}-{number}", std::process::id());
+        let address = sshd::free_address().map_err(words)?;
+        let link = Link::to(address).map_err(words)?;
+        let disk = home.path().join("disk");
+        fs::create_dir(&disk).map_err(words)?;
+        output(
+            Command::new("mount")
+                .args(["-t", "tmpfs", "-o", DISK, &name])
+                .arg(&disk),
+        )?;
+        let sshd = sshd::start(world, compose, engine, home.path(), address)?;
+        let mut server = Self {
+            registry: SpareRegistry::open(world),
+            world: world.clone(),
+            compose,
+            engine: engine.clone(),
+            link,
+            sshd,
+            home,
+            layout,
+            versions: Vec::new(),
+            name,
+        };
+        server.configure().map_err(words)?;
+        for tag in ["v20260122.1", "v20260123.1", "v20260124.1"] {
+            let version = server.version(tag)?;
+            server.versions.push(version);
+        }
+        server.lay(0)?;
+        Ok(server)
+    }
+
+    /// The project's directory.
+    pub fn directory(&self) -> PathBuf {
+        self.home.path().join("disk").join(&self.name)
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// flightdeck's own files there.
+    pub fn state(&self) -> PathBuf {
+        self.directory().join(".flightdeck").join(&self.name)
+    }
+
+    pub fn operation(&self, number: u64) -> PathBuf {
+        self.state().join("operations").join(format!("{number:06}"))
+    }
+
+    /// A fresh project that runs that version, without any record.
+    pub fn lay(&self, version: usize) -> Result<(), String> {
+        let directory = self.directory();
+        if directory.exists() {
+            self.kill_all_of_it();
+            self.docker(&["compose", "down", "-v", "--remove-orphans", "-t", "1"])?;
+            fs::remove_dir_all(&directory).map_err(words)?;
+        }
+        fs::create_dir(&directory).map_err(words)?;
+        let compose_file = self.named(|names| self.layout.compose_file(names));
+        fs::write(directory.join("docker-compose.yml"), compose_file).map_err(words)?;
+        let pins = self.layout.environment_file(&self.versions[version].tag);
+        fs::write(directory.join(".env"), pins).map_err(words)?;
+        if self.layout == Layout::Migrating {
+            self.docker(&[
+                "compose",
+                "run",
+                "--rm",
+                "--quiet-pull",
+                "-T",
+                "backend",
+                "alembic",
+                "upgrade",
+                "head",
+            ])?;
+        }
+        self.docker(&["compose", "up", "-d", "--wait", "--quiet-pull"])
+            .map(drop)
+    }
+
+    fn configure(&self) -> io::Result<()> {
+        let ssh = self.world.ssh_config().parent().unwrap_or(Path::new("/"));
+        let home = self.home.path();
+        let host_key = fs::read_to_string(ssh.join("host.pub"))?;
+        fs::write(home.join("known_hosts"), format!("matrix {host_key}"))?;
+        let ssh_config = format!(
+            "Host matrix\n HostName 127.0.0.1\n Port {}\n HostKeyAlias matrix\n User root\n IdentityFile {}\n \
+             IdentitiesOnly yes\n UserKnownHostsFile {}\n GlobalKnownHostsFile /dev/null\n",
+            self.link.port(),
+            ssh.join("id").display(),
+            home.join("known_hosts").display(),
+        );
+        fs::write(home.join("ssh_config"), ssh_config)?;
+        let configuration = self.named(|names| self.layout.configuration(names));
+        fs::write(home.join("flightdeck.toml"), configuration)
+    }
+
+    fn named(&self, write: impl FnOnce(&Names<'_>) -> String) -> String {
+        write(&Names {
+            project: &self.name,
+            directory: &self.directory().display().to_string(),
+            registry: &self.registry.address(),
+            user: self.world.registry_login().0,
+            closed: &self.world.closed(),
+        })
+    }
+
+    fn version(&self, tag: &str) -> Result<Version, String> {
+        let (user, password) = self.world.registry_login();
+        let said = output(Command::new("curl").args([
+            "-fsi",
+            "-u",
+            &format!("{user}:{password}"),
+            "-H",
+            "Accept: application/vnd.docker.distribution.manifest.v2+json",
+            &format!(
+                "http://{}/v2/{}/manifests/{tag}",
+                self.world.registry(),
+                self.layout.repository()
+            ),
+        ]))?;
+        let digest = said
+            .lines()
+            .find_map(|line| line.strip_prefix("Docker-Content-Digest: "));
+        let body = said.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        let manifest: Value = serde_json::from_str(body).map_err(words)?;
+        match (
+            digest,
+            manifest.pointer("/config/digest").and_then(Value::as_str),
+        ) {
+            (Some(digest), Some(image)) => Ok(Version {
+                tag: tag.to_owned(),
+                digest: digest.trim().to_owned(),
+                image: image.to_owned(),
+            }),
+            _ => Err(format!("the registry has no {tag}: {said}")),
+        }
+    }
+
+    /// `docker` as a person there would type it, in the project's directory; no hooks.
+    pub fn docker(&self, arguments: &[&str]) -> Result<String, String> {
+        let mut command = self.world.docker(self.compose);
+        command
+            .env("DOCKER_HOST", &self.engine.docker_host)
+            .args(arguments)
+            .current_dir(self.directory());
+        output(&mut command)
+    }
+
+    /// Starts flightdeck.
+    pub fn start(&self, arguments: &[&str]) -> Result<Running, String> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = self.home.path().join(format!("said-{number}"));
+        let (_, password) = self.world.registry_login();
+        let program = crate::journeys::program(
+            &self.home.path().join("flightdeck.toml"),
+            self.home.path(),
+            &[("REGISTRY_PASSWORD", password)],
+            arguments,
+        );
+        let mut command = Command::new(&program.file);
+        command
+            .args(&program.arguments)
+            .env_clear()
+            .envs(program.environment)
+            .current_dir(&program.directory);
+        Running::start(command, path)
+    }
+
+    /// Runs flightdeck to its end.
+    pub fn say(&self, arguments: &[&str]) -> Result<Said, String> {
+        self.start(arguments)?.wait()
+    }
+
+    /// The same, and it has to succeed.
+    pub fn must(&self, arguments: &[&str]) -> Result<String, String> {
+        let said = self.say(arguments)?;
+        if said.code == Some(0) {
+            return Ok(said.text);
+        }
+        Err(format!(
+            "flightdeck {}: exit code {:?}\n{}",
+            arguments.join(" "),
+            said.code,
+            said.text
+        ))
+    }
+
+    /// All containers of the project; one-off ones too, without a service that we know.
+    pub fn containers(&self) -> Result<Vec<Container>, String> {
+        let label = format!("label=com.docker.compose.project={}", self.name);
+        let ids = self.docker(&["ps", "-aq", "--no-trunc", "--filter", &label])?;
+        if ids.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut arguments = vec!["inspect"];
+        arguments.extend(ids.split_whitespace());
+        let found: Value = serde_json::from_str(&self.docker(&arguments)?).map_err(words)?;
+        let text = |value: &Value, path: &str| {
+            value
+                .pointer(path)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let mut containers: Vec<Container> = found
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|value| Container {
+                service: if value["Config"]["Labels"]["com.docker.compose.oneoff"] == "True" {
+                    "one-off".to_owned()
+                } else {
+                    text(value, "/Config/Labels/com.docker.compose.service")
+                },
+                name: text(value, "/Name").trim_start_matches('/').to_owned(),
+                image: text(value, "/Image"),
+                status: text(value, "/State/Status"),
+                health: text(value, "/State/Health/Status"),
+            })
+            .collect();
+        containers.sort_by(|a, b| (&a.service, &a.name).cmp(&(&b.service, &b.name)));
+        Ok(containers)
+    }
+
+    /// The schema's revision, in the database itself.
+    pub fn schema(&self) -> Result<String, String> {
+        let query = "SELECT version_num FROM alembic_version";
+        let words = [
+            "compose",
+            "exec",
+            "-T",
+            "-e",
+            "PGPASSWORD=not-a-secret",
+            "database",
+            "psql",
+            "-U",
+            "shop",
+            "-h",
+            "127.0.0.1",
+            "-Atc",
+            query,
+            "shop",
+        ];
+        self.docker(&words).map(|said| said.trim().to_owned())
+    }
+
+    /// What `.env` pins each service to.
+    pub fn pins(&self) -> Result<BTreeMap<&'static str, String>, String> {
+        let text = fs::read_to_string(self.directory().join(".env")).map_err(words)?;
+        let pin = |service: &&'static str| {
+            let start = format!("{}=", layout::variable(service));
+            let found = text.lines().find_map(|line| line.strip_prefix(&start));
+            found
+                .map(|value| (*service, value.to_owned()))
+                .ok_or_else(|| format!("no pin of {service} in .env: {text:?}"))
+        };
+        self.layout.released().iter().map(pin).collect()
+    }
+
+    /// Processes whose working directory lies in the project's.
+    pub fn processes(&self) -> Vec<(Pid, String)> {
+        let directory = self.directory();
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Some(pid) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+                .and_then(Pid::from_raw)
+            else {
+                continue;
+            };
+            let within = fs::read_link(entry.path().join("cwd"))
+                .is_ok_and(|cwd| cwd.starts_with(&directory));
+            if within {
+                let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+                let line = String::from_utf8_lossy(&line).replace('\0', " ");
+                // A zombie has no command line.
+                if !line.is_empty() {
+                    found.push((pid, line));
+                }
+            }
+        }
+        found
+    }
+
+    /// An image that nothing needs, by the name that it is given.
+    pub fn unneeded_image(&self) -> Result<String, String> {
+        let name = format!(
+            "{}/{}:unneeded",
+            self.registry.address(),
+            self.layout.repository()
+        );
+        let empty = self.home.path().join("empty.tar");
+        // Two blocks of zeros are an archive without a file.
+        fs::write(&empty, [0; 1024]).map_err(words)?;
+        let own = format!("LABEL server={}", self.name);
+        self.docker(&[
+            "import",
+            "--change",
+            &own,
+            &empty.display().to_string(),
+            &name,
+        ])?;
+        Ok(name)
+    }
+
+    /// What a failed cell may have left.
+    fn kill_all_of_it(&self) {
+        for (pid, _) in self.processes() {
+            // It may have ended in between.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+
+    pub fn close_registry(&self) {
+        self.registry.close();
+    }
+
+    pub fn open_registry(&self) {
+        self.registry.reopen();
+    }
+
+    /// Leaves no free byte on the disk.
+    pub fn fill_disk(&self) -> Result<(), String> {
+        let mut file = fs::File::create(self.home.path().join("disk/full")).map_err(words)?;
+        let block = vec![b'x'; 1 << 16];
+        for size in [1 << 16, 4096, 1] {
+            loop {
+                match file.write(&block[..size]) {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::StorageFull => break,
+                    Err(error) => return Err(words(error)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub fn empty_disk(&self) {
+        // Where the fault never came there is nothing to take away.
+        let _ = fs::remove_file(self.home.path().join("disk/full"));
+    }
+}
+
+impl Server {
+    /// Stops, none of which is laid.
+    pub fn stops(&self) -> Result<Stops, String> {
+        Stops::fresh(self.home.path())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Failing here would hide why the test failed.
+        self.kill_all_of_it();
+        self.empty_disk();
+        if self.directory().exists() {
+            let _ = self.docker(&["compose", "down", "-v", "--remove-orphans", "-t", "1"]);
+            let kept = format!("reference=flightdeck.keep/{}/*", self.name);
+            let list = [
+                "images",
+                "--format",
+                "{{.Repository}}:{{.Tag}}",
+                "--filter",
+                &kept,
+            ];
+            if let Ok(names) = self.docker(&list) {
+                let mut remove = vec!["rmi"];
+                remove.extend(names.lines());
+                let _ = self.docker(&remove);
+            }
+        }
+        let _ = self.sshd.kill();
+        let _ = self.sshd.wait();
+        let _ = output(
+            Command::new("umount")
+                .arg("-l")
+                .arg(self.home.path().join("disk")),
+        );
+    }
+}
