@@ -17,11 +17,12 @@ use super::{
     world::{Operation, World},
 };
 
-pub(super) fn locked(world: &World) -> OperationId {
-    locked_by(world, "mira", "database \"maintenance\"")
+/// What a lock by hand is made from.
+pub(super) fn folder() -> Folder {
+    folder_of("mira", "database \"maintenance\"")
 }
 
-pub(super) fn locked_by(world: &World, operator: &str, reason: &str) -> OperationId {
+fn folder_of(operator: &str, reason: &str) -> Folder {
     let mut folder = Folder::new();
     let head = |value: Value| value.to_string().strip_suffix('}').unwrap().to_owned();
     let who =
@@ -32,7 +33,19 @@ pub(super) fn locked_by(world: &World, operator: &str, reason: &str) -> Operatio
     record["after"] = json!({"services": {}});
     folder.add("who.json", Access::Shared, head(who));
     folder.add("record.json", Access::Shared, head(record));
-    let script = lock(&folder, &Nonce::random(), &world.place).unwrap();
+    folder
+}
+
+pub(super) fn locked(world: &World) -> OperationId {
+    start(world, &folder())
+}
+
+pub(super) fn locked_by(world: &World, operator: &str, reason: &str) -> OperationId {
+    start(world, &folder_of(operator, reason))
+}
+
+fn start(world: &World, folder: &Folder) -> OperationId {
+    let script = lock(folder, &Nonce::random(), &world.place).unwrap();
     match start_reply(&world.run(&script)).unwrap() {
         StartReply::Started(id) => id,
         other => panic!("not locked: {other:?}"),

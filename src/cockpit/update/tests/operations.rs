@@ -41,6 +41,43 @@ fn an_interrupted_operation_is_shown_as_such_and_can_be_taken_back() {
 }
 
 #[test]
+fn what_cannot_be_seen_is_recovered_on_the_operators_word_alone_and_with_a_reason() {
+    let mut model = full(80, 24);
+    fixtures::told(&mut model, "production", fixtures::held(Liveness::Unknown));
+    press(&mut model, "u down down");
+    let screen = text(&model);
+    assert!(screen.contains("cannot be seen from"), "{screen}");
+    assert!(screen.contains("You vouch for it"), "{screen}");
+    assert!(press(&mut model, "enter").is_empty());
+    assert!(text(&model).contains("You vouch that nothing of it runs"));
+    assert!(press(&mut model, "down enter tab").is_empty());
+    for key in "the quarry is gone".chars() {
+        let key = if key == ' ' {
+            "space".to_owned()
+        } else {
+            key.to_string()
+        };
+        assert!(press(&mut model, &key).is_empty());
+    }
+    assert!(text(&model).contains("reason, for the record > the quarry is gone"));
+    // Enter in the reason starts nothing; the word does, and a paste is no word.
+    assert!(press(&mut model, "enter").is_empty());
+    if let Some(overlay) = model.overlays.last_mut() {
+        overlay.paste("prod");
+    }
+    assert!(press(&mut model, "enter").is_empty());
+    let effects = press(&mut model, "p r o d enter");
+    let [Effect::Recover(_, _, recovery)] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    let request = recovery.get();
+    assert_eq!(
+        (request.recovery, request.seen_dead, request.reason.as_str()),
+        (Recovery::Back, true, "the quarry is gone")
+    );
+}
+
+#[test]
 fn what_ended_stuck_is_said_at_once_with_its_step_and_is_recovered_by_a_key() {
     let mut model = full(160, 45);
     let mut files = fixtures::files("production");
