@@ -52,9 +52,12 @@ finish() {
 	# Half a file is not put in its place: without end.json the operation counts
 	# as interrupted, and somebody looks.
 	read -r end_back <end.new
-	[ "$end_back" = "{\"v\":1,$end_when,$end_more}" ] && mv end.new end.json
+	if [ "$end_back" = "{\"v\":1,$end_when,$end_more}" ]; then
+		# Whoever sees that it has ended may rely on their being gone.
+		rm -rf secrets
+		mv end.new end.json
+	fi
 	rm -f reserve gate
-	rm -rf secrets
 }
 
 # settle: writes the ends of the interrupted operations that this one passed, each at

@@ -163,7 +163,8 @@ impl Session {
         }
     }
 
-    fn print_started(
+    /// Says that an operation goes on by itself, and how to see it.
+    pub(super) fn print_started(
         &mut self,
         operation: OperationId,
         environment: &EnvironmentName,

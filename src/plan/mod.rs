@@ -16,6 +16,7 @@ mod hooks;
 mod layers;
 mod mark_bad;
 mod migrate;
+mod patience;
 mod promote;
 mod restore;
 mod rollback;
@@ -129,6 +130,7 @@ pub fn make(
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
     }?;
     hooks::weave(&made, &mut plan)?;
+    patience::extend(&mut plan, survey);
     steps::finish(&mut plan, &survey.records);
     Ok(plan)
 }

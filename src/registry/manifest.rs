@@ -1,11 +1,25 @@
-//! What manifests, indexes and configurations say of a version. Pure: bytes in, details out.
+//! What lists of tags, manifests, indexes and configurations say of versions. Pure: bytes in, details out.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::release::{Digest, text, version::VersionDetails};
+use crate::release::{Digest, Tag, text, version::VersionDetails};
+
+/// Reads a page of a repository's tags, in the registry's order. What is no tag by the grammar is left out.
+///
+/// # Errors
+/// What is no such page.
+pub fn read_tags(bytes: &[u8]) -> Result<Vec<Tag>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct List {
+        tags: Option<Vec<String>>,
+    }
+    let list: List = serde_json::from_slice(bytes)?;
+    let tags = list.tags.unwrap_or_default();
+    Ok(tags.iter().filter_map(|tag| tag.parse().ok()).collect())
+}
 
 /// What may answer a request for a manifest.
 pub(super) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
@@ -68,7 +82,7 @@ impl Entry {
 
 /// Where the details of a manifest continue.
 #[derive(Debug, PartialEq)]
-pub(super) enum Next {
+pub enum Next {
     /// At an image's manifest.
     Manifest(Digest),
     /// At an image's configuration.
@@ -78,7 +92,7 @@ pub(super) enum Next {
 }
 
 /// Reads a manifest or an index: what it says itself, and where more is said. `None` for what is neither.
-pub(super) fn read_manifest(bytes: &[u8]) -> Option<(VersionDetails, Next)> {
+pub fn read_manifest(bytes: &[u8]) -> Option<(VersionDetails, Next)> {
     let manifest: Manifest = serde_json::from_slice(bytes).ok()?;
     let said = manifest.annotations.as_ref().map(said).unwrap_or_default();
     let next = match (manifest.manifests, manifest.config) {
@@ -119,7 +133,7 @@ struct Container {
 }
 
 /// Reads an image's configuration: what its labels say, and its build time. `None` for what is none.
-pub(super) fn read_configuration(bytes: &[u8]) -> Option<(VersionDetails, Option<Timestamp>)> {
+pub fn read_configuration(bytes: &[u8]) -> Option<(VersionDetails, Option<Timestamp>)> {
     let configuration: Configuration = serde_json::from_slice(bytes).ok()?;
     let labels = configuration.config.and_then(|c| c.labels);
     let built = configuration.created.as_deref().and_then(moment);

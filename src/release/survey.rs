@@ -160,6 +160,8 @@ pub struct ComposeService {
     pub has_health_check: bool,
     /// How long it may take to start, as its health check in the compose file says.
     pub start_period: Option<Duration>,
+    /// How long it may take to stop before it is killed, where the compose file says.
+    pub stop_grace_period: Option<Duration>,
     /// How many containers it has, where the file says.
     pub replicas: Option<u32>,
     /// What only one container of it can have at a time.

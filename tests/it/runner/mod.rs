@@ -1,6 +1,7 @@
 //! The scripts that run on servers, under each shell that a server may have as `sh`: dash, busybox and
 //! bash. No docker: the steps are small scripts of the tests' own.
 
+mod begin;
 mod claim;
 mod direction;
 mod faults;
@@ -11,7 +12,7 @@ mod lock;
 mod race;
 mod recover;
 mod travel;
-mod world;
+pub mod world;
 
 /// One test a shell, each in a world of its own; skipped with words where that shell is missing.
 macro_rules! under_each_shell {

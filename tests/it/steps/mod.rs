@@ -5,6 +5,7 @@ mod checks;
 mod heads;
 mod hooks;
 mod real;
+mod rolling;
 mod server;
 mod shells;
 

@@ -1,6 +1,9 @@
 //! The project's services as Compose itself resolves them: `docker compose config` in JSON, and its hashes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde_json::Value;
 
@@ -83,12 +86,17 @@ fn one(service: &Value, hash: &str) -> ComposeService {
             .is_some_and(|check| check.get("disable") != Some(&Value::Bool(true))),
         start_period: service
             .get("healthcheck")
-            .and_then(|check| check.get("start_period")?.as_str())
-            .and_then(|period| period.parse::<jiff::SignedDuration>().ok())
-            .and_then(|period| period.try_into().ok()),
+            .and_then(|check| period(check, "start_period")),
+        stop_grace_period: period(service, "stop_grace_period"),
         replicas: replicas(service),
         exclusive: exclusive(service),
     }
+}
+
+/// A time as Compose prints it: `1m30s`.
+fn period(of: &Value, key: &str) -> Option<Duration> {
+    let period: jiff::SignedDuration = of.get(key)?.as_str()?.parse().ok()?;
+    period.try_into().ok()
 }
 
 fn depends_on(service: &Value) -> BTreeSet<ServiceName> {
@@ -252,6 +260,17 @@ mod tests {
             exclusive(&json!({"expose": ["8000"], "networks": {"default": null}})),
             []
         );
+    }
+
+    #[test]
+    fn times_are_read_as_compose_prints_them() {
+        let service =
+            json!({"stop_grace_period": "10m0s", "healthcheck": {"start_period": "1m30s"}});
+        let read = one(&service, "");
+        assert_eq!(read.stop_grace_period, Some(Duration::from_secs(600)));
+        assert_eq!(read.start_period, Some(Duration::from_secs(90)));
+        let read = one(&json!({"stop_grace_period": 10}), "");
+        assert_eq!((read.stop_grace_period, read.start_period), (None, None));
     }
 
     #[test]
