@@ -12,25 +12,11 @@ use crate::{
 pub fn lines(plan: &Plan, commands: &RenderedPlan) -> Vec<String> {
     let mut lines = vec![plan.title()];
     lines.extend(gates(plan));
-<<<<<<< HEAD
-    lines.extend(steps(&plan.forward, &commands.forward));
-    lines.push(format!("on failure: {}", plan.on_failure_words()));
-    if plan.on_failure == OnFailure::GoBack {
-        lines.extend(steps(plan.steps(Direction::Back), &commands.back));
-    }
-    if !plan.closing.is_empty() {
-        lines
-            .push("once it is over, however it ended; what fails here changes nothing:".to_owned());
-        lines.extend(steps(&plan.closing, &commands.closing));
-=======
     let all = |direction| plan.steps(direction).iter().collect::<Vec<_>>();
     lines.extend(steps(&all(Direction::Forward), &commands.forward));
-    match plan.on_failure {
-        OnFailure::GoBack => {
-            lines.push(format!("on failure: back to {}", plan.before.label()));
-            lines.extend(steps(&all(Direction::Back), &commands.back));
-        }
-        OnFailure::Stay => lines.push("on failure: stays as it is and says so".to_owned()),
+    lines.push(format!("on failure: {}", plan.on_failure_words()));
+    if plan.on_failure == OnFailure::GoBack {
+        lines.extend(steps(&all(Direction::Back), &commands.back));
     }
     lines.extend(closing(plan, commands));
     lines
@@ -40,9 +26,9 @@ pub fn lines(plan: &Plan, commands: &RenderedPlan) -> Vec<String> {
 pub fn closing(plan: &Plan, commands: &RenderedPlan) -> Vec<String> {
     if plan.closing.is_empty() {
         return Vec::new();
->>>>>>> main
     }
-    let mut lines = vec!["once it is over, however it ended:".to_owned()];
+    let mut lines =
+        vec!["once it is over, however it ended; what fails here changes nothing:".to_owned()];
     let all: Vec<&Step> = plan.closing.iter().collect();
     lines.extend(steps(&all, &commands.closing));
     lines

@@ -135,7 +135,7 @@ fn a_choice_is_asked_for_where_the_schema_differs_and_the_environment_is_protect
     }
     world.config.environments[0].protection = Protection::Open;
     let plan = world.plan(rollback(SchemaChoice::Undecided)).unwrap();
-    assert!(plan.on_failure_words().contains("the schema stays"));
+    assert!(warns(&plan, "the schema stays"));
 }
 
 #[test]
