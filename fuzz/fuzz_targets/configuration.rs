@@ -1,10 +1,4 @@
-//! The configuration: any text gives a configuration or an error that points into it.
+//! The configuration.
 #![no_main]
 
-use std::path::Path;
-
-libfuzzer_sys::fuzz_target!(|text: &str| {
-    if let Err(error) = flightdeck::config::parse(text, Path::new("flightdeck.toml")) {
-        assert!(!error.to_string().is_empty());
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| flightdeck_fuzz::holds::configuration(bytes));

@@ -58,12 +58,18 @@ struct JobDocument {
 }
 
 /// A page of runs, as GitHub orders them: newest first.
-pub(super) fn runs(body: &[u8]) -> Result<Vec<WorkflowRun>, serde_json::Error> {
+///
+/// # Errors
+/// What is no page at all.
+pub fn runs(body: &[u8]) -> Result<Vec<WorkflowRun>, serde_json::Error> {
     Ok(items(body)?.map(run).collect())
 }
 
 /// A page of one run's jobs.
-pub(super) fn jobs(body: &[u8]) -> Result<Vec<Job>, serde_json::Error> {
+///
+/// # Errors
+/// What is no page at all.
+pub fn jobs(body: &[u8]) -> Result<Vec<Job>, serde_json::Error> {
     Ok(items(body)?.map(job).collect())
 }
 

@@ -7,7 +7,7 @@
 //! - `feed` keeps the newest runs fresh.
 
 mod client;
-mod document;
+pub mod document;
 mod feed;
 #[cfg(test)]
 mod tests;

@@ -68,7 +68,7 @@ impl Entry {
 
 /// Where the details of a manifest continue.
 #[derive(Debug, PartialEq)]
-pub(super) enum Next {
+pub enum Next {
     /// At an image's manifest.
     Manifest(Digest),
     /// At an image's configuration.
@@ -78,7 +78,7 @@ pub(super) enum Next {
 }
 
 /// Reads a manifest or an index: what it says itself, and where more is said. `None` for what is neither.
-pub(super) fn read_manifest(bytes: &[u8]) -> Option<(VersionDetails, Next)> {
+pub fn read_manifest(bytes: &[u8]) -> Option<(VersionDetails, Next)> {
     let manifest: Manifest = serde_json::from_slice(bytes).ok()?;
     let said = manifest.annotations.as_ref().map(said).unwrap_or_default();
     let next = match (manifest.manifests, manifest.config) {
@@ -119,7 +119,7 @@ struct Container {
 }
 
 /// Reads an image's configuration: what its labels say, and its build time. `None` for what is none.
-pub(super) fn read_configuration(bytes: &[u8]) -> Option<(VersionDetails, Option<Timestamp>)> {
+pub fn read_configuration(bytes: &[u8]) -> Option<(VersionDetails, Option<Timestamp>)> {
     let configuration: Configuration = serde_json::from_slice(bytes).ok()?;
     let labels = configuration.config.and_then(|c| c.labels);
     let built = configuration.created.as_deref().and_then(moment);

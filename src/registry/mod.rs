@@ -20,7 +20,7 @@ mod board;
 mod cache;
 mod client;
 mod feed;
-mod manifest;
+pub mod manifest;
 mod refusals;
 mod session;
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::{
         plan::{Deed, HeadsQuery},
         record::Record,
         survey::{SchemaRevision, Survey, Undo},
+        text::clean,
     },
 };
 
@@ -135,9 +136,10 @@ pub fn is_revision(text: &str) -> bool {
         && !text.starts_with('.')
 }
 
-/// The heads that a step or a survey wrote down as one line: commas or blanks between, or `base`.
+/// The heads that a step or a survey wrote down as one line: commas or blanks between, or `base`. Cleaned.
 pub fn heads_of_result(line: &str) -> Vec<String> {
-    line.split([' ', ','])
+    clean(line)
+        .split([' ', ','])
         .filter(|head| !head.is_empty() && *head != BASE)
         .map(str::to_owned)
         .collect()

@@ -112,6 +112,15 @@ impl FakeEngine {
 
     /// Makes or changes a container and tells of it.
     pub fn container(&self, id: &str, service: &str, health: &str, action: &str) {
+        self.make(id, service, health, action, false);
+    }
+
+    /// Starts a container with a terminal and tells of it.
+    pub fn container_with_terminal(&self, id: &str, service: &str) {
+        self.make(id, service, "healthy", "start", true);
+    }
+
+    fn make(&self, id: &str, service: &str, health: &str, action: &str, terminal: bool) {
         let labels = json!({
             "com.docker.compose.project": PROJECT,
             "com.docker.compose.service": service,
@@ -119,7 +128,7 @@ impl FakeEngine {
         });
         let inspected = json!({
             "Id": id, "Name": format!("/{PROJECT}-{service}-1"), "Image": IMAGE,
-            "Config": {"Image": "acme/shop:v1", "Labels": labels},
+            "Config": {"Image": "acme/shop:v1", "Labels": labels, "Tty": terminal},
             "State": {"Status": "running", "Health": {"Status": health}},
         });
         let event = json!({"Type": "container", "Action": action,
@@ -136,12 +145,17 @@ impl FakeEngine {
 
     /// Writes a line into a container's log; `stream` is 1 or 2, `second` since 1970.
     pub fn log(&self, container: &str, stream: u8, second: i64, text: &str) {
+        self.write(container, stream, second, &format!("{text}\n"));
+    }
+
+    /// Writes into a container's log what may be a part of a line.
+    pub fn write(&self, container: &str, stream: u8, second: i64, text: &str) {
         let stamp = jiff::Timestamp::from_second(second).unwrap();
         let line = Line {
             container: container.to_owned(),
             stream,
             second,
-            bytes: format!("{}.000000000Z {text}\n", stamp.strftime("%FT%T")).into_bytes(),
+            bytes: format!("{}.000000000Z {text}", stamp.strftime("%FT%T")).into_bytes(),
         };
         self.shared.inside.lock().unwrap().lines.push(line.clone());
         self.tell(Told::Line(line));
@@ -229,11 +243,11 @@ async fn logs(
     // Subscribed before what there is is read: a line in between comes twice rather than never, and
     // the filter below takes the second one away.
     let live = until_break(&shared);
-    let before: Vec<Line> = {
+    let (before, has_terminal): (Vec<Line>, bool) = {
         let inside = shared.inside.lock().unwrap();
-        if !inside.containers.contains_key(&id) {
+        let Some(container) = inside.containers.get(&id) else {
             return missing();
-        }
+        };
         let all: Vec<Line> = inside
             .lines
             .iter()
@@ -241,7 +255,12 @@ async fn logs(
             .cloned()
             .collect();
         let tail = query["tail"].parse().unwrap_or(all.len());
-        all[all.len().saturating_sub(tail)..].to_vec()
+        let wanted = all[all.len().saturating_sub(tail)..].to_vec();
+        (wanted, container["Config"]["Tty"] == true)
+    };
+    let sent = move |line: &Line| match has_terminal {
+        true => line.bytes.clone(),
+        false => framed(line),
     };
     let seen = before.len();
     let mut live_seen = 0;
@@ -251,13 +270,13 @@ async fn logs(
             Told::Line(line) if line.container == id => {
                 live_seen += 1;
                 let is_known = live_seen <= seen && known.contains(&line.bytes);
-                (!is_known).then(|| framed(&line))
+                (!is_known).then(|| sent(&line))
             }
             _ => None,
         };
         std::future::ready(line)
     });
-    let before: Vec<Vec<u8>> = before.iter().map(framed).collect();
+    let before: Vec<Vec<u8>> = before.iter().map(sent).collect();
     body(futures::stream::iter(before).chain(live))
 }
 

@@ -278,6 +278,24 @@ async fn a_log_goes_on_over_a_break_without_gap_or_repeat() {
 }
 
 #[tokio::test]
+async fn a_terminals_line_that_never_ends_is_shown_and_not_kept() {
+    let engine = FakeEngine::start();
+    engine.container_with_terminal("one", "backend");
+    let targets = Targets::new(false, Clock::system());
+    let query = LogQuery {
+        service: backend(),
+        tail: 2,
+    };
+    let mut logs = target(&targets, &engine).logs(query);
+    within(engine.asked("/containers/one/logs", 1)).await;
+    engine.log("one", 1, 1000, "first words");
+    engine.write("one", 1, 1001, &"\rprogress".repeat(10_000));
+    let read = read_log(&mut logs, 2).await;
+    assert_eq!(read[0], "first words");
+    assert!(read[1].starts_with("\rprogress") && read[1].len() < 70_000);
+}
+
+#[tokio::test]
 async fn a_container_to_come_is_read_from_its_first_line() {
     let engine = FakeEngine::start();
     engine.container("one", "backend", "healthy", "create");

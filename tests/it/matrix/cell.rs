@@ -5,37 +5,120 @@ use std::fmt;
 use flightdeck::release::operation::Outcome;
 use serde_json::Value;
 
+use super::server::Layout;
+
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Adopt,
     Promote,
     Rollback,
-    /// A promotion that brings a revision.
+    MarkBad,
+    CleanUp,
+    /// Recovery of a promotion that died while it switched.
+    Resume,
+    Back,
+    /// A promotion that saves the database and brings a revision.
     PromoteMigrating,
     /// A rollback that takes the schema back too.
     RollbackDowngrading,
+    /// A rollback that brings the database back too.
+    RollbackRestoring,
     Migrate,
+    Restore,
+    /// Of several services, one of them rolled.
+    PromoteSeveral,
+    RollbackSeveral,
 }
 
 impl Kind {
-    /// Those of a project without a schema.
-    pub const PLAIN: [Self; 3] = [Self::Adopt, Self::Promote, Self::Rollback];
-    /// Those of a project with one.
-    pub const MIGRATING: [Self; 3] = [
+    const ALL: [Self; 14] = [
+        Self::Adopt,
+        Self::Promote,
+        Self::Rollback,
+        Self::MarkBad,
+        Self::CleanUp,
+        Self::Resume,
+        Self::Back,
         Self::PromoteMigrating,
         Self::RollbackDowngrading,
+        Self::RollbackRestoring,
         Self::Migrate,
+        Self::Restore,
+        Self::PromoteSeveral,
+        Self::RollbackSeveral,
     ];
+
+    /// Those of a project that is laid out so.
+    pub fn of(layout: Layout) -> Vec<Self> {
+        let mut kinds = Self::ALL.to_vec();
+        kinds.retain(|kind| kind.layout() == layout);
+        kinds
+    }
+
+    fn layout(self) -> Layout {
+        match self {
+            Self::Adopt
+            | Self::Promote
+            | Self::Rollback
+            | Self::MarkBad
+            | Self::CleanUp
+            | Self::Resume
+            | Self::Back => Layout::Plain,
+            Self::PromoteMigrating
+            | Self::RollbackDowngrading
+            | Self::RollbackRestoring
+            | Self::Migrate
+            | Self::Restore => Layout::Migrating,
+            Self::PromoteSeveral | Self::RollbackSeveral => Layout::Several,
+        }
+    }
 
     pub fn word(self) -> &'static str {
         match self {
             Self::Adopt => "adopt",
             Self::Promote => "promote",
             Self::Rollback => "rollback",
+            Self::MarkBad => "mark-bad",
+            Self::CleanUp => "clean-up",
+            Self::Resume => "resume",
+            Self::Back => "back",
             Self::PromoteMigrating => "promote-migrating",
             Self::RollbackDowngrading => "rollback-downgrading",
+            Self::RollbackRestoring => "rollback-restoring",
             Self::Migrate => "migrate",
+            Self::Restore => "restore",
+            Self::PromoteSeveral => "promote-several",
+            Self::RollbackSeveral => "rollback-several",
+        }
+    }
+
+    /// Whether it is the recovery of an operation that died.
+    pub fn recovers(self) -> bool {
+        matches!(self, Self::Resume | Self::Back)
+    }
+
+    /// Whether it leads to another version than the one that ran.
+    pub fn switches(self) -> bool {
+        matches!(
+            self,
+            Self::Promote
+                | Self::Rollback
+                | Self::Resume
+                | Self::PromoteMigrating
+                | Self::RollbackDowngrading
+                | Self::RollbackRestoring
+                | Self::PromoteSeveral
+                | Self::RollbackSeveral
+        )
+    }
+
+    /// How it ends where all goes well.
+    pub fn success(self) -> Outcome {
+        if self == Self::Back {
+            Outcome::WentBack
+        } else {
+            Outcome::Succeeded
         }
     }
 }
@@ -46,7 +129,7 @@ pub enum Point {
     /// It is journaled, and has done nothing.
     Begin,
     /// A pin is written beside its place; the old container has ended and the new one has not begun; a
-    /// migration runs.
+    /// migration runs; a backup is written and not looked at; both the new and the old serve.
     Middle,
     /// It has done all, and its end is not journaled.
     End,
@@ -111,9 +194,20 @@ impl Fault {
     }
 
     /// Whether it is worth its time there: what only the cockpit or the network notices is the same at
-    /// every point of a step.
-    fn is_tried_at(self, point: Point) -> bool {
+    /// every point of a step; and where a step, the `number`th of its list, changes nothing, one such
+    /// fault stands for the others.
+    fn is_tried_at(self, step: &Step, number: usize, point: Point) -> bool {
+        let unnoticed = [
+            Self::CockpitKilled,
+            Self::ConnectionCut,
+            Self::SecondOperator,
+            Self::RegistryGone,
+        ];
+        let goes_unnoticed = !step.is_changing && step.intent != "pull";
         match point {
+            Point::Begin if goes_unnoticed && unnoticed.contains(&self) => {
+                unnoticed[number % unnoticed.len()] == self
+            }
             Point::Begin => true,
             Point::Middle => matches!(
                 self,
@@ -208,7 +302,9 @@ pub fn failing_step(plan: &Value) -> Option<String> {
 
 fn points(step: &Step) -> Vec<Point> {
     match step.intent.as_str() {
-        "pin" | "switch" | "restart" | "migrate" => vec![Point::Begin, Point::Middle, Point::End],
+        "pin" | "switch" | "restart" | "migrate" | "backup" | "restore" | "roll" | "clean_up" => {
+            vec![Point::Begin, Point::Middle, Point::End]
+        }
         _ if step.is_changing => vec![Point::Begin, Point::End],
         _ => vec![Point::Begin],
     }
@@ -225,7 +321,9 @@ pub fn cells(kind: Kind, plan: &Value) -> Vec<Cell> {
         };
         cells.push(Cell { kind, place, fault });
     };
-    for part in [50, 300, 600, 900, 990] {
+    // What recovers goes on with what was uploaded, and was compared with its basis then.
+    let parts = [50, 300, 600, 900, 990];
+    for part in parts.into_iter().filter(|_| !kind.recovers()) {
         add(false, "upload", Point::Begin, Fault::UploadCut(part));
     }
     for point in [Point::Begin, Point::End] {
@@ -243,7 +341,7 @@ pub fn cells(kind: Kind, plan: &Value) -> Vec<Cell> {
             }
         }
     }
-    for fault in Fault::ANYWHERE {
+    for fault in Fault::ANYWHERE.into_iter().filter(|_| !kind.recovers()) {
         add(false, "basis", Point::Begin, fault);
     }
     let goes_back = plan["on_failure"] == "go_back";
@@ -251,16 +349,20 @@ pub fn cells(kind: Kind, plan: &Value) -> Vec<Cell> {
         if is_back && !goes_back {
             continue;
         }
-        for step in steps(plan, if is_back { "back" } else { "forward" }) {
+        let list = steps(plan, if is_back { "back" } else { "forward" });
+        for (number, step) in list.into_iter().enumerate() {
             for point in points(&step) {
                 for fault in Fault::ANYWHERE
                     .into_iter()
-                    .filter(|fault| fault.is_tried_at(point))
+                    .filter(|fault| fault.is_tried_at(&step, number, point))
                 {
                     add(is_back, &step.id, point, fault);
                 }
             }
-            if matches!(step.intent.as_str(), "switch" | "restart" | "check") {
+            if matches!(
+                step.intent.as_str(),
+                "switch" | "restart" | "roll" | "check"
+            ) {
                 add(is_back, &step.id, Point::Begin, Fault::Hangs);
             }
         }
@@ -280,11 +382,11 @@ pub fn may_end(cell: &Cell, outcome: Option<Outcome>) -> bool {
     let failed = if cell.place.is_back {
         WentBack
     } else {
-        Succeeded
+        cell.kind.success()
     };
     match cell.fault {
         fault if fault.is_harmless() => outcome == failed,
-        Fault::UploadCut(_) => outcome == Succeeded,
+        Fault::UploadCut(_) => outcome == failed,
         Fault::Cancel => matches!(outcome, Cancelled | Succeeded | Stuck) || outcome == failed,
         Fault::RegistryGone => matches!(outcome, WentBack) || outcome == failed,
         Fault::RunnerKilled => matches!(outcome, WentBack | Stuck | Refused) || outcome == failed,
@@ -292,7 +394,7 @@ pub fn may_end(cell: &Cell, outcome: Option<Outcome>) -> bool {
         Fault::DockerRestarted | Fault::DiskFull => {
             matches!(outcome, WentBack | Stuck | Refused | Succeeded)
         }
-        Fault::RunnerAndSupervisorKilled => cell.place.step == "claim" && outcome == Succeeded,
+        Fault::RunnerAndSupervisorKilled => cell.place.step == "claim" && outcome == failed,
         Fault::CockpitKilled | Fault::ConnectionCut | Fault::SecondOperator => outcome == failed,
     }
 }

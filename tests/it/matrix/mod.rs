@@ -1,14 +1,16 @@
 //! The fault matrix: every fault at every step of every kind of plan, in the real world.
 //!
-//! The steps come from the plans themselves. What has to hold after each cell is in [`run`]. Without
+//! The steps come from the plans themselves. What has to hold after each cell is in [`after`]. Without
 //! more, a dozen cells are tried, chosen by a seed that changes daily; `FLIGHTDECK_MATRIX_SEED=…` chooses
 //! the same again. `FLIGHTDECK_MATRIX=whole` tries all, in an order of the seed, and prints a table;
 //! another text there tries the cells whose name contains it. `FLIGHTDECK_MATRIX_SECONDS` ends a long run
 //! early, and the table says what was not tried.
 
+mod after;
+mod attempt;
 mod cell;
 mod link;
-mod run;
+mod prepare;
 mod server;
 mod table;
 
@@ -20,25 +22,21 @@ use std::{
 
 use self::{
     cell::{Cell, Fault, Kind},
-    run::Memory,
-    server::{Engine, Server},
+    prepare::Memory,
+    server::{Engine, Layout, Server},
     table::Tried,
 };
 use crate::support::real_world::{Compose, RealWorld, run as must, script};
 
-/// How many cells a sample has of each kind: twelve in all.
+/// How many cells a sample has of each kind: enough that every kind is there, and the Engine's restart.
 fn sample(kind: Kind, is_spare: bool) -> usize {
-    if is_spare || Kind::MIGRATING.contains(&kind) {
-        1
-    } else {
-        2
-    }
+    usize::from(!is_spare || kind == Kind::Promote)
 }
 
-/// A worker: which kinds, on which Engine, with which Compose.
+/// A worker: which projects, on which Engine, with which Compose.
 #[derive(Debug, Clone, Copy)]
 struct Worker {
-    kinds: &'static [Kind],
+    layout: Layout,
     is_spare: bool,
     compose: Compose,
 }
@@ -62,19 +60,30 @@ fn every_fault_leaves_the_old_release_or_the_new() {
         .and_then(|text| text.parse().ok())
         .map(|seconds| Instant::now() + Duration::from_secs(seconds));
 
-    let worker = |kinds, is_spare, compose| Worker {
-        kinds,
+    let worker = |layout, is_spare, compose| Worker {
+        layout,
         is_spare,
         compose,
     };
+    let layouts = [Layout::Plain, Layout::Migrating, Layout::Several];
+    // Who restarts an Engine has it alone.
+    let restarting = match wanted.as_str() {
+        "" => vec![worker(Layout::Plain, true, Compose::V240)],
+        _ => layouts
+            .map(|layout| worker(layout, true, Compose::V240))
+            .to_vec(),
+    };
     let mut workers = vec![
-        worker(&Kind::PLAIN[..], false, Compose::V240),
-        worker(&Kind::MIGRATING[..], false, Compose::V500),
+        restarting,
+        vec![worker(Layout::Plain, false, Compose::V240)],
+        vec![worker(Layout::Migrating, false, Compose::V500)],
+        vec![worker(Layout::Several, false, Compose::V226)],
     ];
-    workers.push(worker(&Kind::PLAIN[..], true, Compose::V240));
     if !wanted.is_empty() {
-        workers.push(worker(&Kind::PLAIN[..], false, Compose::V226));
-        workers.push(worker(&Kind::MIGRATING[..], false, Compose::V226));
+        workers.push(vec![worker(Layout::Plain, false, Compose::V226)]);
+        workers.push(vec![worker(Layout::Migrating, false, Compose::V226)]);
+        workers.push(vec![worker(Layout::Migrating, false, Compose::V240)]);
+        workers.push(vec![worker(Layout::Several, false, Compose::V240)]);
     }
     let whole = Whole {
         world: &world,
@@ -86,7 +95,14 @@ fn every_fault_leaves_the_old_release_or_the_new() {
     let tried: Vec<Tried> = std::thread::scope(|scope| {
         let threads: Vec<_> = workers
             .iter()
-            .map(|worker| scope.spawn(|| whole.work(*worker)))
+            .map(|turns| {
+                scope.spawn(|| {
+                    turns
+                        .iter()
+                        .flat_map(|turn| whole.work(*turn))
+                        .collect::<Vec<_>>()
+                })
+            })
             .collect();
         threads
             .into_iter()
@@ -119,12 +135,7 @@ impl Whole<'_> {
             Ok(engine) => engine,
             Err(error) => return vec![Tried::server(error)],
         };
-        let server = Server::up(
-            self.world,
-            worker.compose,
-            &engine,
-            worker.kinds == Kind::MIGRATING,
-        );
+        let server = Server::up(self.world, worker.compose, &engine, worker.layout);
         let server = match server {
             Ok(server) => server,
             Err(error) => return vec![Tried::server(error)],
@@ -132,7 +143,7 @@ impl Whole<'_> {
         let mut memory = Memory::default();
         loop {
             let mut any = false;
-            for &kind in worker.kinds {
+            for kind in Kind::of(worker.layout) {
                 if self.until.is_some_and(|until| Instant::now() > until) {
                     break;
                 }
@@ -182,13 +193,13 @@ impl Whole<'_> {
         if self.is_exhausted(kind, worker.is_spare) {
             return Ok(None);
         }
-        let before = run::prepare(server, memory, kind)?;
+        let before = prepare::prepare(server, memory, kind)?;
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         if !queues
             .iter()
             .any(|(key, _)| *key == (kind, worker.is_spare))
         {
-            let plan = run::plan(server, kind, &before)?;
+            let plan = prepare::plan(server, kind, &before)?;
             queues.push((
                 (kind, worker.is_spare),
                 self.choose(kind, worker.is_spare, &plan),
@@ -204,7 +215,7 @@ impl Whole<'_> {
             return Ok(None);
         };
         let begun = Instant::now();
-        let failure = run::run(server, memory, &cell, &before).err();
+        let failure = attempt::run(server, memory, &cell, &before).err();
         let tried = Tried {
             cell: Some(cell),
             failure,

@@ -13,6 +13,8 @@ use std::{
 use bollard::{BollardRequest, Docker};
 use futures::{FutureExt, future::BoxFuture};
 use http::Uri;
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::{
         Client,
@@ -29,6 +31,10 @@ use crate::target::compose::docker;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 /// How much a login's start-up files may print.
 const LONGEST_GREETING: usize = 64 << 10;
+/// Only a key of the pool: the dialer knows where to go.
+const ADDRESS: &str = "http://engine";
+/// More than the Engine says when it refuses something.
+const LONGEST_COMPLAINT: usize = 64 << 10;
 const IDLE: Duration = Duration::from_secs(90);
 const IDLE_CONNECTIONS: usize = 4;
 
@@ -52,8 +58,7 @@ pub struct Engine {
     requests: Arc<dyn Fn(BollardRequest) -> Answer + Send + Sync>,
 }
 
-type Answer =
-    BoxFuture<'static, Result<http::Response<hyper::body::Incoming>, bollard::errors::Error>>;
+type Answer = BoxFuture<'static, Result<http::Response<Incoming>, bollard::errors::Error>>;
 
 impl Engine {
     /// A client that dials as `dial` says.
@@ -79,6 +84,31 @@ impl Engine {
         docker(move |request| requests(request))
     }
 
+    /// The answer to a GET, for somebody who reads its body as it comes: what the API reads it holds until
+    /// it has understood it, however long that is. No head in time is an error.
+    ///
+    /// # Errors
+    /// The link's, and what the Engine says instead.
+    pub async fn get(&self, path: &str) -> Result<Incoming, bollard::errors::Error> {
+        let request = http::Request::get(format!("{ADDRESS}{path}"))
+            .body(bollard::body_full(bytes::Bytes::new()))?;
+        let answer = tokio::time::timeout(PATIENCE, (self.requests)(request))
+            .await
+            .map_err(|_| bollard::errors::Error::RequestTimeoutError)??;
+        let status_code = answer.status().as_u16();
+        if answer.status().is_success() {
+            return Ok(answer.into_body());
+        }
+        let said = Limited::new(answer.into_body(), LONGEST_COMPLAINT).collect();
+        // What it says in words is for people: without it the status remains.
+        let said = tokio::time::timeout(PATIENCE, said).await;
+        let said = said.ok().and_then(Result::ok).map(|body| body.to_bytes());
+        Err(bollard::errors::Error::DockerResponseServerError {
+            status_code,
+            message: said.map(|said| message(&said)).unwrap_or_default(),
+        })
+    }
+
     /// The API over the pool, and a bell that rings when the head of an answer is there: a stream that
     /// was asked for is then open.
     pub fn api_with_bell(&self) -> (Docker, Arc<Notify>) {
@@ -99,14 +129,26 @@ impl Engine {
 }
 
 fn docker(requests: impl Fn(BollardRequest) -> Answer + Send + Sync + 'static) -> Docker {
-    // The address is only a key of the pool: the dialer knows where to go. The version is not sent.
+    // The version is not sent.
     Docker::connect_with_custom_transport(
         requests,
-        Some("http://engine"),
+        Some(ADDRESS),
         PATIENCE.as_secs(),
         bollard::API_DEFAULT_VERSION,
     )
     .unwrap_or_else(|_| unreachable!("this constructor only stores what it is given"))
+}
+
+/// The words of an error that the Engine answers with.
+fn message(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Complaint {
+        message: String,
+    }
+    serde_json::from_slice(body).map_or_else(
+        |_| String::from_utf8_lossy(body).into_owned(),
+        |complaint: Complaint| complaint.message,
+    )
 }
 
 #[derive(Clone)]

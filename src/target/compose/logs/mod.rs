@@ -3,6 +3,7 @@
 //! Readers are tasks of their own and hand over whole lines through a bounded channel: where nobody
 //! takes them, the Engine keeps them, and nothing here grows.
 
+mod frames;
 mod lines;
 mod reader;
 

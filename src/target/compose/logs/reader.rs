@@ -2,20 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bollard::{
-    container::LogOutput,
-    errors::Error,
-    query_parameters::{InspectContainerOptions, LogsOptions},
-};
+use bollard::{errors::Error, query_parameters::InspectContainerOptions};
 use bytes::BytesMut;
-use futures::StreamExt;
+use http_body_util::BodyExt as _;
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::lines::Lines;
+use super::{
+    frames::{Frames, Stream},
+    lines::Lines,
+};
 use crate::{
     release::text::clean,
     target::{
@@ -56,7 +55,7 @@ impl Reader {
         let wishes = watch::Sender::new(Wish::Read(engine));
         let reading = Reading {
             id,
-            name: None,
+            container: None,
             tail,
             sender,
             stdout: Lines::default(),
@@ -79,12 +78,20 @@ impl Reader {
 
 struct Reading {
     id: String,
-    /// The container's name, once it is known.
-    name: Option<Arc<str>>,
+    /// Once it was asked for.
+    container: Option<Container>,
     tail: Option<usize>,
     sender: mpsc::Sender<Chunk>,
     stdout: Lines,
     stderr: Lines,
+}
+
+/// What has to be known of a container whose log is read.
+#[derive(Clone)]
+struct Container {
+    name: Arc<str>,
+    /// Whether it has one: then its log comes without frames.
+    has_terminal: bool,
 }
 
 /// How reading ended.
@@ -125,7 +132,8 @@ impl Reading {
                     failures += 1;
                     // The Engine has the container and refuses its log: some logging drivers cannot be
                     // read. A link that broke is told for all containers at once.
-                    if let Error::DockerResponseServerError { message, .. } = error
+                    if let Error::DockerResponseServerError { message, .. }
+                    | Error::DockerStreamError { error: message } = error
                         && failures == 1
                     {
                         self.note(&format!(
@@ -150,52 +158,61 @@ impl Reading {
         }
     }
 
-    async fn read(&mut self, engine: &Engine) -> Result<Ended, Error> {
-        let api = engine.api();
-        let name = match &self.name {
-            Some(name) => Arc::clone(name),
-            None => {
-                let inspected = match api
-                    .inspect_container(&self.id, None::<InspectContainerOptions>)
-                    .await
-                {
-                    Err(Error::DockerResponseServerError {
-                        status_code: 404, ..
-                    }) => return Ok(Ended::Gone),
-                    inspected => inspected?,
-                };
-                let name = inspected.name.unwrap_or_default();
-                let name: Arc<str> = clean(name.trim_start_matches('/')).into();
-                self.name = Some(Arc::clone(&name));
-                name
-            }
+    /// Asks for the container, the first time; `None` if it is not there.
+    async fn container(&mut self, engine: &Engine) -> Result<Option<Container>, Error> {
+        if let Some(known) = &self.container {
+            return Ok(Some(known.clone()));
+        }
+        let options = None::<InspectContainerOptions>;
+        let inspected = match engine.api().inspect_container(&self.id, options).await {
+            Err(Error::DockerResponseServerError {
+                status_code: 404, ..
+            }) => return Ok(None),
+            inspected => inspected?,
         };
+        let name = inspected.name.unwrap_or_default();
+        let container = Container {
+            name: clean(name.trim_start_matches('/')).into(),
+            has_terminal: inspected.config.and_then(|config| config.tty) == Some(true),
+        };
+        Ok(Some(self.container.insert(container).clone()))
+    }
+
+    /// The address of the log from where it was left, or from the beginning.
+    fn address(&self) -> String {
         let position = self.stdout.position().max(self.stderr.position());
+        // Both streams come out of one log in order, so what either had when the newest line came was
+        // told. Whole seconds: what was seen of them comes again and is dropped.
+        let since = position.map_or(0, |seconds| seconds.saturating_sub(1).max(0));
+        let tail = match (position, self.tail) {
+            (None, Some(tail)) => tail.to_string(),
+            _ => "all".to_owned(),
+        };
+        let id: String = url::form_urlencoded::byte_serialize(self.id.as_bytes()).collect();
+        format!(
+            "/containers/{id}/logs?follow=true&stdout=true&stderr=true&timestamps=true&since={since}&tail={tail}"
+        )
+    }
+
+    async fn read(&mut self, engine: &Engine) -> Result<Ended, Error> {
+        let Some(Container { name, has_terminal }) = self.container(engine).await? else {
+            return Ok(Ended::Gone);
+        };
+        let mut body = match engine.get(&self.address()).await {
+            Err(Error::DockerResponseServerError {
+                status_code: 404, ..
+            }) => return Ok(Ended::Gone),
+            body => body?,
+        };
         self.stdout.resume();
         self.stderr.resume();
-        let options = LogsOptions {
-            follow: true,
-            stdout: true,
-            stderr: true,
-            timestamps: true,
-            // Both streams come out of one log in order, so what either had when the newest line came
-            // was told. Whole seconds: what was seen of them comes again and is dropped.
-            since: position.map_or(0, |seconds| {
-                i32::try_from(seconds.saturating_sub(1)).unwrap_or(i32::MAX)
-            }),
-            tail: match (position, self.tail) {
-                (None, Some(tail)) => tail.to_string(),
-                _ => "all".to_owned(),
-            },
-            ..LogsOptions::default()
-        };
-        let mut frames = std::pin::pin!(api.logs(&self.id, Some(options)));
+        let mut frames = Frames::new(has_terminal);
         let mut out = BytesMut::new();
         let mut due = std::pin::pin!(tokio::time::sleep(GATHER));
         loop {
-            let frame = tokio::select! {
+            let piece = tokio::select! {
                 biased;
-                frame = frames.next() => frame,
+                piece = body.frame() => piece,
                 () = &mut due, if !out.is_empty() => {
                     if !self.hand_over(&name, &mut out).await {
                         return Ok(Ended::Unread);
@@ -206,25 +223,23 @@ impl Reading {
             if out.is_empty() {
                 due.as_mut().reset(Instant::now() + GATHER);
             }
-            let ended = match frame {
-                Some(Ok(LogOutput::StdErr { message })) => {
-                    self.stderr.push(&message, &mut out);
-                    None
+            let take = |stream, frame: &[u8]| match stream {
+                Stream::Out => self.stdout.push(frame, &mut out),
+                Stream::Error => self.stderr.push(frame, &mut out),
+            };
+            let ended = match piece {
+                Some(Ok(piece)) => {
+                    let bytes = piece.into_data().unwrap_or_default();
+                    let bad = frames.push(&bytes, take).err();
+                    bad.map(|bad| {
+                        Err(Error::DockerStreamError {
+                            error: bad.to_string(),
+                        })
+                    })
                 }
-                Some(Ok(
-                    LogOutput::StdOut { message }
-                    | LogOutput::Console { message }
-                    | LogOutput::StdIn { message },
-                )) => {
-                    self.stdout.push(&message, &mut out);
-                    None
-                }
-                Some(Err(Error::DockerResponseServerError {
-                    status_code: 404, ..
-                })) => Some(Ok(Ended::Gone)),
-                Some(Err(error @ Error::DockerResponseServerError { .. })) => Some(Err(error)),
                 Some(Err(_)) => Some(Ok(Ended::Broken)),
                 None => {
+                    frames.finish(take);
                     self.stdout.flush(&mut out);
                     self.stderr.flush(&mut out);
                     Some(Ok(Ended::Stopped))
@@ -252,7 +267,7 @@ impl Reading {
     }
 
     async fn note(&self, what: &str) {
-        if let Some(name) = &self.name {
+        if let Some(Container { name, .. }) = &self.container {
             // Whoever has left needs no note.
             let _ = self
                 .sender

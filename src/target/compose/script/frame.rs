@@ -170,7 +170,7 @@ impl Decoder for FrameCodec {
             return Err(FrameError::TooLong { length });
         }
         if source.len() <= length {
-            source.reserve(length + 1 - source.len());
+            // Nothing is reserved by what is only announced: the buffer grows with what arrives.
             return Ok(None);
         }
         if source[length] != b'\n' {
@@ -251,6 +251,13 @@ mod tests {
                 ]
             );
         }
+    }
+
+    #[test]
+    fn a_length_that_is_only_announced_takes_no_memory() {
+        let mut buffer = BytesMut::from(&b"@0 output 16777216\nx"[..]);
+        assert!(FrameCodec::new().decode(&mut buffer).unwrap().is_none());
+        assert!(buffer.capacity() < 4096, "{}", buffer.capacity());
     }
 
     #[test]

@@ -18,6 +18,8 @@ const LONGEST_LINE: usize = 64 << 10;
 pub struct JournalLines {
     rest: Vec<u8>,
     damaged: usize,
+    /// Whether the line that `rest` would hold is too long: its end is not looked at as a line of its own.
+    skips: bool,
 }
 
 impl JournalLines {
@@ -30,14 +32,19 @@ impl JournalLines {
     pub fn push(&mut self, bytes: &[u8]) -> Vec<JournalLine> {
         let mut lines = Vec::new();
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            let ends = piece.ends_with(b"\n");
+            if self.skips {
+                self.skips = !ends;
+                continue;
+            }
             if self.rest.len() + piece.len() > LONGEST_LINE {
-                // The rest of it will be damaged too, and no line of ours is lost by that.
                 self.rest.clear();
                 self.damaged += 1;
+                self.skips = !ends;
                 continue;
             }
             self.rest.extend_from_slice(piece);
-            if !piece.ends_with(b"\n") {
+            if !ends {
                 continue;
             }
             let line = self.rest.trim_ascii();
@@ -176,13 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_bounded() {
+    fn a_line_without_end_is_bounded_and_what_is_in_it_is_no_line() {
         let mut reader = JournalLines::new();
         for _ in 0..100 {
             assert_eq!(reader.push(&[b'x'; 4096]), []);
         }
         assert!(reader.rest.len() <= LONGEST_LINE);
-        reader.push(b"\n");
-        assert_eq!(reader.push(BEGIN).len(), 1);
+        assert_eq!(reader.push(BEGIN), []);
+        assert_eq!((reader.push(BEGIN).len(), reader.damaged()), (1, 1));
     }
 }

@@ -1,42 +1,34 @@
 //! A server of the matrix: a project on a small disk of its own, behind an sshd of its own, where the
-//! commands that operations use stand behind [the hooks](../hooks), and a link that can be cut.
+//! commands that operations use stand behind hooks, and a link that can be cut.
+
+mod command;
+mod layout;
+mod sshd;
+mod stops;
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{self, Write as _},
-    net::{SocketAddr, TcpListener},
-    os::{
-        fd::OwnedFd,
-        unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
-    },
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     sync::atomic::{AtomicU32, Ordering},
-    time::{Duration, Instant},
 };
 
-use rustix::{
-    io::Errno,
-    process::{Pid, Signal, kill_process},
-};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{cell::Kind, link::Link};
+use self::layout::Names;
+pub use self::{
+    command::{Running, Said, output, wait_until, words},
+    layout::Layout,
+    stops::Stops,
+};
+use super::link::Link;
 use crate::support::real_world::{Compose, RealWorld, SpareRegistry};
-
-/// For what hangs; nothing is measured with it.
-pub const DEADLINE: Duration = Duration::from_secs(600);
 
 /// Enough for some hundred operations.
 const DISK: &str = "size=96m,mode=755";
-
-const HOOKS: [(&str, &str); 5] = [
-    ("stop.sh", include_str!("hooks/stop.sh")),
-    ("sh", include_str!("hooks/sh")),
-    ("docker", include_str!("hooks/docker")),
-    ("mv", include_str!("hooks/mv")),
-    ("ln", include_str!("hooks/ln")),
-];
 
 /// A version of the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +47,7 @@ pub struct Server {
     pub link: Link,
     sshd: Child,
     home: tempfile::TempDir,
-    pub is_migrating: bool,
+    pub layout: Layout,
     pub versions: Vec<Version>,
     name: String,
 }
@@ -77,70 +69,13 @@ pub struct Container {
     pub health: String,
 }
 
-/// What a command of flightdeck's ended with.
-#[derive(Debug, Clone)]
-pub struct Said {
-    pub code: Option<i32>,
-    pub text: String,
-}
-
-/// A command of flightdeck's that runs.
-pub struct Running {
-    child: Child,
-    output: PathBuf,
-}
-
-impl Running {
-    pub fn kill(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-    }
-
-    pub fn has_ended(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(Some(_)))
-    }
-
-    pub fn said(&self) -> String {
-        fs::read_to_string(&self.output).unwrap_or_default()
-    }
-
-    pub fn wait(mut self) -> Result<Said, String> {
-        let until = Instant::now() + DEADLINE;
-        loop {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Ok(Said {
-                    code: status.code(),
-                    text: self.said(),
-                });
-            }
-            if Instant::now() > until {
-                self.kill();
-                return Err(format!("a command did not end: {}", self.said()));
-            }
-            breathe();
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Between two looks at what has no event of its own.
-pub fn breathe() {
-    std::thread::sleep(Duration::from_millis(30));
-}
-
 impl Server {
     /// Lays out a project and brings it up.
     pub fn up(
         world: &RealWorld,
         compose: Compose,
         engine: &Engine,
-        is_migrating: bool,
+        layout: Layout,
     ) -> Result<Self, String> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -149,7 +84,7 @@ impl Server {
             .tempdir()
             .map_err(words)?;
         let name = format!("matrix-{}-{number}", std::process::id());
-        let address = free_address().map_err(words)?;
+        let address = sshd::free_address().map_err(words)?;
         let link = Link::to(address).map_err(words)?;
         let disk = home.path().join("disk");
         fs::create_dir(&disk).map_err(words)?;
@@ -158,7 +93,7 @@ impl Server {
                 .args(["-t", "tmpfs", "-o", DISK, &name])
                 .arg(&disk),
         )?;
-        let sshd = start_sshd(world, compose, engine, home.path(), address)?;
+        let sshd = sshd::start(world, compose, engine, home.path(), address)?;
         let mut server = Self {
             registry: SpareRegistry::open(world),
             world: world.clone(),
@@ -167,7 +102,7 @@ impl Server {
             link,
             sshd,
             home,
-            is_migrating,
+            layout,
             versions: Vec::new(),
             name,
         };
@@ -198,22 +133,6 @@ impl Server {
         self.state().join("operations").join(format!("{number:06}"))
     }
 
-    pub fn services(&self) -> &'static [&'static str] {
-        if self.is_migrating {
-            &["backend", "database", "proxy"]
-        } else {
-            &["backend", "proxy"]
-        }
-    }
-
-    fn repository(&self) -> &'static str {
-        if self.is_migrating {
-            "acme/shop-migrating"
-        } else {
-            "acme/shop-backend"
-        }
-    }
-
     /// A fresh project that runs that version, without any record.
     pub fn lay(&self, version: usize) -> Result<(), String> {
         let directory = self.directory();
@@ -223,28 +142,11 @@ impl Server {
             fs::remove_dir_all(&directory).map_err(words)?;
         }
         fs::create_dir(&directory).map_err(words)?;
-        let fill = |text: &str| {
-            text.replace("@REGISTRY@", &self.registry.address())
-                .replace("@NAME@", &self.name)
-                .replace(
-                    "@APPLICATION@",
-                    self.repository().trim_start_matches("acme/"),
-                )
-        };
-        let mut text = fill(include_str!("docker-compose.yml"));
-        if self.is_migrating {
-            text = text.replace("@DEPENDS@", "{ database: { condition: service_healthy } }");
-            text.push_str(&fill(DATABASE));
-        } else {
-            text = text.replace("@DEPENDS@", "{}");
-        }
-        fs::write(directory.join("docker-compose.yml"), text).map_err(words)?;
-        let tag = &self.versions[version].tag;
-        let pins = format!(
-            "POSTGRES_PASSWORD='not-a-secret'\nBACKEND_IMAGE_TAG={tag}\nPROXY_IMAGE_TAG=v20260110.1\n"
-        );
+        let compose_file = self.named(|names| self.layout.compose_file(names));
+        fs::write(directory.join("docker-compose.yml"), compose_file).map_err(words)?;
+        let pins = self.layout.environment_file(&self.versions[version].tag);
         fs::write(directory.join(".env"), pins).map_err(words)?;
-        if self.is_migrating {
+        if self.layout == Layout::Migrating {
             self.docker(&[
                 "compose",
                 "run",
@@ -274,50 +176,18 @@ impl Server {
             home.join("known_hosts").display(),
         );
         fs::write(home.join("ssh_config"), ssh_config)?;
-        let migration = if self.is_migrating {
-            "migration = { service = \"backend\", tool = \"alembic\" }\n"
-        } else {
-            ""
-        };
-        let configuration = format!(
-            r#"[github]
-repository = "acme/shop"
-api = "http://{closed}"
-
-[registries."{registry}"]
-user = "{user}"
-password = {{ env = "REGISTRY_PASSWORD" }}
-plain_http = true
-
-[services.backend]
-image = "{registry}/{repository}"
-pin = "BACKEND_IMAGE_TAG"
-
-[environments.production]
-host = "matrix"
-ssh_config = "ssh_config"
-directory = "{directory}"
-services = ["backend"]
-confirm = "prod"
-restart = ["proxy"]
-health_timeout = "30s"
-stable_for = "1s"
-{migration}
-[[environments.production.checks]]
-name = "status"
-http = "http://127.0.0.1:8080/api/v1/status/"
-body = "ok"
-inside = "proxy"
-attempts = 5
-interval = "1s"
-"#,
-            closed = self.world.closed(),
-            registry = self.registry.address(),
-            user = self.world.registry_login().0,
-            repository = self.repository(),
-            directory = self.directory().display(),
-        );
+        let configuration = self.named(|names| self.layout.configuration(names));
         fs::write(home.join("flightdeck.toml"), configuration)
+    }
+
+    fn named(&self, write: impl FnOnce(&Names<'_>) -> String) -> String {
+        write(&Names {
+            project: &self.name,
+            directory: &self.directory().display().to_string(),
+            registry: &self.registry.address(),
+            user: self.world.registry_login().0,
+            closed: &self.world.closed(),
+        })
     }
 
     fn version(&self, tag: &str) -> Result<Version, String> {
@@ -331,7 +201,7 @@ interval = "1s"
             &format!(
                 "http://{}/v2/{}/manifests/{tag}",
                 self.world.registry(),
-                self.repository()
+                self.layout.repository()
             ),
         ]))?;
         let digest = said
@@ -367,7 +237,6 @@ interval = "1s"
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = self.home.path().join(format!("said-{number}"));
-        let file = fs::File::create(&path).map_err(words)?;
         let (_, password) = self.world.registry_login();
         let program = crate::journeys::program(
             &self.home.path().join("flightdeck.toml"),
@@ -375,20 +244,13 @@ interval = "1s"
             &[("REGISTRY_PASSWORD", password)],
             arguments,
         );
-        let child = Command::new(&program.file)
+        let mut command = Command::new(&program.file);
+        command
             .args(&program.arguments)
             .env_clear()
             .envs(program.environment)
-            .current_dir(&program.directory)
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().map_err(words)?)
-            .stderr(file)
-            .spawn()
-            .map_err(words)?;
-        Ok(Running {
-            child,
-            output: path,
-        })
+            .current_dir(&program.directory);
+        Running::start(command, path)
     }
 
     /// Runs flightdeck to its end.
@@ -408,19 +270,6 @@ interval = "1s"
             said.code,
             said.text
         ))
-    }
-
-    /// The command that does this kind, towards that version.
-    pub fn command(&self, kind: Kind, version: usize) -> Vec<String> {
-        let tag = self.versions[version].tag.clone();
-        let words: Vec<&str> = match kind {
-            Kind::Adopt => vec!["adopt", "production"],
-            Kind::Promote | Kind::PromoteMigrating => vec!["promote", "production", &tag],
-            Kind::Rollback => vec!["rollback", "production"],
-            Kind::RollbackDowngrading => vec!["rollback", "production", "--schema", "downgrade"],
-            Kind::Migrate => vec!["migrate", "production", &tag],
-        };
-        words.into_iter().map(str::to_owned).collect()
     }
 
     /// All containers of the project; one-off ones too, without a service that we know.
@@ -482,14 +331,17 @@ interval = "1s"
         self.docker(&words).map(|said| said.trim().to_owned())
     }
 
-    pub fn pin(&self) -> Result<String, String> {
+    /// What `.env` pins each service to.
+    pub fn pins(&self) -> Result<BTreeMap<&'static str, String>, String> {
         let text = fs::read_to_string(self.directory().join(".env")).map_err(words)?;
-        let found = text
-            .lines()
-            .find_map(|line| line.strip_prefix("BACKEND_IMAGE_TAG="));
-        found
-            .map(str::to_owned)
-            .ok_or_else(|| format!("no pin in .env: {text:?}"))
+        let pin = |service: &&'static str| {
+            let start = format!("{}=", layout::variable(service));
+            let found = text.lines().find_map(|line| line.strip_prefix(&start));
+            found
+                .map(|value| (*service, value.to_owned()))
+                .ok_or_else(|| format!("no pin of {service} in .env: {text:?}"))
+        };
+        self.layout.released().iter().map(pin).collect()
     }
 
     /// Processes whose working directory lies in the project's.
@@ -517,6 +369,27 @@ interval = "1s"
             }
         }
         found
+    }
+
+    /// An image that nothing needs, by the name that it is given.
+    pub fn unneeded_image(&self) -> Result<String, String> {
+        let name = format!(
+            "{}/{}:unneeded",
+            self.registry.address(),
+            self.layout.repository()
+        );
+        let empty = self.home.path().join("empty.tar");
+        // Two blocks of zeros are an archive without a file.
+        fs::write(&empty, [0; 1024]).map_err(words)?;
+        let own = format!("LABEL server={}", self.name);
+        self.docker(&[
+            "import",
+            "--change",
+            &own,
+            &empty.display().to_string(),
+            &name,
+        ])?;
+        Ok(name)
     }
 
     /// What a failed cell may have left.
@@ -556,31 +429,12 @@ interval = "1s"
         // Where the fault never came there is nothing to take away.
         let _ = fs::remove_file(self.home.path().join("disk/full"));
     }
+}
 
-    /// A fresh set of stops: what the hooks look for.
+impl Server {
+    /// Stops, none of which is laid.
     pub fn stops(&self) -> Result<Stops, String> {
-        let directory = self.home.path().join("stops");
-        if directory.exists() {
-            fs::remove_dir_all(&directory).map_err(words)?;
-        }
-        fs::create_dir(&directory).map_err(words)?;
-        let open = |name: &str| -> Result<OwnedFd, String> {
-            let path = directory.join(name);
-            output(Command::new("mkfifo").arg(&path))?;
-            // Read and write: neither side waits for the other to open it.
-            let file = fs::File::options()
-                .read(true)
-                .write(true)
-                .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
-                .open(&path)
-                .map_err(words)?;
-            Ok(file.into())
-        };
-        Ok(Stops {
-            reached: open("reached")?,
-            go: open("go")?,
-            directory,
-        })
+        Stops::fresh(self.home.path())
     }
 }
 
@@ -613,148 +467,4 @@ impl Drop for Server {
                 .arg(self.home.path().join("disk")),
         );
     }
-}
-
-/// Where operations stop for the test.
-pub struct Stops {
-    directory: PathBuf,
-    reached: OwnedFd,
-    go: OwnedFd,
-}
-
-impl Stops {
-    /// Lays what the hooks look for.
-    pub fn lay(&self, name: &str, text: &str) -> Result<(), String> {
-        fs::write(self.directory.join(name), text).map_err(words)
-    }
-
-    /// Takes it away again.
-    pub fn lift(&self, name: &str) -> Result<(), String> {
-        fs::remove_file(self.directory.join(name)).map_err(words)
-    }
-
-    /// Waits until somebody has come to a stop, or `gone` says that nobody will; returns the parent of
-    /// the one who waits there.
-    pub fn wait(&self, mut gone: impl FnMut() -> bool) -> Result<Pid, String> {
-        let until = Instant::now() + DEADLINE;
-        loop {
-            let mut buffer = [0; 256];
-            match rustix::io::read(&self.reached, &mut buffer) {
-                Ok(read) => {
-                    let text = String::from_utf8_lossy(&buffer[..read]);
-                    let parent = text
-                        .split_whitespace()
-                        .nth(1)
-                        .and_then(|word| word.parse().ok());
-                    return parent
-                        .and_then(Pid::from_raw)
-                        .ok_or_else(|| format!("a stop said {text:?}"));
-                }
-                Err(Errno::AGAIN) => breathe(),
-                Err(error) => return Err(words(error)),
-            }
-            if gone() {
-                return Err("the stop was never reached".to_owned());
-            }
-            if Instant::now() > until {
-                return Err("the stop was not reached in time".to_owned());
-            }
-        }
-    }
-
-    /// Lets whoever waits go on.
-    pub fn go(&self) -> Result<(), String> {
-        rustix::io::write(&self.go, b"go\n")
-            .map(drop)
-            .map_err(words)
-    }
-}
-
-const DATABASE: &str = "
-  database:
-    image: @REGISTRY@/acme/shop-database:15.1
-    container_name: @NAME@-database
-    restart: unless-stopped
-    environment:
-      POSTGRES_PASSWORD: ${POSTGRES_PASSWORD}
-    healthcheck: { interval: 1s, timeout: 5s, retries: 60 }
-";
-
-fn start_sshd(
-    world: &RealWorld,
-    compose: Compose,
-    engine: &Engine,
-    home: &Path,
-    address: SocketAddr,
-) -> Result<Child, String> {
-    let hooks = home.join("hooks");
-    fs::create_dir(&hooks).map_err(words)?;
-    for (name, text) in HOOKS {
-        let path = hooks.join(name);
-        fs::write(&path, text).map_err(words)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).map_err(words)?;
-    }
-    let ssh = world.ssh_config().parent().unwrap_or(Path::new("/"));
-    let docker = world.docker(compose);
-    let variable = |name: &str| {
-        let found = docker.get_envs().find(|(key, _)| *key == name);
-        found
-            .and_then(|(_, value)| value?.to_str())
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let configuration = format!(
-        "ListenAddress {address}\nHostKey {ssh}/host\nPidFile none\nAuthorizedKeysFile {ssh}/authorized_keys\n\
-         PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-         UsePAM no\nMaxStartups 100\nSetEnv PATH={hooks}:{path} DOCKER_HOST={docker_host} DOCKER_CONFIG={docker_config}\n",
-        ssh = ssh.display(),
-        hooks = hooks.display(),
-        path = variable("PATH"),
-        docker_host = engine.docker_host,
-        docker_config = variable("DOCKER_CONFIG"),
-    );
-    let path = home.join("sshd.conf");
-    fs::write(&path, configuration).map_err(words)?;
-    let log = fs::File::create(home.join("sshd.log")).map_err(words)?;
-    // Ends with this test, however that ends.
-    let sshd = Command::new("setpriv")
-        .args(["--pdeathsig", "TERM", "/usr/sbin/sshd", "-D", "-e", "-f"])
-        .arg(&path)
-        .stdin(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .map_err(words)?;
-    let until = Instant::now() + DEADLINE;
-    while std::net::TcpStream::connect(address).is_err() {
-        if Instant::now() > until {
-            return Err("sshd does not answer".to_owned());
-        }
-        breathe();
-    }
-    Ok(sshd)
-}
-
-fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind("127.0.0.1:0")?.local_addr()
-}
-
-pub fn words(error: impl std::fmt::Display) -> String {
-    error.to_string()
-}
-
-/// Runs a command to its end; a failure tells all that it said.
-pub fn output(command: &mut Command) -> Result<String, String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{command:?} does not start: {error}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    Err(format!(
-        "{command:?}: {}\n{}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    ))
 }

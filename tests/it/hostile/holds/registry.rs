@@ -1,0 +1,19 @@
+//! What registries tell of versions: read or refused, clean and bounded.
+
+use flightdeck::registry::manifest::{read_configuration, read_manifest};
+
+use super::assert_clean;
+
+/// Longer than any label that is kept.
+const LONG: usize = 4096;
+
+pub fn registry(bytes: &[u8]) {
+    let manifest = read_manifest(bytes).map(|(details, _)| details);
+    let configuration = read_configuration(bytes).map(|(details, _)| details);
+    for details in manifest.into_iter().chain(configuration) {
+        assert_clean(&details);
+        for text in [details.revision, details.source].into_iter().flatten() {
+            assert!(text.len() < LONG, "{text}");
+        }
+    }
+}
