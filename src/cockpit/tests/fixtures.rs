@@ -252,6 +252,7 @@ pub fn containers(backend: u8, age: i64, restarts: u64) -> Containers {
             started: Some(ago(age)),
             restarts: if name == "backend" { restarts } else { 0 },
             exit_code: None,
+            start_period: None,
             config_hash: "abc".to_owned(),
             compose_version: "2.40.3".to_owned(),
             working_directory: "/srv/shop".to_owned(),
@@ -270,6 +271,7 @@ pub fn containers(backend: u8, age: i64, restarts: u64) -> Containers {
                 revision: None,
                 version: None,
                 created: None,
+                start_period: None,
             },
         );
     }
@@ -528,6 +530,7 @@ pub fn promotion() -> Plan {
         closing: Vec::new(),
         on_failure: OnFailure::GoBack,
         schema_offers: Vec::new(),
+        health_timeout: Duration::from_secs(120),
         confirm: Some(ConfirmWords {
             name: "production".to_owned(),
             short: Some("prod".to_owned()),
