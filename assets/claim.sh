@@ -269,6 +269,9 @@ journal_recovers() {
 # and holder:
 #   ended
 #   never_began  its holder died before the operation had a folder
+#   unbegun      the operation has no folder, and whether its holder lives cannot be
+#                seen. Nothing has to be proved: whoever claims next takes away what
+#                was to become its folder, and then it cannot begin (see hold.sh)
 #   lock         locked by hand, until it is unlocked
 #   alive        its supervisor or its runner lives
 #   orphaned     both are gone, and the step that they started still runs
@@ -295,7 +298,18 @@ holder_of() {
 		! newer "$holder_end" || holder=format
 		return 0
 	fi
-	case $claim in *'"kind":"lock"'*) holder=lock && return 0 ;; esac
+	case $claim in
+	*'"kind":"lock"'*) holder=lock ;;
+	*) look_at_holder "$1" ;;
+	esac
+	case $holder in
+	# Nobody has been told of a lock that has no folder.
+	lock | unknown) [ -d "$root/operations/$1" ] || holder=unbegun ;;
+	esac
+}
+
+# look_at_holder ID: of a claim that was read and has not ended.
+look_at_holder() {
 	value boot "$claim"
 	if [ -z "$value" ] || [ -z "$boot" ]; then return 0; fi
 	if [ "$value" = "$boot" ]; then
@@ -330,6 +344,31 @@ holder_of() {
 		[ -z "$journal_newer" ] || holder=format
 		;;
 	esac
+}
+
+# is_settled: whether what holder_of found holds nothing any more, and keeps nobody
+# waiting for an operator.
+is_settled() {
+	case $holder in
+	ended | never_began | unbegun) ;;
+	*) return 1 ;;
+	esac
+}
+
+# find_shown: sets newest, and shown to the operation that counts: the newest claim,
+# or what it passed, as long as that stands; empty where there is none. Of shown, all
+# that holder_of sets.
+find_shown() {
+	newest_claim
+	shown=$newest
+	[ -n "$shown" ] || return 0
+	holder_of "$shown"
+	while is_settled && [ "$over" != 0 ]; do
+		find_over=$(printf '%06d' "$over")
+		holder_of "$find_over"
+		is_settled || shown=$find_over
+	done
+	holder_of "$shown"
 }
 
 # newer LINE: whether a newer format than this one has written it.

@@ -178,21 +178,11 @@ hash_word() {
 	files_hash=$(printf '%08x%08x' "$1" "$2")
 }
 
-# find_operation: sets shown to the operation that counts: the newest claim, or
-# what it passed, as long as that stands.
+# find_operation: as find_shown, which needs file names to be expanded.
 find_operation() {
 	set +f
-	newest_claim
+	find_shown
 	set -f
-	shown=$newest
-	[ -n "$shown" ] || return 0
-	judge "$shown"
-	while [ "$holder" = ended ] && [ "$over" != 0 ]; do
-		find_over=$(printf '%06d' "$over")
-		judge "$find_over"
-		[ "$holder" = ended ] || shown=$find_over
-	done
-	judge "$shown"
 }
 
 judge() {
@@ -211,7 +201,11 @@ tell_operation() {
 		relist=yes
 	fi
 	# One that never began is nobody's business.
-	if [ -z "$shown" ] || [ "$holder" = never_began ]; then
+	case $shown:$holder in
+	:* | *:never_began | *:unbegun) find_none=yes ;;
+	*) find_none=no ;;
+	esac
+	if [ "$find_none" = yes ]; then
 		tell operation ''
 		for part in plan journal cancel end liveness; do tell $part ''; done
 		remember settled yes
@@ -238,7 +232,7 @@ tell_liveness() {
 	ended) tell liveness '' && settled=yes ;;
 	alive | orphaned) tell liveness alive ;;
 	lock) tell liveness alive && settled=yes ;;
-	interrupted | never_began) tell liveness dead && settled=yes ;;
+	interrupted | never_began | unbegun) tell liveness dead && settled=yes ;;
 	*) tell liveness unknown ;;
 	esac
 	remember settled "$settled"

@@ -106,7 +106,9 @@
 #     missing      there is no such operation (any more)
 #     no_way_back  its plan has none
 #     owner        its files are another Unix user's alone
-#   {"failed":"link"|"rename"|"write"}
+#   {"failed":"link"|"rename"|"write"|"overtaken"}
+#     overtaken    somebody who could not see that this one lives took the claim
+#                  before it had begun
 #
 # A refused folder is removed; it was never claimed. Nothing else ever is.
 

@@ -18,10 +18,7 @@ standing() {
 		held_by "$refused_id"
 		standing_over=$over
 		case $holder in
-		never_began)
-			value nonce "$claim"
-			case $value in '' | *[!0-9a-f]*) ;; *) rm -rf "../.new-$value" ;; esac
-			;;
+		never_began | unbegun) take_away "$refused_id" || refusal=unknown ;;
 		ended) end_whole "$refused_id" ;;
 		lock)
 			[ "$over_first" != 0 ] || over_first=$(number "$refused_id")
@@ -44,6 +41,22 @@ standing() {
 		refused_id=$(printf '%06d' "$standing_over")
 	done
 	over=$over_first
+}
+
+# take_away ID: what was to become the folder of a claim that has none yet. Its holder
+# begins by giving it the number; of the two renames one wins. False where that was
+# its holder's, or where neither is known.
+take_away() {
+	value nonce "$claim"
+	case $value in
+	'' | *[!0-9a-f]*)
+		[ "$holder" = never_began ]
+		return
+		;;
+	esac
+	mv "../.new-$value" "../.new-$value.taken" 2>/dev/null
+	rm -rf "../.new-$value.taken"
+	[ ! -e "../.new-$value" ] && [ ! -e "../$1" ]
 }
 
 # held_by ID: as holder_of; what cannot be seen from here an operator has looked at
@@ -121,7 +134,12 @@ claim() {
 		[ "$claim_other" != "$claim_record" ] || break
 	done
 	if [ -e "../$id" ] || ! mv "../.new-$1" "../$id"; then
-		printf '{"failed":"rename"}\n'
+		# Somebody who cannot see whether this process lives has claimed since.
+		if [ ! -e "../.new-$1" ]; then
+			printf '{"failed":"overtaken"}\n'
+		else
+			printf '{"failed":"rename"}\n'
+		fi
 		return 1
 	fi
 	# Some shells remember what the folder was called.

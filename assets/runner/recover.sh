@@ -44,7 +44,7 @@ recoverable() {
 			return
 		fi
 		case $holder in
-		never_began) ;;
+		never_began | unbegun) ;;
 		alive) refusal=held ;;
 		lock) passes lock || refusal=lock ;;
 		ended) ! counts || refusal=superseded ;;

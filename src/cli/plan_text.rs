@@ -3,7 +3,7 @@
 use crate::{
     release::{
         operation::Direction,
-        plan::{OnFailure, OnStepFailure, Plan, Step, Verdict},
+        plan::{OnFailure, OnStepFailure, Plan, Step},
     },
     target::RenderedPlan,
 };
@@ -12,42 +12,51 @@ use crate::{
 pub fn lines(plan: &Plan, commands: &RenderedPlan) -> Vec<String> {
     let mut lines = vec![plan.title()];
     lines.extend(gates(plan));
-    lines.extend(steps(&plan.forward, &commands.forward));
-    match plan.on_failure {
-        OnFailure::GoBack => {
-            lines.push(format!("on failure: back to {}", plan.before.label()));
-            lines.extend(steps(plan.steps(Direction::Back), &commands.back));
-        }
-        OnFailure::Stay => lines.push("on failure: stays as it is and says so".to_owned()),
+    let all = |direction| plan.steps(direction).iter().collect::<Vec<_>>();
+    lines.extend(steps(&all(Direction::Forward), &commands.forward));
+    lines.push(format!("on failure: {}", plan.on_failure_words()));
+    if plan.on_failure == OnFailure::GoBack {
+        lines.extend(steps(&all(Direction::Back), &commands.back));
     }
-    if !plan.closing.is_empty() {
-        lines.push("once it is over, however it ended:".to_owned());
-        lines.extend(steps(&plan.closing, &commands.closing));
+    lines.extend(closing(plan, commands));
+    lines
+}
+
+/// What is done once the outcome is known, if anything is.
+pub fn closing(plan: &Plan, commands: &RenderedPlan) -> Vec<String> {
+    if plan.closing.is_empty() {
+        return Vec::new();
     }
+    let mut lines =
+        vec!["once it is over, however it ended; what fails here changes nothing:".to_owned()];
+    let all: Vec<&Step> = plan.closing.iter().collect();
+    lines.extend(steps(&all, &commands.closing));
     lines
 }
 
 /// The gates and what should be known before.
 pub fn gates(plan: &Plan) -> Vec<String> {
     let width = plan.gates.iter().map(|g| g.name.len()).max().unwrap_or(0);
+    let stands = plan.gates.iter().map(|g| g.words().len()).max();
+    let stands = stands.unwrap_or(0);
     let mut lines: Vec<String> = plan
         .gates
         .iter()
         .map(|gate| {
-            let verdict = match (gate.verdict, gate.overridden) {
-                (Verdict::Passed, _) => "open",
-                (_, true) => "OVERRIDDEN",
-                (Verdict::Failed, false) => "CLOSED",
-                (Verdict::Unknown, false) => "UNKNOWN",
-            };
-            format!("  gate {:width$}  {verdict:10}  {}", gate.name, gate.detail)
+            format!(
+                "  gate {:width$}  {:stands$}  {}",
+                gate.name,
+                gate.words(),
+                gate.detail
+            )
         })
         .collect();
     lines.extend(plan.warnings.iter().map(|w| format!("  note: {w}")));
     lines
 }
 
-fn steps(steps: &[Step], commands: &[(String, Vec<String>)]) -> Vec<String> {
+/// Numbered steps, each with its commands.
+pub fn steps(steps: &[&Step], commands: &[(String, Vec<String>)]) -> Vec<String> {
     let width = steps.iter().map(|s| s.id.len()).max().unwrap_or(0);
     let mut lines = Vec::new();
     for (number, step) in steps.iter().enumerate() {

@@ -14,7 +14,6 @@ use crate::{
         operation::{Liveness, OperationState, Outcome, timestamp},
         record::Record,
         recovery,
-        text::clean,
         time::short_age,
     },
 };
@@ -247,15 +246,17 @@ fn operation_words(operation: &OperationState) -> String {
         (None, true) => claim.kind.clone(),
         (None, false) => format!("{}: {}", claim.kind, claim.reason),
     };
-    let stopped = recovery::stopped(&operation.journal, operation.end.as_ref());
-    let state = match (&operation.end, stopped.step) {
-        (Some(end), _) => end.outcome.words().to_owned(),
-        (None, Some(step)) if needs_operator(operation) => {
-            format!("INTERRUPTED at {}", clean(&step))
+    let state = match &operation.end {
+        Some(end) => end.outcome.words().to_owned(),
+        None if needs_operator(operation) => {
+            let stopped = recovery::stopped(&operation.journal, None);
+            format!("INTERRUPTED {}", stopped.place())
         }
-        (None, None) if needs_operator(operation) => "INTERRUPTED".to_owned(),
-        (None, _) if operation.cancelling => "cancelling".to_owned(),
-        (None, _) => "running".to_owned(),
+        None if operation.liveness == Liveness::Unknown => {
+            "held, and whether it still runs cannot be seen".to_owned()
+        }
+        None if operation.cancelling => "cancelling".to_owned(),
+        None => "running".to_owned(),
     };
     format!(
         "operation {} {state}: {what}  by {} from {}",

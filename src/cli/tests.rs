@@ -419,6 +419,7 @@ fn the_command_line_holds_together() {
         "flightdeck promote production",
         "flightdeck logs production",
         "flightdeck rollback production --yes --dry-run",
+        "flightdeck recover production back --yes --dry-run",
         "flightdeck demo --speed 0",
     ] {
         assert!(

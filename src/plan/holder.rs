@@ -59,7 +59,11 @@ pub(super) fn clear(
                                 held.id
                             ),
                         )
-                        .remedy("look at the server, or abandon it once you know"));
+                        .remedy(format!(
+                            "look on the machine or in the container where it was started; if nothing of it \
+                             runs there, `flightdeck recover {} back --seen-dead`, or `resume` or `abandon`",
+                            making.environment.name
+                        )));
                 }
             }
         }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     operation::{Direction, End, Event, JournalLine, OperationId, Outcome},
-    plan::{Again, ConfirmWords, Intent, Plan, Step},
+    plan::{Again, ConfirmWords, Intent, OnFailure, Plan, Step},
+    text::clean,
 };
 
 /// What an operator may do about an operation.
@@ -95,15 +96,30 @@ pub struct UnlockRequest {
 pub struct Stopped {
     /// The list.
     pub direction: Direction,
-    /// The step's id; `None` between two steps.
+    /// The step's id; `None` where it was in none.
     pub step: Option<String>,
+    /// Whether any step had begun by then, in it or in one that it recovers.
+    pub has_begun: bool,
+}
+
+impl Stopped {
+    /// Where that is, in words: `at switch`, `between two steps`, `before its first step`.
+    pub fn place(&self) -> String {
+        match &self.step {
+            Some(step) => format!("at {}", clean(step)),
+            None if self.has_begun => "between two steps".to_owned(),
+            None => "before its first step".to_owned(),
+        }
+    }
 }
 
 /// Where an operation stopped, by its journal and, once it has ended, its end.
 pub fn stopped(journal: &[JournalLine], end: Option<&End>) -> Stopped {
     let mut direction = Direction::Forward;
     let mut step = None;
+    let mut has_begun = false;
     for line in journal {
+        has_begun |= matches!(line.event, Event::StepStart { .. } | Event::Held { .. });
         match &line.event {
             // What comes after the outcome is nothing that an operation stops at.
             Event::Begin {
@@ -125,7 +141,11 @@ pub fn stopped(journal: &[JournalLine], end: Option<&End>) -> Stopped {
         };
         step = step.or_else(|| failed.clone());
     }
-    Stopped { direction, step }
+    Stopped {
+        direction,
+        step,
+        has_begun,
+    }
 }
 
 /// What a recovery will run, in order.
@@ -194,4 +214,81 @@ pub fn course<'a>(
 /// what one sees running needs none.
 pub fn confirm_words(recovery: Recovery, words: Option<ConfirmWords>) -> Option<ConfirmWords> {
     words.filter(|_| recovery != Recovery::Cancel)
+}
+
+/// What a cancel does to the step that runs now, and what comes then, in words.
+pub fn cancelling(plan: &Plan, journal: &[JournalLine]) -> String {
+    let at = stopped(journal, None);
+    let running = at
+        .step
+        .as_deref()
+        .and_then(|id| plan.steps(at.direction).iter().find(|step| step.id == id));
+    let then = match plan.on_failure {
+        OnFailure::GoBack => "then goes back",
+        OnFailure::Stay => "then stays as it is",
+    };
+    match running {
+        _ if at.direction == Direction::Back => {
+            "it is going back already: nothing cancels that".to_owned()
+        }
+        Some(Step {
+            intent: Intent::Migrate { .. },
+            ..
+        }) => format!(
+            "cancel waits for the migration that runs to end, {then}; the schema stays where that leaves it"
+        ),
+        Some(step) if step.interruptible => format!("cancel ends {} at once, {then}", step.id),
+        Some(step) => format!("cancel waits for {} to end, {then}", step.id),
+        None => format!("cancel stops it before its next step, {then}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(event: Event) -> JournalLine {
+        JournalLine { v: 1, at: 5, event }
+    }
+
+    fn started(step: &str) -> JournalLine {
+        line(Event::StepStart {
+            direction: Direction::Forward,
+            step: step.to_owned(),
+            group: 7,
+            offset: 0,
+        })
+    }
+
+    fn held(step: &str) -> JournalLine {
+        line(Event::StepEnd {
+            direction: Direction::Forward,
+            step: step.to_owned(),
+            exit: Some(0),
+            offset: 0,
+            why: None,
+        })
+    }
+
+    #[test]
+    fn where_it_stopped_is_said_however_early_that_was() {
+        let begin = line(Event::Begin {
+            direction: Direction::Forward,
+        });
+        let place = |journal: &[JournalLine]| stopped(journal, None).place();
+        assert_eq!(place(&[]), "before its first step");
+        assert_eq!(place(std::slice::from_ref(&begin)), "before its first step");
+        assert_eq!(place(&[begin.clone(), started("pull")]), "at pull");
+        assert_eq!(
+            place(&[begin, started("pull"), held("pull")]),
+            "between two steps"
+        );
+        let recovered = line(Event::Held {
+            direction: Direction::Forward,
+            step: "pull".to_owned(),
+            skipped: false,
+        });
+        assert_eq!(place(&[recovered]), "between two steps");
+        assert_eq!(place(&[started("a\u{1b}[2Jb")]), "at ab");
+    }
 }

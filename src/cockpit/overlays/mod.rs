@@ -83,6 +83,7 @@ impl Overlay {
             Self::Options(options) if options.on_reason() => options.reason.paste(text),
             Self::Palette(palette) => palette.input.paste(text),
             Self::Lock(lock) => lock.paste(text),
+            Self::Recover(recover) => recover.paste(text),
             Self::Question(asked) => asked.input.paste(text),
             Self::Search(search) => search.input.paste(text),
             _ => {}

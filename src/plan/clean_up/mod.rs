@@ -37,10 +37,15 @@ pub(super) fn plan(making: &Making<'_>, keep: usize, older_than: Duration) -> Re
     let images = images(making, seen, &needed, older_than, &mut warnings);
     let backups = backups(making);
     if containers.is_empty() && images.is_empty() && backups.is_empty() {
-        return Err(making.fault(
-            FaultKind::Invalid,
-            "there is nothing to clean up: what is there is needed, or not old enough",
-        ));
+        return Err(making
+            .fault(
+                FaultKind::Invalid,
+                "there is nothing to clean up: what is there is needed, or not old enough",
+            )
+            .remedy(format!(
+                "`flightdeck clean-up {}` with a smaller --keep or --older-than takes more",
+                making.environment.name
+            )));
     }
     said_before(making, seen, keep, &images, &backups, &mut warnings);
     // An image that a leftover container holds goes once that is gone.

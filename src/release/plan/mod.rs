@@ -12,7 +12,7 @@ mod intent;
 mod request;
 mod schema;
 mod step;
-mod title;
+mod words;
 
 pub use attachment::Attachment;
 pub use database::{BackupTool, HeadsFormat, HeadsQuery, RestoreFrom};

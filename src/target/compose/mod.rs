@@ -234,9 +234,10 @@ impl Operate for ComposeTarget {
         Box::pin(async move {
             let (server, place, request) = (&self.host.server, self.place(), recovery.get());
             match request.recovery {
-                Recovery::Cancel => operate::cancel(server, &place, request.operation, &by)
-                    .await
-                    .map(|()| None),
+                Recovery::Cancel => {
+                    let cancelled = operate::cancel(server, &place, request, &by).await;
+                    cancelled.map(|()| None)
+                }
                 Recovery::Resume | Recovery::Back | Recovery::Abandon => {
                     let started = recover::recover(server, &place, request, &by).await;
                     started.map(Some)

@@ -17,6 +17,7 @@ use crate::release::{
     Fault, FaultKind,
     check::CheckAnswer,
     operation::{Claim, Direction, OperationId, Operator},
+    recovery::RecoveryRequest,
     text::clean,
 };
 
@@ -258,6 +259,12 @@ fn failed(place: &Place, failure: StartFailure) -> Fault {
                 place.project
             ),
         ),
+        StartFailure::Overtaken => (
+            FaultKind::Conflict,
+            "somebody else claimed the environment in the same moment, where one cannot see whether the other lives"
+                .to_owned(),
+            "nothing was started; look at what holds the environment, and plan anew".to_owned(),
+        ),
         StartFailure::Nonce | StartFailure::Runner => (
             FaultKind::Failed,
             "the runner did not say whether it began".to_owned(),
@@ -296,7 +303,7 @@ pub async fn answer_check(
     }
 }
 
-/// Asks `operation` to cancel.
+/// Asks the operation of `request` to cancel.
 ///
 /// # Errors
 /// [`Missing`](FaultKind::Missing) and [`Conflict`](FaultKind::Conflict) where there is nothing to
@@ -304,12 +311,14 @@ pub async fn answer_check(
 pub async fn cancel(
     server: &Server,
     place: &Place,
-    operation: OperationId,
+    request: &RecoveryRequest,
     by: &Operator,
 ) -> Result<(), Fault> {
+    let operation = request.operation;
     let who = json!({
         "operator": by.name,
         "origin": by.origin,
+        "reason": request.reason,
         "at": server.settings().clock.now().wall.as_second(),
     });
     let script =
@@ -406,6 +415,7 @@ mod tests {
             (StartFailure::Write, true),
             (StartFailure::Link, true),
             (StartFailure::Rename, true),
+            (StartFailure::Overtaken, true),
             (StartFailure::Nonce, false),
             (StartFailure::Runner, false),
         ] {

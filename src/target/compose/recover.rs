@@ -2,7 +2,7 @@
 //! folder of the one that it recovers. Nothing is planned anew and no step is sent again.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     connection::server::Server,
@@ -16,6 +16,10 @@ use crate::release::{
     plan::{FORMAT, LOCK_GATE},
     recovery::{RecoveryRequest, StoppedStep},
 };
+
+/// What the record says was overridden where nobody could see whether the operation lived, and an operator
+/// vouched that it did not.
+const SEEN_DEAD: &str = "seen-dead";
 
 /// Starts the recovery that `request` asks for; returns its operation's number as soon as it has claimed
 /// the environment.
@@ -111,18 +115,32 @@ fn folder(head: &str, request: &RecoveryRequest, by: &Operator) -> Result<Folder
         .get("overridden")
         .and_then(|gates| serde_json::from_value(gates.clone()).ok())
         .unwrap_or_default();
+    let mut other = dead.other;
+    if request.seen_dead {
+        let overridden = other.entry("overridden").or_insert_with(|| json!([]));
+        if let Some(overridden) = overridden.as_array_mut() {
+            overridden.push(json!(SEEN_DEAD));
+        }
+    }
     let record = Head {
         v: FORMAT,
         recovers: Some(request.operation),
         operator: by.name.clone(),
         origin: by.origin.clone(),
         reason: request.reason.clone(),
-        ..dead
+        kind: dead.kind,
+        other,
     };
     folder.add("record.json", Access::Shared, unclosed(&record)?);
     // The lock that the operation was confirmed to pass must not keep it from being brought to its end.
-    if dead_overrode.iter().any(|gate| gate == LOCK_GATE) {
-        folder.add("passes", Access::Shared, "lock\n");
+    let passes_lock = dead_overrode.iter().any(|gate| gate == LOCK_GATE);
+    let passes = [(passes_lock, "lock\n"), (request.seen_dead, "unknown\n")];
+    let passes: String = passes
+        .iter()
+        .filter_map(|(is_passed, word)| is_passed.then_some(*word))
+        .collect();
+    if !passes.is_empty() {
+        folder.add("passes", Access::Shared, passes);
     }
     let stopped_step: StoppedStep = request.stopped_step;
     let wish = format!(
@@ -132,9 +150,6 @@ fn folder(head: &str, request: &RecoveryRequest, by: &Operator) -> Result<Folder
         stopped_step.word()
     );
     folder.add("recovers", Access::Shared, wish);
-    if request.seen_dead {
-        folder.add("passes", Access::Shared, "unknown\n");
-    }
     Ok(folder)
 }
 
@@ -187,8 +202,6 @@ fn script(place: &Place, operation: OperationId) -> Result<Vec<u8>, Unquotable> 
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::release::{plan::PlanKind, record::Record, recovery::Recovery};
 
@@ -249,6 +262,14 @@ mod tests {
             record.other["weather"], "fair",
             "a field that is not known is kept"
         );
+        let seen_dead = RecoveryRequest {
+            seen_dead: true,
+            ..request(Recovery::Resume)
+        };
+        let vouched = super::folder(&head(1), &seen_dead, &jonas()).unwrap();
+        assert_eq!(line(&vouched, "passes"), "lock\nunknown\n");
+        let overridden = r#""overridden":["ci","lock","seen-dead"]"#;
+        assert!(line(&vouched, "record.json").contains(overridden));
         let who = line(&folder, "who.json").trim_end().to_owned() + "}";
         let who: Value = serde_json::from_str(&who).unwrap();
         assert_eq!(

@@ -1,6 +1,8 @@
 //! Runner and supervisor die in the middle of the switch: every cockpit says so, and one key leads to
 //! going on, going back, or giving up.
 
+use std::fs;
+
 use flightdeck::release::{
     operation::{OperationId, Outcome},
     record::Record,
@@ -13,7 +15,11 @@ use super::{
     real::Real,
     world::{Which, World},
 };
-use crate::support::{project::Application, real_world::Compose};
+use crate::support::{
+    project::Application,
+    real_world::{Compose, run},
+    terminal::ENTER,
+};
 
 /// Where each choice stands below "leave it".
 const BACK: usize = 1;
@@ -22,20 +28,26 @@ const ABANDON: usize = 4;
 
 /// A promotion of [`Which::Candidate`] that died in its switch, seen by a cockpit that was opened after.
 fn interrupted<W: World>(world: &W) -> (Cockpit<'_, W>, OperationId) {
+    let operation = dies_in(world, "switch");
+    let second = Cockpit::open(world);
+    second.terminal.wait_for_words("INTERRUPTED at switch");
+    (second, operation)
+}
+
+/// A promotion of [`Which::Candidate`] that died in that step.
+fn dies_in(world: &impl World, step: &str) -> OperationId {
     let mut first = Cockpit::open(world);
     first.healthy();
     first.promote(&world.version(Which::Candidate));
-    first.in_step("switch");
+    first.in_step(step);
     let operation = world.newest_claim();
     let (supervisor, runner) = (world.supervisor(operation), world.runner(operation));
     kill_process(supervisor, Signal::KILL).expect("the supervisor lives");
     kill_process(runner, Signal::KILL).expect("the runner lives");
-    first.terminal.wait_for_words("INTERRUPTED at switch");
+    let words = format!("INTERRUPTED at {step}");
+    first.terminal.wait_for_words(&words);
     first.quit();
-
-    let second = Cockpit::open(world);
-    second.terminal.wait_for_words("INTERRUPTED at switch");
-    (second, operation)
+    operation
 }
 
 /// The dead operation's line, and its recovery's.
@@ -137,6 +149,22 @@ fn the_command_line_says_what_it_would_run_and_recovers_too() {
     ] {
         assert!(told.contains(words), "{words:?} is missing: {told}");
     }
+    let planned = world.command(&["recover", "production", "resume", "--dry-run"]);
+    for words in ["up -d --wait", "on failure: back to", "stopped at switch"] {
+        assert!(planned.contains(words), "{words:?} is missing: {planned}");
+    }
+    let planned = world.command(&["recover", "production", "back", "--dry-run", "--json"]);
+    let planned: serde_json::Value = serde_json::from_str(&planned).expect("JSON");
+    assert_eq!(planned["stopped"]["step"], "switch");
+    let steps = planned["steps"].as_array().expect("steps");
+    let commands = |step: &str| {
+        let found = steps.iter().find(|found| found["step"] == step);
+        found
+            .map(|found| found["commands"].to_string())
+            .unwrap_or_default()
+    };
+    assert!(commands("switch").contains("up -d --wait"), "{planned}");
+    assert_eq!(world.newest_claim(), dead, "a dry run claims nothing");
     let said = world.command(&[
         "recover",
         "production",
@@ -151,6 +179,112 @@ fn the_command_line_says_what_it_would_run_and_recovers_too() {
     assert_eq!(record.reason, "no time");
     let history = world.command(&["history", "production"]);
     assert!(history.contains(&format!("recovers {dead}")), "{history}");
+    // Taken up again from where it went back to, and left to itself.
+    let said = world.command(&["recover", "production", "resume", "--yes", "--detach"]);
+    assert!(said.contains("goes on by itself"), "{said}");
+    let resumed = world.newest_claim();
+    world.command(&["logs", "production", "--operation", &resumed.to_string()]);
+    assert_eq!(world.last_record().outcome, Outcome::Succeeded);
+    world.runs(&world.version(Which::Candidate));
     let nothing = world.ends_with(&["recover", "production", "cancel", "--yes"], 2);
     assert!(nothing.contains("no operation is under way"), "{nothing}");
+}
+
+#[test]
+fn what_died_before_its_journal_is_said_and_taken_back() {
+    let world = Embedded::production();
+    let environment_file = world.directory().join(".env");
+    let before = fs::read(&environment_file).expect("the project's .env");
+    let dead = dies_in(&world, "switch");
+    // As if it had died between its claim and its first line: nothing has been changed by then.
+    fs::remove_file(world.operation(dead).join("journal.jsonl")).expect("the journal");
+    fs::write(&environment_file, before).expect("the project's .env");
+    run(&mut world.docker(&["compose", "up", "-d", "backend"]));
+    let status = world.ends_with(&["status", "production"], 5);
+    assert!(
+        status.contains("INTERRUPTED before its first step"),
+        "{status}"
+    );
+    let version = format!("backend={}", world.version(Which::Other).tag);
+    let refused = world.ends_with(&["promote", "production", &version, "--yes"], 3);
+    assert!(
+        refused.contains("flightdeck recover production"),
+        "{refused}"
+    );
+    let planned = world.command(&["recover", "production", "resume", "--dry-run"]);
+    assert!(
+        planned.contains("stopped before its first step"),
+        "{planned}"
+    );
+
+    let mut cockpit = Cockpit::open(&world);
+    cockpit
+        .terminal
+        .wait_for_words("INTERRUPTED before its first step");
+    // Of the schema that went up meanwhile it knows nothing: to go on is another's test.
+    cockpit.recover(BACK);
+    let former = world.version(Which::Former);
+    let words = format!("went back: {} runs", former.tag);
+    cockpit.terminal.wait_for_words(&words);
+    world.runs(&former);
+    let ledger = world.ledger();
+    let line = ledger.iter().find(|record| record.operation == dead);
+    let line = line.expect("the dead operation has a line");
+    assert_eq!(
+        (line.outcome, line.step.as_deref()),
+        (Outcome::Interrupted, None)
+    );
+    cockpit.quit();
+}
+
+#[test]
+fn what_cannot_be_seen_is_taken_back_on_the_operators_word() {
+    let world = Embedded::production();
+    let dead = dies_in(&world, "switch");
+    // As if it had been started in a container that is not there any more.
+    let claim = world.state().join("claims").join(dead.to_string());
+    let record = fs::read_to_string(&claim).expect("the claim");
+    let (before, namespace) = record.split_once("\"namespace\":\"").expect("a namespace");
+    let (_, after) = namespace.split_once('"').expect("its end");
+    let record = format!("{before}\"namespace\":\"pid:[1]\"{after}");
+    fs::write(&claim, record).expect("the claim");
+
+    let status = world.command(&["status", "production"]);
+    assert!(status.contains("cannot be seen"), "{status}");
+    let version = format!("backend={}", world.version(Which::Other).tag);
+    for deed in [
+        &["promote", "production", &version, "--yes"][..],
+        &["recover", "production", "back", "--yes"],
+    ] {
+        let refused = world.ends_with(deed, 3);
+        assert!(refused.contains("--seen-dead"), "{deed:?}: {refused}");
+    }
+    let dry = ["recover", "production", "back", "--seen-dead", "--dry-run"];
+    let planned = world.command(&dry);
+    assert!(planned.contains("says that you have looked"), "{planned}");
+
+    let mut cockpit = Cockpit::open(&world);
+    cockpit.terminal.wait_for_words("under way, not seen");
+    cockpit.terminal.press("u");
+    cockpit.terminal.wait_for_words("Unknown is not dead");
+    cockpit.terminal.press("jj");
+    cockpit.terminal.wait_for_words("You vouch for it");
+    cockpit.terminal.press(ENTER);
+    cockpit
+        .terminal
+        .wait_for_words("You vouch that nothing of it runs");
+    cockpit.terminal.press("j");
+    cockpit.terminal.press(ENTER);
+    cockpit.terminal.wait_for("and press Enter");
+    cockpit.terminal.press("\tthe runner's machine is gone");
+    cockpit.terminal.press(ENTER);
+    cockpit.terminal.press("prod");
+    cockpit.terminal.press(ENTER);
+    let former = world.version(Which::Former);
+    cockpit.went_back("switch", &former);
+    world.runs(&former);
+    let recovery = recovered(&world, dead);
+    assert_eq!(recovery.reason, "the runner's machine is gone");
+    assert_eq!(recovery.overridden, ["seen-dead"]);
+    cockpit.quit();
 }

@@ -1,6 +1,7 @@
 //! The scripts that run on servers, under each shell that a server may have as `sh`: dash, busybox and
 //! bash. No docker: the steps are small scripts of the tests' own.
 
+mod begin;
 mod claim;
 mod direction;
 mod faults;

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fs, io::Write as _, process::Child, sync::Barri
 
 use flightdeck::{
     release::operation::{OperationId, Outcome},
-    target::compose::script::{Nonce, Refusal, StartReply, start_reply, upload},
+    target::compose::script::{Nonce, Refusal, StartFailure, StartReply, start_reply, upload},
 };
 
 use super::{
@@ -22,10 +22,10 @@ fn rounds() -> u64 {
 }
 
 /// All racers' shells are up and have read all but the last line before one of them may begin.
-fn race(world: &World, operation: &Operation) -> Vec<StartReply> {
+fn race(world: &World, racers: usize, operation: &Operation) -> Vec<StartReply> {
     let folder = operation.folder();
-    let start = Barrier::new(RACERS);
-    let racers: Vec<Child> = (0..RACERS).map(|_| world.sh().spawn().unwrap()).collect();
+    let start = Barrier::new(racers);
+    let racers: Vec<Child> = (0..racers).map(|_| world.sh().spawn().unwrap()).collect();
     thread::scope(|scope| {
         let threads: Vec<_> = racers
             .into_iter()
@@ -52,7 +52,7 @@ under_each_shell! {
         for round in 1..=rounds() {
             let go = world.root.join(format!("go{round}"));
             let wait = format!("until [ -e {} ]; do sleep 0.05; done", go.display());
-            let replies = race(world, &Operation::promotion().step("wait", &wait));
+            let replies = race(world, RACERS, &Operation::promotion().step("wait", &wait));
             let id = OperationId(round);
             let holders = replies.iter().filter(|r| **r == StartReply::Started(id)).count();
             assert_eq!(holders, 1, "round {round}: {replies:?}");
@@ -79,6 +79,25 @@ under_each_shell! {
         eventually("refused folders are gone", || names("operations") == expected);
         assert_eq!(names("claims"), expected);
         assert_eq!(world.records().len() as u64, rounds());
+    }
+
+    fn of_many_who_cannot_see_each_other_one_holds(world) {
+        let blind = world.through(|proc| fs::remove_file(proc.join("self/ns/pid")).unwrap());
+        let go = world.root.join("go");
+        let wait = format!("until [ -e {} ]; do sleep 0.05; done", go.display());
+        let replies = race(&blind, 16, &Operation::promotion().step("wait", &wait));
+        let holders: Vec<OperationId> = replies
+            .iter()
+            .filter_map(|reply| match reply {
+                StartReply::Started(id) => Some(*id),
+                StartReply::Refused { why: Refusal::Unknown, .. }
+                | StartReply::Failed(StartFailure::Overtaken) => None,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let [holder] = holders[..] else { panic!("{replies:?}") };
+        fs::write(go, "").unwrap();
+        assert_eq!(world.tail(holder).end().outcome, Outcome::Succeeded);
     }
 
     fn of_many_who_recover_one_does(world) {

@@ -1,13 +1,13 @@
 //! What is to become of an operation that runs, was interrupted or ended badly: what can be done, what
 //! each choice will run, and the confirmation. The first choice is always to leave it.
 
+mod confirm;
 mod view;
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::KeyEvent;
 
 use crate::{
     cockpit::{
-        input::LineInput,
         model::{Effect, Model},
         panes::{self, nothing},
         update::deeds,
@@ -16,13 +16,14 @@ use crate::{
     release::{
         EnvironmentName,
         confirm::Answer,
-        operation::{End, JournalLine, OperationId},
+        operation::{End, JournalLine, Liveness, OperationId},
         plan::{ConfirmWords, Plan},
         recovery::{self, Course, Recovery, RecoveryRequest, StoppedStep},
         text::clean,
     },
 };
 
+use self::confirm::{Confirm, Pressed};
 use super::{
     Overlay,
     popup::{self, Choice},
@@ -46,6 +47,10 @@ pub struct Recover {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Situation {
     UnderWay,
+    /// Whether it still runs cannot be seen from the server's shell.
+    Unseen,
+    /// The same; the operator says to have looked, and that nothing of it runs any more.
+    SeenDead,
     Interrupted,
     Ended,
 }
@@ -60,22 +65,14 @@ enum Stage {
     Confirm(Confirm),
 }
 
-struct Confirm {
-    recovery: Recovery,
-    stopped_step: StoppedStep,
-    input: LineInput,
-    /// The button in focus, where no word is asked for: 0 is Cancel.
-    at: usize,
-    /// Whether Enter was pressed on a word that does not match.
-    wrong: bool,
-}
-
 /// Something that can be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Deed {
     Leave,
     Recover(Recovery),
     RollBack,
+    /// To say that nothing of it runs any more, where that cannot be seen.
+    SeeDead,
 }
 
 /// What can be chosen about an interrupted operation, or one that ended badly, in order.
@@ -90,6 +87,18 @@ const AFTERWARDS: [Deed; 5] = [
 /// What can be chosen about an operation under way.
 const MEANWHILE: [Deed; 2] = [Deed::Leave, Deed::Recover(Recovery::Cancel)];
 
+/// What can be chosen about one of which nobody can see whether it runs.
+const UNSEEN: [Deed; 3] = [Deed::Leave, Deed::Recover(Recovery::Cancel), Deed::SeeDead];
+
+/// What can be chosen once the operator has vouched that it does not. A rollback goes over nothing on a
+/// word.
+const SEEN_DEAD: [Deed; 4] = [
+    Deed::Leave,
+    Deed::Recover(Recovery::Back),
+    Deed::Recover(Recovery::Resume),
+    Deed::Recover(Recovery::Abandon),
+];
+
 impl Recover {
     /// The choice that an environment's operation leaves; `None` if there is nothing to recover.
     pub fn of(model: &Model, environment: &EnvironmentName) -> Option<Self> {
@@ -100,8 +109,9 @@ impl Recover {
                 operation.id,
                 clean(&operation.claim.kind),
                 clean(&operation.claim.operator),
-                match recoverable {
-                    Recoverable::UnderWay(_) => Situation::UnderWay,
+                match (recoverable, operation.liveness) {
+                    (Recoverable::UnderWay(_), Liveness::Unknown) => Situation::Unseen,
+                    (Recoverable::UnderWay(_), _) => Situation::UnderWay,
                     _ => Situation::Interrupted,
                 },
             ),
@@ -125,12 +135,21 @@ impl Recover {
 
     /// Whether printable keys are text now.
     pub fn takes_text(&self) -> bool {
-        matches!(&self.stage, Stage::Confirm(_)) && self.words.is_some()
+        matches!(&self.stage, Stage::Confirm(confirm) if confirm.takes_text())
+    }
+
+    /// Takes a paste into the reason.
+    pub fn paste(&mut self, text: &str) {
+        if let Stage::Confirm(confirm) = &mut self.stage {
+            confirm.paste(text);
+        }
     }
 
     fn choices(&self) -> &'static [Deed] {
         match self.situation {
             Situation::UnderWay => &MEANWHILE,
+            Situation::Unseen => &UNSEEN,
+            Situation::SeenDead => &SEEN_DEAD,
             Situation::Interrupted | Situation::Ended => &AFTERWARDS,
         }
     }
@@ -194,7 +213,7 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
         return None;
     };
     let choices = recover.choices();
-    let typed = recover.takes_text();
+    let asks_for_word = recover.words.is_some();
     match &mut recover.stage {
         Stage::What(at) => match popup::choose(key, *at, choices.len())? {
             Choice::Moved(to) => *at = to,
@@ -212,36 +231,19 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
                         StoppedStep::Skip
                     },
                 );
-                recover.stage = Stage::Confirm(Confirm::of(recovery, stopped_step));
+                let confirm = Confirm::of(recovery, stopped_step, asks_for_word);
+                recover.stage = Stage::Confirm(confirm);
             }
         },
-        Stage::Confirm(confirm) if typed => match key.code {
-            KeyCode::Esc => return None,
-            KeyCode::Enter => {
-                let typed = confirm.input.text().to_owned();
-                return Some(confirmed(model, Answer::Typed(&typed)));
-            }
-            _ => confirm.wrong &= !confirm.input.key(key),
-        },
-        Stage::Confirm(confirm) => match popup::choose(key, confirm.at, 2)? {
-            Choice::Moved(to) => confirm.at = to,
-            Choice::Taken(0) => drop(model.overlays.pop()),
-            Choice::Taken(_) => return Some(confirmed(model, Answer::Button)),
+        Stage::Confirm(confirm) => match confirm.key(key, asks_for_word) {
+            Pressed::Unused => return None,
+            Pressed::Taken => {}
+            Pressed::Left => drop(model.overlays.pop()),
+            Pressed::Meant(None) => return Some(confirmed(model, Answer::Button)),
+            Pressed::Meant(Some(word)) => return Some(confirmed(model, Answer::Typed(&word))),
         },
     }
     Some(nothing())
-}
-
-impl Confirm {
-    fn of(recovery: Recovery, stopped_step: StoppedStep) -> Self {
-        Self {
-            recovery,
-            stopped_step,
-            input: LineInput::default(),
-            at: 0,
-            wrong: false,
-        }
-    }
 }
 
 /// Goes on from what was chosen: to a question about its step, to the confirmation, or away.
@@ -260,7 +262,21 @@ fn chosen(model: &mut Model, deed: Deed) -> Vec<Effect> {
         }
         // What one sees running may be cancelled without a word.
         Deed::Recover(Recovery::Cancel) => {
-            return ask_for(model, Recovery::Cancel, StoppedStep::Ask, Answer::Button);
+            let no_reason = String::new();
+            return ask_for(
+                model,
+                Recovery::Cancel,
+                StoppedStep::Ask,
+                no_reason,
+                Answer::Button,
+            );
+        }
+        Deed::SeeDead => {
+            if let Some(Overlay::Recover(recover)) = model.overlays.last_mut() {
+                recover.situation = Situation::SeenDead;
+                recover.stage = Stage::What(0);
+            }
+            return nothing();
         }
         Deed::Recover(recovery) => recovery,
     };
@@ -274,7 +290,11 @@ fn chosen(model: &mut Model, deed: Deed) -> Vec<Effect> {
     };
     let stage = match course.ask {
         Some(_) => Stage::Ask(recovery, 0),
-        None => Stage::Confirm(Confirm::of(recovery, StoppedStep::Ask)),
+        None => Stage::Confirm(Confirm::of(
+            recovery,
+            StoppedStep::Ask,
+            recover.words.is_some(),
+        )),
     };
     if let Some(Overlay::Recover(recover)) = model.overlays.last_mut() {
         recover.stage = stage;
@@ -291,7 +311,8 @@ fn confirmed(model: &mut Model, answer: Answer<'_>) -> Vec<Effect> {
         return nothing();
     };
     let (recovery, stopped_step) = (confirm.recovery, confirm.stopped_step);
-    ask_for(model, recovery, stopped_step, answer)
+    let reason = confirm.reason.text().trim().to_owned();
+    ask_for(model, recovery, stopped_step, reason, answer)
 }
 
 /// Has it done, which takes a permit and what the environment asks for.
@@ -299,6 +320,7 @@ fn ask_for(
     model: &mut Model,
     recovery: Recovery,
     stopped_step: StoppedStep,
+    reason: String,
     answer: Answer<'_>,
 ) -> Vec<Effect> {
     let Some(permit) = model.permit else {
@@ -310,18 +332,18 @@ fn ask_for(
     };
     let (environment, id) = (recover.environment.clone(), recover.id);
     let request = RecoveryRequest {
-        seen_dead: false,
+        seen_dead: recover.situation == Situation::SeenDead,
         operation: id,
         recovery,
         stopped_step,
-        reason: String::new(),
+        reason,
     };
     let words = recovery::confirm_words(recovery, recover.words.clone());
     let confirmed = match permit.confirm_with(request, words.as_ref(), answer) {
         Ok(confirmed) => confirmed,
         Err(reason) => {
             if let Stage::Confirm(confirm) = &mut recover.stage {
-                confirm.wrong = true;
+                confirm.is_wrong = true;
             }
             model.complain(reason.to_string());
             return nothing();

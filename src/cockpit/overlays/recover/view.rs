@@ -16,13 +16,12 @@ use crate::{
     },
     release::{
         operation::Direction,
-        plan::{Intent, OnFailure, Step},
+        plan::{OnFailure, Step},
         recovery::{self, Recovery, StoppedStep},
-        text::clean,
     },
 };
 
-use super::{Confirm, Deed, Known, Recover, Situation, Stage};
+use super::{Deed, Known, Recover, Situation, Stage};
 
 /// Draws the choice; returns where the terminal's cursor goes, if a word is typed.
 pub fn view(model: &Model, recover: &Recover, area: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -40,6 +39,11 @@ pub fn view(model: &Model, recover: &Recover, area: Rect, buf: &mut Buffer) -> O
             }
             match recover.choices().get(*at) {
                 Some(Deed::Recover(recovery)) => Some((*recovery, StoppedStep::Again)),
+                Some(Deed::SeeDead) => {
+                    lines.push(Line::default());
+                    lines.extend(wrapped(&vouching(recover), width, theme.warning));
+                    None
+                }
                 _ => None,
             }
         }
@@ -78,10 +82,14 @@ pub fn view(model: &Model, recover: &Recover, area: Rect, buf: &mut Buffer) -> O
         }
         lines.extend(course(theme, known, recovery, stopped_step, width));
     }
-    let mut column = None;
+    let mut cursor = None;
     if let Some(confirm) = typed_at {
         lines.push(Line::default());
-        column = confirmation(model, recover, confirm, width, &mut lines);
+        let above = lines.len();
+        let verb = verb(confirm.recovery);
+        let (asked, typed) = confirm.lines(model, recover.words.as_ref(), verb, width);
+        lines.extend(asked);
+        cursor = typed.map(|(column, line)| (column, above + line));
     }
     let border = if recover.words.is_some() && typed_at.is_some() {
         theme.protected
@@ -97,42 +105,15 @@ pub fn view(model: &Model, recover: &Recover, area: Rect, buf: &mut Buffer) -> O
     };
     lines.drain(..skipped);
     let inner = popup::open(theme, &title, border, (width, lines.len()), area, buf);
-    let last = lines.len();
     cells::draw(lines, inner, buf);
-    let (column, above) = column?;
-    let row = u16::try_from(last.checked_sub(above)?).ok()?;
+    let (column, line) = cursor?;
+    let row = u16::try_from(line.checked_sub(skipped)?).ok()?;
     (!inner.is_empty()).then(|| {
         Position::new(
             inner.x + u16::try_from(column).unwrap_or_default(),
             inner.y + row,
         )
     })
-}
-
-/// The word to be typed, or the buttons. Returns the cursor's column and its line from below.
-fn confirmation<'a>(
-    model: &Model,
-    recover: &'a Recover,
-    confirm: &Confirm,
-    width: usize,
-    lines: &mut Vec<Line<'a>>,
-) -> Option<(usize, usize)> {
-    let theme = &model.theme;
-    let Some(words) = &recover.words else {
-        let verb = verb(confirm.recovery);
-        lines.push(popup::buttons(model, &["Cancel", verb], confirm.at));
-        return None;
-    };
-    let (asked, column) = popup::word_asked_for(
-        theme,
-        words,
-        confirm.input.text(),
-        confirm.wrong,
-        "Esc leaves it",
-        width,
-    );
-    lines.extend(asked);
-    Some((column, if confirm.wrong { 2 } else { 1 }))
 }
 
 fn wrapped<'a>(words: &str, width: usize, style: ratatui::style::Style) -> Vec<Line<'a>> {
@@ -158,13 +139,19 @@ fn standing(recover: &Recover, known: Option<Known<'_>>) -> String {
             Direction::Back => "on the way back",
             Direction::Forward | Direction::Closing => "on the way forward",
         };
-        match stopped.step {
-            Some(step) => format!(" at {} {list}", clean(&step)),
-            None => format!(" {list}, between two steps"),
-        }
+        format!(" {} {list}", stopped.place())
     });
     match recover.situation {
         Situation::UnderWay => format!("{kind} {id} of {operator}'s is under way."),
+        Situation::Unseen => format!(
+            "{kind} {id} of {operator}'s has not ended: its journal stops{at}. Whether it still runs cannot \
+             be seen from the server's shell: it was started in another container, or processes are \
+             hidden there. Unknown is not dead."
+        ),
+        Situation::SeenDead => format!(
+            "{kind} {id} of {operator}'s has not ended: its journal stops{at}. You vouch that nothing of it \
+             runs any more."
+        ),
         Situation::Interrupted => format!(
             "{kind} {id} of {operator}'s was INTERRUPTED{at}: its runner is gone and nothing goes on by \
              itself."
@@ -190,6 +177,7 @@ fn deed_words(recover: &Recover, known: Option<Known<'_>>, deed: Deed) -> String
         Deed::Leave if recover.situation == Situation::UnderWay => "let it go on".to_owned(),
         Deed::Leave => "leave it".to_owned(),
         Deed::RollBack => "roll back to the last healthy release instead".to_owned(),
+        Deed::SeeDead => "nothing of it runs any more: I have looked".to_owned(),
         Deed::Recover(Recovery::Cancel) => match known.map(|known| known.plan.on_failure) {
             Some(OnFailure::Stay) => "cancel it; it stays as it is then".to_owned(),
             _ => format!("cancel it and go back to {}", before(known)),
@@ -200,6 +188,16 @@ fn deed_words(recover: &Recover, known: Option<Known<'_>>, deed: Deed) -> String
             "abandon it: leave everything as it is and record that".to_owned()
         }
     }
+}
+
+/// What an operator answers for who says that nothing of an operation runs any more.
+fn vouching(recover: &Recover) -> String {
+    format!(
+        "Look on the machine or in the container where it was started, for its runner and for what its \
+         step started. You vouch for it, and that is recorded with your name: if anything of {} does \
+         run, two operations change {} at once.",
+        recover.id, recover.environment
+    )
 }
 
 fn verb(recovery: Recovery) -> &'static str {
@@ -223,7 +221,8 @@ fn course<'a>(
         return wrapped("reading what it was to do…", width, theme.dim);
     };
     if recovery == Recovery::Cancel {
-        return wrapped(&cancelling(known), width, theme.dim);
+        let words = recovery::cancelling(known.plan, known.journal);
+        return wrapped(&words, width, theme.dim);
     }
     let Some(course) = known.course(recovery) else {
         return wrapped("its plan has no way back", width, theme.warning);
@@ -247,31 +246,4 @@ fn course<'a>(
         ));
     }
     lines
-}
-
-/// What a cancel does to the step that runs now.
-fn cancelling(known: Known<'_>) -> String {
-    let stopped = recovery::stopped(known.journal, known.end);
-    let running = stopped.step.as_deref().and_then(|id| {
-        let steps = known.plan.steps(stopped.direction).iter();
-        steps.clone().find(|step| step.id == id)
-    });
-    let then = match known.plan.on_failure {
-        OnFailure::GoBack => "then goes back",
-        OnFailure::Stay => "then stays as it is",
-    };
-    match running {
-        _ if stopped.direction == Direction::Back => {
-            "it is going back already: nothing cancels that".to_owned()
-        }
-        Some(Step {
-            intent: Intent::Migrate { .. },
-            ..
-        }) => format!(
-            "cancel waits for the migration that runs to end, {then}; the schema stays where that leaves it"
-        ),
-        Some(step) if step.interruptible => format!("cancel ends {} at once, {then}", step.id),
-        Some(step) => format!("cancel waits for {} to end, {then}", step.id),
-        None => format!("cancel stops it before its next step, {then}"),
-    }
 }

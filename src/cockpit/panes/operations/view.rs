@@ -78,12 +78,10 @@ pub fn under_way_line<'a>(
     lines.swap_remove(0)
 }
 
-/// `INTERRUPTED at switch`: with the step at which it stopped, where it was in one.
+/// `INTERRUPTED at switch`: with where it stopped.
 pub fn interrupted(operation: &OperationState) -> String {
-    match recovery::stopped(&operation.journal, None).step {
-        Some(step) => format!("INTERRUPTED at {}", clean(&step)),
-        None => "INTERRUPTED".to_owned(),
-    }
+    let stopped = recovery::stopped(&operation.journal, None);
+    format!("INTERRUPTED {}", stopped.place())
 }
 
 fn name(model: &Model, environment: &Environment) -> (String, Style) {

@@ -79,6 +79,8 @@ pub enum StartFailure {
     Link,
     /// The folder could not be given its number: an operation of that number lies there without a claim.
     Rename,
+    /// Somebody who could not see that it lives took the claim before it had begun.
+    Overtaken,
     /// The same upload has been there before.
     Nonce,
     /// The runner ended without a word.

@@ -301,7 +301,7 @@ fn operation(
     let liveness = match holder {
         "ended" => return Ok((Some(newest), None)),
         "alive" | "orphaned" | "lock" => Liveness::Alive,
-        "interrupted" | "never_began" => Liveness::Dead,
+        "interrupted" | "never_began" | "unbegun" => Liveness::Dead,
         _ => Liveness::Unknown,
     };
     // What it means is not to be guessed, and nothing is to be done over it.
@@ -313,7 +313,7 @@ fn operation(
     }
     let claim: Claim = serde_json::from_str(record).map_err(|_| bad(record))?;
     // A claim whose folder never came holds nothing: the next one passes it.
-    if holder == "never_began" {
+    if matches!(holder, "never_began" | "unbegun") {
         return Ok((Some(newest), None));
     }
     Ok((

@@ -263,19 +263,10 @@ ledger() {
 # operation: the newest claim's number, then the number, liveness and record of
 # the claim that counts: it, or what it passed and still stands.
 operation() {
-	newest_claim
+	find_shown
 	[ -n "$newest" ] || return 0
 	number "$newest"
 	echo
-	shown=$newest
-	judged=$newest
-	holder_of "$judged"
-	while [ "$holder" = ended ] && [ "$over" != 0 ]; do
-		judged=$(printf '%06d' "$over")
-		holder_of "$judged"
-		[ "$holder" = ended ] || shown=$judged
-	done
-	holder_of "$shown"
 	printf '%s %s\n%s\n' "$(number "$shown")" "$holder" "$claim"
 }
 

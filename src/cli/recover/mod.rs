@@ -1,7 +1,8 @@
 //! `flightdeck recover`: cancel the operation that runs, or deal with one that did not end well.
 
+mod telling;
+
 use futures::StreamExt;
-use serde_json::json;
 
 use crate::{
     fleet::{Fleet, join::Recoverable},
@@ -9,14 +10,12 @@ use crate::{
     release::{
         EnvironmentName, Fault, FaultKind, Permit,
         confirm::Answer,
-        operation::{
-            Direction, End, JournalLine, Liveness, OperationId, OperationState, Outcome, Progress,
-        },
-        plan::Plan,
+        operation::{Liveness, OperationId, OperationState, Outcome, Progress},
         recovery::{self, Recovery, RecoveryRequest, StoppedStep},
     },
 };
 
+use self::telling::Told;
 use super::{Attendant, Exit, Failure, Session, progress::Followed};
 
 /// Cancel the operation that runs, or deal with one that did not end well.
@@ -40,9 +39,20 @@ pub struct Recover {
     /// Do it without asking; without it the command only says what it would run
     #[arg(long, short)]
     yes: bool,
+    /// Print what would run with its commands, and change nothing
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
     /// Why, for the record
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
     reason: String,
+    /// Return as soon as it has started instead of following it
+    #[arg(long)]
+    detach: bool,
 }
 
 /// What to do about an operation.
@@ -69,68 +79,17 @@ impl From<How> for Recovery {
     }
 }
 
-/// What an operation was to do, and how far it came.
-struct Told {
-    plan: Box<Plan>,
-    journal: Vec<JournalLine>,
-    end: Option<End>,
-}
-
 impl Recover {
     pub(super) async fn run(self, session: &mut Session, permit: Permit) -> Result<Exit, Failure> {
         let name = session.environment(&self.environment)?.name.clone();
         let recovery = Recovery::from(self.how);
-        if recovery == Recovery::Cancel && !self.yes {
+        if recovery == Recovery::Cancel && !self.yes && !self.dry_run {
             return Err(Failure::Usage(
-                "add --yes to cancel it, or use the cockpit, which shows it first".to_owned(),
+                "add --yes to cancel it, --dry-run to see what that does, or use the cockpit, which shows it first"
+                    .to_owned(),
             ));
         }
-        let fleet = session.settled(&name).await?;
-        let facts = fleet.environment(&name);
-        let recoverable = facts.and_then(|facts| facts.recoverable());
-        let (found, told) = match (recoverable, recovery) {
-            (Some(Recoverable::UnderWay(operation)), Recovery::Cancel) => (operation.id, None),
-            (Some(Recoverable::UnderWay(operation)), _) if !self.is_seen_dead(operation) => {
-                return Err(under_way(&name, operation).into());
-            }
-            (Some(Recoverable::Interrupted(operation)), Recovery::Cancel) => {
-                return Err(interrupted(&name, operation.id).into());
-            }
-            (Some(Recoverable::Interrupted(operation) | Recoverable::UnderWay(operation)), _) => {
-                let told = Told {
-                    plan: operation
-                        .plan
-                        .clone()
-                        .ok_or_else(|| unreadable(&name, operation.id))?,
-                    journal: operation.journal.clone(),
-                    end: None,
-                };
-                (operation.id, Some(told))
-            }
-            (Some(Recoverable::Ended(record)), recovery) if recovery != Recovery::Cancel => {
-                let operation = record.operation;
-                (
-                    operation,
-                    Some(told_of_ended(session, &name, operation).await?),
-                )
-            }
-            _ => {
-                let words = "no operation is under way, and none waits to be recovered";
-                return Err(session.nothing_there(&fleet, &name, words));
-            }
-        };
-        if let Some(told) = told {
-            self.tell(session, &name, found, recovery, &told)?;
-        }
-        if !self.yes {
-            return Err(Failure::Usage(format!(
-                "add --yes to {} operation {found}, or use the cockpit, which asks",
-                match recovery {
-                    Recovery::Back => "take back",
-                    other => other.word(),
-                }
-            )));
-        }
+        let (found, told) = self.find(session, &name, recovery).await?;
         let request = RecoveryRequest {
             operation: found,
             recovery,
@@ -142,16 +101,28 @@ impl Recover {
             seen_dead: self.seen_dead,
             reason: self.reason.clone(),
         };
+        if self.dry_run {
+            return print_plan(session, &name, &request, told.as_ref());
+        }
+        if let (Some(told), true) = (&told, recovery != Recovery::Cancel) {
+            tell(session, &name, &request, told)?;
+        }
+        if !self.yes {
+            return Err(Failure::Usage(format!(
+                "add --yes to {} operation {found}, --dry-run to see the commands, or use the cockpit, which asks",
+                match recovery {
+                    Recovery::Back => "take back",
+                    other => other.word(),
+                }
+            )));
+        }
         let environment = session.environment(&self.environment)?;
         let words = recovery::confirm_words(recovery, environment.confirm_words());
         let confirmed = permit.confirm_with(request, words.as_ref(), Answer::YesFlag)?;
         let started = operation::recover(&session.world, &name, confirmed).await?;
         let followed = started.unwrap_or(found);
-        if session.output.json {
-            session
-                .output
-                .value(&json!({ "environment": name, "operation": followed, "recovers": found }))?;
-            return Ok(Exit::Ok);
+        if self.detach {
+            return session.print_started(followed, &name);
         }
         match session.follow(&name, followed, Some(permit)).await? {
             Followed::Died => session.print_died(followed, &name),
@@ -166,7 +137,45 @@ impl Recover {
                 };
                 Ok(if as_asked { Exit::Ok } else { exit })
             }
-            Followed::Left => Ok(Exit::Interrupted),
+            Followed::Left => {
+                session.print_started(followed, &name)?;
+                Ok(Exit::Interrupted)
+            }
+        }
+    }
+
+    /// The operation that `recovery` is for, and what is told of it: nothing where a cancel needs nothing.
+    async fn find(
+        &self,
+        session: &mut Session,
+        name: &EnvironmentName,
+        recovery: Recovery,
+    ) -> Result<(OperationId, Option<Told>), Failure> {
+        let fleet = session.settled(name).await?;
+        let facts = fleet.environment(name);
+        let recoverable = facts.and_then(|facts| facts.recoverable());
+        match (recoverable, recovery) {
+            (Some(Recoverable::UnderWay(operation)), Recovery::Cancel) => {
+                Ok((operation.id, told_of_held(name, operation).ok()))
+            }
+            (Some(Recoverable::UnderWay(operation)), _) if !self.is_seen_dead(operation) => {
+                Err(under_way(name, operation).into())
+            }
+            (Some(Recoverable::Interrupted(operation)), Recovery::Cancel) => {
+                Err(interrupted(name, operation.id).into())
+            }
+            (Some(Recoverable::Interrupted(operation) | Recoverable::UnderWay(operation)), _) => {
+                Ok((operation.id, Some(told_of_held(name, operation)?)))
+            }
+            (Some(Recoverable::Ended(record)), recovery) if recovery != Recovery::Cancel => {
+                let operation = record.operation;
+                let told = told_of_ended(session, name, operation).await?;
+                Ok((operation, Some(told)))
+            }
+            _ => {
+                let words = "no operation is under way, and none waits to be recovered";
+                Err(session.nothing_there(&fleet, name, words))
+            }
         }
     }
 
@@ -174,60 +183,79 @@ impl Recover {
     fn is_seen_dead(&self, operation: &OperationState) -> bool {
         self.seen_dead && operation.liveness == Liveness::Unknown
     }
+}
 
-    /// Says at which step it stopped and which steps will run, and refuses what needs an answer first.
-    fn tell(
-        &self,
-        session: &mut Session,
-        name: &EnvironmentName,
-        operation: OperationId,
-        recovery: Recovery,
-        told: &Told,
-    ) -> Result<(), Failure> {
-        let at = recovery::stopped(&told.journal, told.end.as_ref());
-        let Some(course) = recovery::course(&told.plan, &told.journal, told.end.as_ref(), recovery)
-        else {
-            return Err(Fault::new(
-                FaultKind::Invalid,
-                name.as_str(),
-                format!("operation {operation} has no way back"),
-            )
-            .remedy("resume it, abandon it, or roll back")
-            .into());
+/// Prints what would be done.
+fn print_plan(
+    session: &mut Session,
+    name: &EnvironmentName,
+    request: &RecoveryRequest,
+    told: Option<&Told>,
+) -> Result<Exit, Failure> {
+    let told = told.ok_or_else(|| unreadable(name, request.operation))?;
+    let commands = session.world.target(name)?.commands(&told.plan);
+    let course = match request.recovery {
+        Recovery::Cancel => None,
+        recovery => Some(
+            told.course(recovery)
+                .ok_or_else(|| no_way_back(name, request.operation))?,
+        ),
+    };
+    if session.output.json {
+        let value = told.value(name, course.as_ref(), request, &commands);
+        session.output.value(&value)?;
+    } else {
+        let lines = match &course {
+            Some(course) => told.lines(course, request, &commands),
+            None => told.cancel_lines(request.operation, &commands),
         };
-        if !session.output.json {
-            let step = at.step.as_deref().unwrap_or("no step");
-            let list = match at.direction {
-                Direction::Back => "back",
-                Direction::Forward | Direction::Closing => "forward",
-            };
-            session
-                .output
-                .line(format!("{operation} {}", told.plan.title()))?;
-            session
-                .output
-                .line(format!("stopped at {step}, going {list}"))?;
-            let steps: Vec<&str> = course.steps.iter().map(|step| step.id.as_str()).collect();
-            session.output.line(format!(
-                "{} runs: {}",
-                recovery.word(),
-                if steps.is_empty() {
-                    "nothing".to_owned()
-                } else {
-                    steps.join(", ")
-                }
-            ))?;
-            session.output.flush()?;
-        }
-        match course.ask {
-            Some(step) if !self.again && !self.skip => Err(Failure::Usage(format!(
-                "{} is a command of your own, and whether it was done only you can tell: add --again to \
-                 run it again, or --skip to take it for done",
-                step.id
-            ))),
-            _ => Ok(()),
+        for line in lines {
+            session.output.line(line)?;
         }
     }
+    session.output.flush()?;
+    match course.and_then(|course| course.ask) {
+        Some(step) if request.stopped_step == StoppedStep::Ask => Err(ask(&step.id)),
+        _ => Ok(Exit::Ok),
+    }
+}
+
+/// Says at which step it stopped and which steps will run, and refuses what needs an answer first.
+fn tell(
+    session: &mut Session,
+    name: &EnvironmentName,
+    request: &RecoveryRequest,
+    told: &Told,
+) -> Result<(), Failure> {
+    let course = told
+        .course(request.recovery)
+        .ok_or_else(|| no_way_back(name, request.operation))?;
+    if !session.output.json {
+        for line in told.summary(request.operation, &course, request.recovery) {
+            session.output.line(line)?;
+        }
+        session.output.flush()?;
+    }
+    match course.ask {
+        Some(step) if request.stopped_step == StoppedStep::Ask => Err(ask(&step.id)),
+        _ => Ok(()),
+    }
+}
+
+fn ask(step: &str) -> Failure {
+    Failure::Usage(format!(
+        "{step} is a command of your own, and whether it was done only you can tell: add --again to \
+         run it again, or --skip to take it for done"
+    ))
+}
+
+fn no_way_back(name: &EnvironmentName, operation: OperationId) -> Fault {
+    Fault::new(
+        FaultKind::Invalid,
+        name.as_str(),
+        format!("operation {operation} has no way back"),
+    )
+    .remedy("resume it, abandon it, or roll back")
 }
 
 fn under_way(name: &EnvironmentName, operation: &OperationState) -> Fault {
@@ -251,6 +279,18 @@ fn interrupted(name: &EnvironmentName, operation: OperationId) -> Fault {
         format!("operation {operation} was interrupted: nothing runs that could be cancelled"),
     )
     .remedy(format!("go back instead: `flightdeck recover {name} back`"))
+}
+
+/// What an operation that has not ended was to do and how far it has come.
+fn told_of_held(name: &EnvironmentName, operation: &OperationState) -> Result<Told, Fault> {
+    Ok(Told {
+        plan: operation
+            .plan
+            .clone()
+            .ok_or_else(|| unreadable(name, operation.id))?,
+        journal: operation.journal.clone(),
+        end: None,
+    })
 }
 
 /// What an operation that has ended was to do and how far it came.

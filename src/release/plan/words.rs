@@ -1,6 +1,6 @@
-//! A plan in one line.
+//! A plan in words: its title, and what happens when it fails.
 
-use super::{Intent, Plan, PlanKind, Removal, RestoreFrom};
+use super::{Intent, OnFailure, Plan, PlanKind, Removal, RestoreFrom};
 
 impl Plan {
     /// One line: `promote production: backend v1 → v2`, with the services that change.
@@ -29,12 +29,54 @@ impl Plan {
                 _ => format!("{name} {}", to.label()),
             })
             .collect();
+        let on = match self.kind {
+            PlanKind::MarkBad => "on ",
+            _ => "",
+        };
         format!(
-            "{} {}: {}",
+            "{} {on}{}: {}",
             self.kind.verb(),
             self.environment,
             changes.join(", ")
         )
+    }
+
+    /// What happens when forward fails.
+    pub fn on_failure_words(&self) -> String {
+        let before = self.before.changed_since(&self.after).label();
+        let migrates = self
+            .forward
+            .iter()
+            .any(|step| matches!(step.intent, Intent::Migrate { .. }));
+        let words = match (self.on_failure, self.kind) {
+            (OnFailure::GoBack, PlanKind::Restore) => {
+                "the database as it was before, and what was stopped started again"
+            }
+            (OnFailure::GoBack, _) if migrates => {
+                return format!("back to {before}; the schema stays where the migration left it");
+            }
+            (OnFailure::GoBack, _) => return format!("back to {before}"),
+            (OnFailure::Stay, PlanKind::Adopt | PlanKind::Lock | PlanKind::MarkBad) => {
+                "nothing has changed"
+            }
+            (OnFailure::Stay, PlanKind::Rollback) => {
+                "stays as it is and says so; nothing returns by itself to a release that was left"
+            }
+            (OnFailure::Stay, PlanKind::Migrate) => {
+                "the schema stays where the migration stopped; what runs is not touched"
+            }
+            (OnFailure::Stay, PlanKind::Restore) => {
+                "stays as it is: only the configured command knows how the database is then"
+            }
+            (OnFailure::Stay, PlanKind::CleanUp) => {
+                "what is removed is removed; what runs is not touched"
+            }
+            (OnFailure::Stay, PlanKind::Promote) => {
+                "stays as it is: no release before is recorded healthy"
+            }
+            (OnFailure::Stay, PlanKind::Unknown) => "stays as it is",
+        };
+        words.to_owned()
     }
 
     /// The backup that it brings back.
