@@ -24,6 +24,7 @@ pub use request::{
 };
 pub use schema::{SchemaChoice, SchemaOffer};
 pub use step::{Again, OnStepFailure, Step};
+pub use words::counted;
 
 use std::{collections::BTreeMap, time::Duration};
 
