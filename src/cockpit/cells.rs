@@ -255,6 +255,18 @@ mod tests {
     }
 
     #[test]
+    fn a_line_breaks_at_spaces_and_a_word_only_where_it_fits_no_line() {
+        assert_eq!(
+            wrap("made before (operation 000009): what is lost", 30),
+            ["made before (operation", "000009): what is lost"]
+        );
+        assert_eq!(
+            wrap("docker pull ghcr.io/acme/shop-backend", 12),
+            ["docker pull", "ghcr.io/acme", "/shop-", "backend"]
+        );
+    }
+
+    #[test]
     fn a_row_never_takes_more_than_its_width() {
         for columns in 0..20 {
             let line = Row::new(columns)

@@ -92,28 +92,36 @@ impl Plan {
 
     /// What it removes, counted.
     fn removed(&self) -> Option<String> {
-        let (mut images, mut containers, mut backups) = (0, 0, 0);
-        for step in &self.forward {
-            let Intent::CleanUp { removals } = &step.intent else {
-                continue;
-            };
-            for removal in removals {
-                match removal {
-                    Removal::Image { .. } => images += 1,
-                    Removal::Container { .. } => containers += 1,
-                    Removal::Backup { .. } => backups += 1,
-                }
-            }
-        }
-        let counted: Vec<String> = [
-            (images, "image"),
-            (containers, "container"),
-            (backups, "backup"),
-        ]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
-        .collect();
-        (!counted.is_empty()).then(|| counted.join(", "))
+        let removals = self
+            .forward
+            .iter()
+            .filter_map(|step| match &step.intent {
+                Intent::CleanUp { removals } => Some(removals),
+                _ => None,
+            })
+            .flatten();
+        Some(counted(removals)).filter(|words| !words.is_empty())
     }
+}
+
+/// So many images, containers and backups as are removed, in words; empty for nothing.
+pub fn counted<'a>(removals: impl IntoIterator<Item = &'a Removal>) -> String {
+    let (mut images, mut containers, mut backups) = (0, 0, 0);
+    for removal in removals {
+        match removal {
+            Removal::Image { .. } => images += 1,
+            Removal::Container { .. } => containers += 1,
+            Removal::Backup { .. } => backups += 1,
+        }
+    }
+    let counted: Vec<String> = [
+        (images, "image"),
+        (containers, "container"),
+        (backups, "backup"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
+    .collect();
+    counted.join(", ")
 }

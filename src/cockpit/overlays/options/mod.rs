@@ -5,7 +5,7 @@ mod view;
 
 pub use view::view;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crossterm::event::{KeyCode, KeyEvent};
 
@@ -20,7 +20,8 @@ use crate::{
         ImageId, ServiceName,
         operation::{OperationId, timestamp},
         plan::{
-            ChosenVersion, Deed, Plan, Request, RollbackTo, SchemaChoice, SchemaOffer, Verdict,
+            CLEAN_UP_KEEP, CLEAN_UP_OLDER_THAN, ChosenVersion, Deed, Plan, Request, RollbackTo,
+            SchemaChoice, SchemaOffer, Verdict,
         },
         record::Release,
     },
@@ -53,6 +54,10 @@ enum Item {
     },
     /// A rollback takes compose and environment files back too.
     Files,
+    /// A clean-up takes images of any age.
+    AnyAge,
+    /// A clean-up leaves one healthy release beside what runs.
+    KeepOne,
     /// A gate is passed all the same.
     Gate {
         name: String,
@@ -94,11 +99,8 @@ impl Options {
                     items.extend(images(refusal));
                 }
             }
-            Deed::Adopt
-            | Deed::MarkBad { .. }
-            | Deed::Migrate { .. }
-            | Deed::Restore { .. }
-            | Deed::CleanUp { .. } => {}
+            Deed::CleanUp { .. } => items.extend([Item::AnyAge, Item::KeepOne]),
+            Deed::Adopt | Deed::MarkBad { .. } | Deed::Migrate { .. } | Deed::Restore { .. } => {}
         }
         items.extend(
             plan.into_iter()
@@ -149,6 +151,8 @@ impl Options {
                     image: image.clone(),
                 }
             }
+            (Item::AnyAge, Deed::CleanUp { older_than, .. }) => older_than.is_zero(),
+            (Item::KeepOne, Deed::CleanUp { keep, .. }) => *keep == 1,
             (Item::Gate { name, .. }, _) => self.request.overrides.contains(name),
             _ => false,
         }
@@ -180,6 +184,16 @@ impl Options {
                     service: service.clone(),
                     image: image.clone(),
                 };
+            }
+            (Item::AnyAge, Deed::CleanUp { older_than, .. }) => {
+                *older_than = if older_than.is_zero() {
+                    CLEAN_UP_OLDER_THAN
+                } else {
+                    Duration::ZERO
+                };
+            }
+            (Item::KeepOne, Deed::CleanUp { keep, .. }) => {
+                *keep = if *keep == 1 { CLEAN_UP_KEEP } else { 1 };
             }
             (Item::Gate { name, .. }, _) => {
                 let overrides = &mut self.request.overrides;

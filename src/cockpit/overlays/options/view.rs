@@ -13,8 +13,9 @@ use crate::{
     cockpit::{cells, model::Model, overlays::popup},
     release::{
         ServiceName,
-        plan::{ChosenVersion, SchemaOffer},
+        plan::{CLEAN_UP_KEEP, CLEAN_UP_OLDER_THAN, ChosenVersion, SchemaOffer},
         text::clean,
+        time::short_age,
     },
 };
 
@@ -63,6 +64,13 @@ pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> O
             Item::Files => {
                 format!("[{on}] take compose and environment files back to that release's too")
             }
+            Item::AnyAge => {
+                let (age, _) = short_age(CLEAN_UP_OLDER_THAN, true);
+                format!("[{on}] remove images younger than {age} too")
+            }
+            Item::KeepOne => format!(
+                "[{on}] keep 1 healthy release beside the one that runs, not {CLEAN_UP_KEEP}"
+            ),
             Item::Gate { name, detail } => {
                 format!("[{on}] pass the gate {}: {}", clean(name), clean(detail))
             }

@@ -4,7 +4,7 @@ use crate::release::{
     check::{Check, HttpMeans},
     hook::{Hook, HookCommand},
     operation::Outcome,
-    plan::{BackupTool, ImageName, Intent, PinFile, Plan, Removal, RestoreFrom, Step},
+    plan::{BackupTool, ImageName, Intent, PinFile, Plan, Removal, RestoreFrom, Step, counted},
     text::{bytes, clean},
 };
 
@@ -92,7 +92,7 @@ fn long_words(intent: &Intent) -> (&'static str, String) {
         Intent::Restore { tool, from } => ("restore", clean(&restore_words(tool, from))),
         Intent::Stop { services } => ("stop", listed(services)),
         Intent::Start { services } => ("start", listed(services)),
-        Intent::CleanUp { removals } => ("remove", clean(&removal_words(removals))),
+        Intent::CleanUp { removals } => ("remove", counted(removals)),
         Intent::Pin { files } => ("pin", pins(files)),
         Intent::Switch {
             services,
@@ -165,18 +165,18 @@ fn long_words(intent: &Intent) -> (&'static str, String) {
 }
 
 fn snapshot_words(files: usize, images: usize) -> String {
-    let counted = |count: usize, what: &str| {
-        let several = if count == 1 { "" } else { "s" };
-        format!("{count} {what}{several}")
-    };
     match images {
-        0 => format!("copy {}", counted(files, "file")),
+        0 => format!("copy {}", several(files, "file")),
         _ => format!(
             "copy {}, keep {}",
-            counted(files, "file"),
-            counted(images, "image")
+            several(files, "file"),
+            several(images, "image")
         ),
     }
+}
+
+fn several(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn pins(files: &[PinFile]) -> String {
@@ -219,7 +219,8 @@ fn restore_words(tool: &BackupTool, from: &RestoreFrom) -> String {
     }
 }
 
-fn removal_words(removals: &[Removal]) -> String {
+/// What a clean-up's step removes, each by what people call it, with its size where it is known.
+pub fn removal_words(removals: &[Removal]) -> String {
     let words: Vec<String> = removals
         .iter()
         .map(|removal| match removal {
@@ -234,7 +235,7 @@ fn removal_words(removals: &[Removal]) -> String {
             }
         })
         .collect();
-    format!("{}: {}", words.len(), words.join(", "))
+    words.join(", ")
 }
 
 fn check_words(check: &Check) -> String {

@@ -180,6 +180,7 @@ fn plan_lines<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     }
     for (index, step) in plan.forward.iter().enumerate() {
         lines.push(step_line(model, plan, index, step, width));
+        lines.extend(removals(model, step, width));
     }
     let failed = format!("on failure: {}", plan.on_failure_words());
     lines.extend(cells::paragraph(&failed, width, theme.text));
@@ -315,6 +316,21 @@ fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     }
     lines
 }
+
+/// Everything that a clean-up's step removes: what goes for good is not cut at the edge.
+fn removals<'a>(model: &Model, step: &Step, width: usize) -> Vec<Line<'a>> {
+    let Intent::CleanUp { removals } = &step.intent else {
+        return Vec::new();
+    };
+    let words = clean(&intent::removal_words(removals));
+    cells::wrap(&words, width.saturating_sub(HANGING + 2))
+        .into_iter()
+        .map(|line| Line::styled(format!("{}{line}", " ".repeat(HANGING)), model.theme.text))
+        .collect()
+}
+
+/// Where a step's words begin.
+const HANGING: usize = 12;
 
 fn step_line<'a>(model: &Model, plan: &Plan, index: usize, step: &Step, width: usize) -> Line<'a> {
     let theme = &model.theme;
