@@ -108,8 +108,14 @@ impl Refusals {
             }
             StatusCode::NOT_FOUND => Fault::new(FaultKind::Missing, subject, "is not there")
                 .remedy(match self.has_login {
-                    true => "see whether it is written right, and whether the login may see it",
-                    false => "see whether it is written right, and whether it needs a login",
+                    true => {
+                        "see whether it is written right (`flightdeck versions` lists what there is), and \
+                         whether the login may see it"
+                    }
+                    false => {
+                        "see whether it is written right (`flightdeck versions` lists what there is), and \
+                         whether it needs a login"
+                    }
                 }),
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Fault::new(
                 FaultKind::Unsupported,

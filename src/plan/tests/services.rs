@@ -158,6 +158,43 @@ fn a_container_that_takes_long_to_stop_is_not_cut_short() {
 }
 
 #[test]
+fn a_slow_start_is_waited_for_whoever_says_so() {
+    use std::time::Duration;
+    let period = Some(Duration::from_secs(300));
+    let patience = |world: &mut World| {
+        let plan = world.plan(promote(2)).unwrap();
+        let switch = plan.forward.iter().find(|step| step.id == "switch");
+        let warned = plan
+            .warnings
+            .iter()
+            .any(|w| w.contains("may take 300 s to start"));
+        (plan.health_timeout, switch.unwrap().limit, warned)
+    };
+    let usual = patience(&mut World::new());
+    assert!(!usual.2 && usual.0 < Duration::from_secs(300));
+    let longer = Duration::from_secs(330);
+    let slow = (longer, usual.1 + longer - usual.0, true);
+    // The compose file.
+    let mut world = World::new();
+    world.service("backend").start_period = period;
+    assert_eq!(patience(&mut world), slow);
+    // The image that shall run.
+    let mut world = World::new();
+    let image = world
+        .survey
+        .images
+        .iter_mut()
+        .find(|image| image.id == image_id(2));
+    image.unwrap().start_period = period;
+    assert_eq!(patience(&mut world), slow);
+    // What runs, where that image is not there yet.
+    world.survey.images.retain(|image| image.id != image_id(2));
+    assert_eq!(patience(&mut world), usual);
+    world.survey.containers.containers[0].start_period = period;
+    assert_eq!(patience(&mut world), slow);
+}
+
+#[test]
 fn what_only_one_container_can_have_keeps_a_service_from_being_rolled_and_the_plan_says_what() {
     use crate::release::survey::Exclusive;
     let plan = |change: &dyn Fn(&mut World)| {

@@ -28,10 +28,11 @@ use crate::{
     registry::VersionsReading,
     release::{
         Fault, FaultKind,
+        hook::{Hook, HookCommand, HookWhen},
         observation::Files,
         observed::Link,
         operation::{Liveness, OperationId, Outcome as Ended, Progress},
-        plan::{Deed, Request, RollbackTo, SchemaChoice, Verdict},
+        plan::{Deed, Intent, Request, RollbackTo, SchemaChoice, SchemaOffer, Verdict},
         recovery::Recovery,
         version::Known,
     },

@@ -136,3 +136,76 @@ fn a_plan_says_that_it_has_become_stale_before_it_is_confirmed() {
         "{screen}"
     );
 }
+
+/// What stands inside a box over the whole width, as running text.
+fn read_in_a_box(model: &Model) -> String {
+    let lines = text(model);
+    let inside = lines.lines().map(|line| {
+        let inside = line.chars().skip(3).take(74);
+        inside.collect::<String>()
+    });
+    let words: Vec<String> = inside
+        .flat_map(|line| {
+            let words = line.split_whitespace().map(str::to_owned);
+            words.collect::<Vec<_>>()
+        })
+        .collect();
+    words.join(" ")
+}
+
+#[test]
+fn an_offer_that_is_longer_than_a_line_is_read_whole() {
+    let consequence = "the image that runs takes the schema down to b4e8d2917c60 first, undoing 1 \
+                       revision: data that only the newer revisions hold is lost";
+    let mut model = full(80, 24);
+    let effects = press(&mut model, "r");
+    let mut plan = fixtures::promotion();
+    plan.schema_offers = vec![SchemaOffer {
+        choice: SchemaChoice::Downgrade,
+        obstacle: None,
+        consequence: consequence.to_owned(),
+    }];
+    plan_arrives(&mut model, &effects, plan);
+    press(&mut model, "e");
+    let read = read_in_a_box(&model);
+    assert!(read.contains(consequence), "{read}");
+}
+
+#[test]
+fn a_plan_says_what_is_done_once_it_is_over() {
+    let mut model = full(160, 45);
+    let effects = press(&mut model, "2 j p");
+    let mut plan = fixtures::promotion();
+    let mut told = plan.forward[0].clone();
+    told.intent = Intent::Hook(Hook {
+        name: "release notes".to_owned(),
+        when: HookWhen::After,
+        outcomes: Vec::new(),
+        act: HookCommand::Command("./tell".to_owned()),
+        secrets: Vec::new(),
+    });
+    plan.closing = vec![told];
+    plan_arrives(&mut model, &effects, plan);
+    let shown = text(&model);
+    for words in ["once it is over, however it ended", "release notes: ./tell"] {
+        assert!(shown.contains(words), "{shown}");
+    }
+}
+
+#[test]
+fn a_clean_up_that_finds_nothing_old_enough_can_be_asked_for_more() {
+    let mut model = full(80, 24);
+    let effects = press(&mut model, "C");
+    let refused = Fault::new(
+        FaultKind::Invalid,
+        "production",
+        "there is nothing to clean up",
+    );
+    let refused = Outcome::Refused(refused.into());
+    update(&mut model, Msg::Done(ticket(&effects), refused), now());
+    let effects = press(&mut model, "e down space down space enter");
+    let Deed::CleanUp { keep, older_than } = &requested(&effects).deed else {
+        panic!("{:?}", requested(&effects));
+    };
+    assert_eq!((*keep, older_than.is_zero()), (1, true));
+}
