@@ -356,6 +356,8 @@ pub fn files(name: &str) -> Files {
             .collect(),
         records,
         damaged: 0,
+        damaged_at: Vec::new(),
+        hashes: BTreeMap::new(),
         newer: 0,
         operation: None,
         clock_skew_ms: 0,
