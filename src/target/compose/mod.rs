@@ -148,17 +148,6 @@ impl ComposeTarget {
         }
     }
 
-    /// The compose and environment files, each once, as the configuration names them.
-    fn files(&self) -> Vec<String> {
-        let mut files = self.compose.files.clone();
-        for file in &self.compose.environment_files {
-            if !files.contains(file) {
-                files.push(file.clone());
-            }
-        }
-        files
-    }
-
     fn follow_files(&self) -> Membership {
         let services: Vec<Service> = self.services.values().cloned().collect();
         let pins = services.iter().map(|service| match &service.pin {
@@ -174,7 +163,7 @@ impl ComposeTarget {
         let watched = Watched {
             place: self.place(),
             pins: pins.collect(),
-            files: self.files(),
+            files: survey::files(&self.environment, &self.services),
         };
         self.host.follower.join(watched, services)
     }
