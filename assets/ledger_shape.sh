@@ -10,7 +10,7 @@
 # line without its end may be on its way; its number is told all the same.
 ledger_shape() {
 	for shape_name in ledger.1.jsonl ledger.jsonl; do
-		[ -s "$1/$shape_name" ] && [ -r "$1/$shape_name" ] || continue
+		if [ ! -s "$1/$shape_name" ] || [ ! -r "$1/$shape_name" ]; then continue; fi
 		echo "$shape_name"
 		sed -n -e '$=' <"$1/$shape_name"
 		sed -n -e '/^$/b' \

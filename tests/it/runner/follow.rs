@@ -50,6 +50,7 @@ impl Follower {
                 Part::Pin => "pin",
                 Part::Files => "files",
                 Part::Ledger => "ledger",
+                Part::LedgerShape => "shape",
                 Part::Operation => "operation",
                 Part::Plan => "plan",
                 Part::Journal => "journal",
@@ -160,7 +161,7 @@ under_each_shell! {
             text.push_str(&line);
         }
         fs::write(&ledger, &text).unwrap();
-        fs::write(world.state().join("ledger.1.jsonl"), format!("{line}{{\"v\":1,\n\0\u{1}\n")).unwrap();
+        fs::write(world.state().join("ledger.1.jsonl"), format!("{line}{{\"v\":1,\n\u{1}\u{2}\n")).unwrap();
         let mut follower = Follower::of(world, &[watched(world)]);
         follower.until_ready();
         let numbers: Vec<String> = (5..5 + torn.len()).map(|number| number.to_string()).collect();
