@@ -107,6 +107,17 @@ mod tests {
         assert_eq!(asked("soon"), None);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_wish_is_shorter_than_a_second_or_longer_than_an_hour(
+            wish in r"-?[0-9]{0,22}|[SMTWF][a-z]{2}, [0-9]{1,2} [JFD][a-z]{2} [0-9]{1,6} [0-9:]{0,8} (GMT|[+-][0-9]{4})"
+        ) {
+            if let Some(wait) = asked(&wish) {
+                proptest::prop_assert!((Duration::from_secs(1)..=LONGEST_WISH).contains(&wait), "{wait:?}");
+            }
+        }
+    }
+
     #[test]
     fn waits_grow_stay_bounded_and_begin_again() {
         let mut backoff = Backoff::default();

@@ -36,9 +36,10 @@ finish() {
 	IFS= read -r record <record.json || [ -n "$record" ] || record='{"v":1'
 	ledger_line="$record,$end_when,$end_more,${passed_lock:+\"passed_lock\":$passed_lock,}\"times\":{${times#,}},\"results\":{${results#,}}}"
 	[ "$unwritten" = no ] || rm -f reserve
-	# A copy that was being made when its step was killed.
+	# A copy that was being made when its step was killed. Whoever holds the claim alone
+	# makes any.
 	finish_copies=$root/releases/$(printf '%06d' "$operation")
-	rm -f "$finish_copies"/*.part "$finish_copies"/.[!.]*.part
+	rm -f "$finish_copies"/*.part "$finish_copies"/.[!.]*.part "$root"/backups/*.part
 	journal "\"event\":\"end\",$end_more"
 	if ! write_end; then
 		rm -f reserve

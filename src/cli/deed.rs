@@ -32,7 +32,12 @@ pub struct DeedFlags {
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
     /// Why, for the record
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub reason: String,
     /// Return as soon as it has started instead of following it
     #[arg(long)]

@@ -13,7 +13,7 @@ use crate::{
 
 use super::{Exit, Failure, Session};
 
-/// Lock an environment by hand: promotions are refused with your message until it is unlocked.
+/// Lock an environment by hand: changes are refused with your message until it is unlocked.
 #[derive(Debug, clap::Args)]
 pub struct Lock {
     /// Where
@@ -93,7 +93,11 @@ impl Session {
                 _ => None,
             });
         unseen
-            .unwrap_or_else(|| Fault::new(FaultKind::Invalid, name.as_str(), message))
+            .unwrap_or_else(|| {
+                Fault::new(FaultKind::Invalid, name.as_str(), message).remedy(format!(
+                    "`flightdeck status {name}` shows how it stands, `flightdeck history {name}` what was done"
+                ))
+            })
             .into()
     }
 }

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::{
-    fleet::log_buffer::LineCutter,
-    release::{ServiceName, operation::OperationId},
+    fleet::{Fleet, log_buffer::LineCutter},
+    release::{EnvironmentName, Fault, FaultKind, ServiceName, operation::OperationId},
     target::{Chunk, LogQuery},
 };
 
@@ -38,7 +38,7 @@ impl Logs {
     pub(super) async fn run(self, session: &mut Session) -> Result<Exit, Failure> {
         let name = session.environment(&self.environment)?.name.clone();
         let names = [name.clone()];
-        let _attendant = Attendant::start(&session.world, &names, session.interactive)?;
+        let attendant = Attendant::start(&session.world, &names, session.interactive)?;
         if let Some(operation) = self.operation {
             return match session.follow(&name, operation, None).await? {
                 Followed::Died => session.print_died(operation, &name),
@@ -49,6 +49,7 @@ impl Logs {
         let Some(service) = self.service else {
             return Err(Failure::Usage("name a service".to_owned()));
         };
+        session.refuse_unknown(&attendant, &name, &service).await?;
         let query = LogQuery {
             service,
             tail: self.tail,
@@ -69,6 +70,40 @@ impl Logs {
             }
             session.output.flush()?;
         }
+    }
+}
+
+impl Session {
+    /// Refuses a service that is neither configured nor seen in the environment; where nothing can be seen
+    /// now, whatever comes is waited for.
+    async fn refuse_unknown(
+        &self,
+        attendant: &Attendant,
+        name: &EnvironmentName,
+        service: &ServiceName,
+    ) -> Result<(), Failure> {
+        let environment = self.environment(name.as_str())?;
+        if environment.services.contains(service) {
+            return Ok(());
+        }
+        let mut fleet = Fleet::new(self.world.config.clone());
+        let names = std::slice::from_ref(name);
+        attendant.settle(&mut fleet, names, &self.clock).await;
+        let is_seen = fleet
+            .environment(name)
+            .is_some_and(|facts| facts.containers.last.is_some());
+        let services = fleet.services(environment);
+        if !is_seen || services.iter().any(|row| row.service == *service) {
+            return Ok(());
+        }
+        let there: Vec<&str> = services.iter().map(|row| row.service.as_str()).collect();
+        Err(Fault::new(
+            FaultKind::Missing,
+            name.as_str(),
+            format!("it has no service {service}"),
+        )
+        .remedy(format!("there are: {}", there.join(", ")))
+        .into())
     }
 }
 

@@ -41,6 +41,9 @@ pub use attendant::Attendant;
 pub use exit::{EXIT_CODES, Exit, Failure};
 pub use output::Output;
 
+/// The heading of what every command takes, so that its own options stand together.
+const EVERY_COMMAND: &str = "Options of every command";
+
 /// A release cockpit for the terminal: promote, migrate and roll back with keystrokes.
 ///
 /// Without a command it opens the cockpit.
@@ -48,19 +51,20 @@ pub use output::Output;
 #[command(name = "flightdeck", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub struct Arguments {
     /// The configuration; else $FLIGHTDECK_CONFIG, ./flightdeck.toml, ~/.config/flightdeck/config.toml
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERY_COMMAND)]
     pub config: Option<PathBuf>,
     /// How much goes into the log file in the state directory
     #[arg(
         long,
         global = true,
+        help_heading = EVERY_COMMAND,
         value_name = "LEVEL",
         value_enum,
         default_value = "info"
     )]
     pub log_level: LogLevel,
     /// Print JSON: one object, or one a line for logs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERY_COMMAND)]
     pub json: bool,
     /// What to do
     #[command(subcommand)]
@@ -88,7 +92,7 @@ pub enum Command {
     Adopt(adopt::Adopt),
     /// Cancel the operation that runs, or deal with one that did not end well
     Recover(recover::Recover),
-    /// Lock an environment by hand: promotions are refused with your message until it is unlocked
+    /// Lock an environment by hand: changes are refused with your message until it is unlocked
     Lock(lock::Lock),
     /// End a lock by hand, whoever made it
     Unlock(lock::Unlock),

@@ -9,6 +9,8 @@ use serde::Serialize;
 use tokio::{io::Interest, net::unix::pipe};
 use unicode_width::UnicodeWidthStr;
 
+use crate::release::text::clean;
+
 /// Standard output, and how it wants to be written to.
 pub struct Output {
     /// Whether JSON was asked for.
@@ -38,12 +40,14 @@ impl Output {
         }
     }
 
-    /// Prints one line.
+    /// Prints one line, or several where the text has line breaks; cleaned, whoever wrote it.
     ///
     /// # Errors
     /// If nobody reads any more, or there is no room.
     pub fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
-        writeln!(self.writer, "{}", text.as_ref())
+        text.as_ref()
+            .split('\n')
+            .try_for_each(|line| writeln!(self.writer, "{}", clean(line)))
     }
 
     /// Prints a value as one line of JSON.
@@ -139,6 +143,16 @@ pub(super) mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn what_others_have_written_draws_nothing() {
+        let printed = Printed::default();
+        let mut output = Output::to(printed.clone(), false, true);
+        output
+            .line("gate \u{1b}[2Jopen\n  directory /srv/\u{9b}31mshop")
+            .unwrap();
+        assert_eq!(printed.text(), "gate open\n  directory /srv/shop\n");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::{
     release::{
         operation::Direction,
-        plan::{OnFailure, OnStepFailure, Plan, Step, Verdict},
+        plan::{OnFailure, OnStepFailure, Plan, Step},
     },
     target::RenderedPlan,
 };
@@ -14,12 +14,9 @@ pub fn lines(plan: &Plan, commands: &RenderedPlan) -> Vec<String> {
     lines.extend(gates(plan));
     let all = |direction| plan.steps(direction).iter().collect::<Vec<_>>();
     lines.extend(steps(&all(Direction::Forward), &commands.forward));
-    match plan.on_failure {
-        OnFailure::GoBack => {
-            lines.push(format!("on failure: back to {}", plan.before.label()));
-            lines.extend(steps(&all(Direction::Back), &commands.back));
-        }
-        OnFailure::Stay => lines.push("on failure: stays as it is and says so".to_owned()),
+    lines.push(format!("on failure: {}", plan.on_failure_words()));
+    if plan.on_failure == OnFailure::GoBack {
+        lines.extend(steps(&all(Direction::Back), &commands.back));
     }
     lines.extend(closing(plan, commands));
     lines
@@ -30,7 +27,8 @@ pub fn closing(plan: &Plan, commands: &RenderedPlan) -> Vec<String> {
     if plan.closing.is_empty() {
         return Vec::new();
     }
-    let mut lines = vec!["once it is over, however it ended:".to_owned()];
+    let mut lines =
+        vec!["once it is over, however it ended; what fails here changes nothing:".to_owned()];
     let all: Vec<&Step> = plan.closing.iter().collect();
     lines.extend(steps(&all, &commands.closing));
     lines
@@ -39,17 +37,18 @@ pub fn closing(plan: &Plan, commands: &RenderedPlan) -> Vec<String> {
 /// The gates and what should be known before.
 pub fn gates(plan: &Plan) -> Vec<String> {
     let width = plan.gates.iter().map(|g| g.name.len()).max().unwrap_or(0);
+    let stands = plan.gates.iter().map(|g| g.words().len()).max();
+    let stands = stands.unwrap_or(0);
     let mut lines: Vec<String> = plan
         .gates
         .iter()
         .map(|gate| {
-            let verdict = match (gate.verdict, gate.overridden) {
-                (Verdict::Passed, _) => "open",
-                (_, true) => "OVERRIDDEN",
-                (Verdict::Failed, false) => "CLOSED",
-                (Verdict::Unknown, false) => "UNKNOWN",
-            };
-            format!("  gate {:width$}  {verdict:10}  {}", gate.name, gate.detail)
+            format!(
+                "  gate {:width$}  {:stands$}  {}",
+                gate.name,
+                gate.words(),
+                gate.detail
+            )
         })
         .collect();
     lines.extend(plan.warnings.iter().map(|w| format!("  note: {w}")));

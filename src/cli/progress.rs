@@ -9,6 +9,7 @@ use crate::{
     release::{
         operation::{Direction, End, Event, JournalLine, OperationId, Progress},
         plan::{OnStepFailure, Plan},
+        text::clean,
     },
     target::BoxStream,
 };
@@ -266,7 +267,7 @@ impl<'a> Printer<'a> {
             let at = steps.iter().position(|s| s.id == step)?;
             Some(format!("{}/{} ", at + 1, steps.len()))
         });
-        format!("  {}{step}", place.unwrap_or_default())
+        format!("  {}{}", place.unwrap_or_default(), clean(step))
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {

@@ -127,6 +127,7 @@ fn running(digest: &str, health: Health) -> Reading {
         revision: None,
         version: None,
         created: None,
+        start_period: None,
     };
     Reading::Containers(Arc::new(Containers {
         containers: vec![Container {
@@ -139,6 +140,7 @@ fn running(digest: &str, health: Health) -> Reading {
             started: Some(at(-7200)),
             restarts: 2,
             exit_code: None,
+            start_period: None,
             config_hash: String::new(),
             compose_version: String::new(),
             working_directory: String::new(),

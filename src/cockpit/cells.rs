@@ -39,13 +39,34 @@ pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", &text[..end]))
 }
 
+/// What a line is broken between: words with their punctuation, and the spaces between them. A word that
+/// fits no line is in the parts that it has.
+fn units(text: &str, columns: usize) -> Vec<&str> {
+    let mut units = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let is_space = first.is_whitespace();
+        let end = rest
+            .find(|c: char| c.is_whitespace() != is_space)
+            .unwrap_or(rest.len());
+        let (unit, after) = rest.split_at(end);
+        if width(unit) <= columns {
+            units.push(unit);
+        } else {
+            units.extend(unit.split_word_bounds());
+        }
+        rest = after;
+    }
+    units
+}
+
 /// The lines that `text` makes in `columns` cells, broken at spaces where there are any.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = 0;
-    for word in text.split_word_bounds() {
+    for word in units(text, columns) {
         let wide = width(word);
         if used + wide <= columns {
             line.push_str(word);
@@ -231,6 +252,18 @@ mod tests {
             assert_eq!(cut(text, most), expected, "{text} in {most}");
             assert!(width(&cut(text, most)) <= most);
         }
+    }
+
+    #[test]
+    fn a_line_breaks_at_spaces_and_a_word_only_where_it_fits_no_line() {
+        assert_eq!(
+            wrap("made before (operation 000009): what is lost", 30),
+            ["made before (operation", "000009): what is lost"]
+        );
+        assert_eq!(
+            wrap("docker pull ghcr.io/acme/shop-backend", 12),
+            ["docker pull", "ghcr.io/acme", "/shop-", "backend"]
+        );
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub const ENVIRONMENTS: [&str; 2] = ["production", "staging"];
 /// The configuration's file, in the world's directory.
 pub const CONFIGURATION: &str = "config.toml";
 
+/// What the hook does: a file in the project's directory tells of each operation.
+const RELEASE_NOTES: &str =
+    "echo \"$FD_KIND $FD_VERSIONS by $FD_OPERATOR: $FD_OUTCOME\" | tee -a release-notes.txt";
+
 /// Where everything is.
 #[derive(Debug, Clone)]
 pub struct Places {
@@ -169,8 +173,11 @@ impl Places {
                  restart = [\"nginx\"]\nhealth_timeout = \"60s\"\nstable_for = \"{}\"\n{protection}\
                  migration = {{ service = \"backend\", tool = \"alembic\" }}\n\n\
                  [[environments.{environment}.checks]]\nname = \"status\"\n\
-                 http = \"http://127.0.0.1:8000/api/v1/status/\"\nbody = \"ok\"\ninside = \"backend\"\n\
-                 attempts = 4\ninterval = \"{}\"\n",
+                 http = \"http://127.0.0.1:8000/api/v1/status/\"\ninside = \"backend\"\n\
+                 json = {{ status = \"ok\", \"database.connected\" = true }}\n\
+                 attempts = 4\ninterval = \"{}\"\n\n\
+                 [[environments.{environment}.hooks]]\nname = \"release notes\"\nwhen = \"after\"\n\
+                 command = {RELEASE_NOTES:?}\n",
                 quoted(&self.project(environment)),
                 quoted(&self.docker()),
                 quoted(&self.engine()),
@@ -252,6 +259,11 @@ mod tests {
                 word: Some("prod".to_owned())
             }
         );
-        assert_eq!((production.gates.len(), production.checks.len()), (2, 1));
+        let counted = (
+            production.gates.len(),
+            production.checks.len(),
+            production.hooks.len(),
+        );
+        assert_eq!(counted, (2, 1, 1));
     }
 }

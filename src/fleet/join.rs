@@ -1,5 +1,7 @@
 //! What follows from several facts together: where a version runs, drift, an environment's state.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::{
@@ -54,6 +56,9 @@ pub struct ServiceRow {
     pub health: Health,
     /// Since when the oldest of its containers runs.
     pub since: Option<Timestamp>,
+    /// How long the one of its containers that started last may take to start, while it is starting, and
+    /// when it began.
+    pub starting: Option<(Timestamp, Duration)>,
     /// Restarts of all its containers.
     pub restarts: u64,
     /// How many containers it has.
@@ -268,6 +273,11 @@ impl Fleet {
             digest: running.and_then(|r| r.digest),
             health: containers.health(&name),
             since: containers.of(&name).filter_map(|c| c.started).min(),
+            starting: containers
+                .of(&name)
+                .filter(|c| c.health == Health::Starting)
+                .filter_map(|c| Some((c.started?, c.start_period?)))
+                .max(),
             restarts: containers.of(&name).map(|c| c.restarts).sum(),
             containers: containers.of(&name).count(),
             drift,

@@ -366,3 +366,33 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     }
     error.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_github_complains_of_is_clean_and_short(message in any::<String>()) {
+            let said = said(serde_json::json!({"message": message}).to_string().as_bytes());
+            prop_assert_eq!(text::clean(&said), said.clone());
+            prop_assert!(said.chars().count() <= 200);
+        }
+
+        #[test]
+        fn a_limit_is_told_as_it_came_or_not_at_all(numbers in [r"-?[0-9]{1,22}", r"[0-9]{1,9}", r"[0-9]{1,9}"]) {
+            let names = ["x-ratelimit-reset", "x-ratelimit-remaining", "x-ratelimit-limit"];
+            let headers: HeaderMap = names
+                .into_iter()
+                .zip(&numbers)
+                .map(|(name, number)| (HeaderName::from_static(name), number.parse().unwrap()))
+                .collect();
+            if let Some(limit) = limit(&headers) {
+                let told = [limit.reset.as_second() as u64, limit.remaining, limit.limit];
+                prop_assert_eq!(numbers.map(|number| number.parse::<u64>()), told.map(Ok));
+            }
+        }
+    }
+}

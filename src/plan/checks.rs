@@ -17,7 +17,6 @@ use super::{Making, steps};
 /// An HTTP check that nothing on the server can ask, or whose answer nothing there can read: said now,
 /// not when everything has been switched. A rollback goes on without such a check, and says so.
 pub(super) fn steps(making: &Making<'_>, warnings: &mut Vec<String>) -> Result<Vec<Step>, Fault> {
-    slow_starts(making, warnings);
     let mut found = Vec::new();
     for (index, rule) in making.environment.checks.iter().enumerate() {
         match check(making, rule, warnings) {
@@ -35,23 +34,6 @@ pub(super) fn steps(making: &Making<'_>, warnings: &mut Vec<String>) -> Result<V
         }
     }
     Ok(found)
-}
-
-/// Says which services are given up on while they may still be starting.
-fn slow_starts(making: &Making<'_>, warnings: &mut Vec<String>) {
-    let limit = making.environment.health_timeout;
-    for name in &making.environment.services {
-        let service = making.survey.candidate_services.get(name);
-        let period = service.and_then(|service| service.start_period);
-        if let Some(period) = period.filter(|period| *period > limit) {
-            warnings.push(format!(
-                "{name} may take {} s to start, as its health check says, and is given up after {} s: raise \
-                 health_timeout",
-                period.as_secs(),
-                limit.as_secs()
-            ));
-        }
-    }
 }
 
 /// What keeps a check from being asked.

@@ -69,6 +69,7 @@ pub fn image(n: u8) -> Image {
         revision: Some(format!("{n}").repeat(40)),
         version: None,
         created: Timestamp::from_second(1_760_000_000 + i64::from(n)).ok(),
+        start_period: None,
     }
 }
 
@@ -121,6 +122,7 @@ fn container(service: &str, reference: &str, image: &ImageId) -> Container {
         started: Timestamp::from_second(1_765_000_000).ok(),
         restarts: 0,
         exit_code: None,
+        start_period: None,
         config_hash: format!("hash-{service}"),
         compose_version: "2.40.3".to_owned(),
         working_directory: "/srv/shop".to_owned(),

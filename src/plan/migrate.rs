@@ -58,7 +58,6 @@ pub(super) fn plan(
             })?,
     };
     warnings.extend(schema::trouble(survey));
-    warnings.push("nothing brings the schema back by itself if this fails".to_owned());
     let at = survey.schema_heads.clone();
     forward.extend(steps::knows_schema(migration, image.clone(), at));
     forward.extend(backup::step(making, &mut warnings)?);

@@ -138,7 +138,7 @@ pub fn make(
             .collect();
     }
     hooks::weave(&made, &mut plan)?;
-    patience::extend(&mut plan, survey);
+    patience::extend(&mut plan, environment, survey);
     steps::finish(&mut plan, &survey.records);
     Ok(plan)
 }
@@ -237,6 +237,7 @@ impl Making<'_> {
             back: draft.back,
             closing: Vec::new(),
             on_failure: draft.on_failure,
+            health_timeout: self.environment.health_timeout,
             schema_offers: draft.schema_offers,
             confirm,
             attachments: self.survey.attachments.clone(),

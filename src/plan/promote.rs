@@ -97,10 +97,6 @@ pub(super) fn plan(
     if migration.is_some() {
         // Where it ends is known once it has run.
         after.schema_heads = None;
-        if on_failure == OnFailure::GoBack {
-            warnings
-                .push("if it comes back, the schema stays where the migration left it".to_owned());
-        }
     }
     let depends_on_schema = migration.is_some();
     if let Some((knows, migration)) = migration {

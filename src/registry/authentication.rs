@@ -182,7 +182,45 @@ pub(super) fn key(host: &str, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_a_challenge_quotes_is_what_was_meant(service in "[ -~]{0,30}", other in "[a-z =]{0,9}") {
+            let quoted = service.replace('\\', "\\\\").replace('"', "\\\"");
+            let value = format!(
+                r#"Basic realm="{other}, Bearer y", Bearer service="{quoted}",realm="https://a.example/t""#
+            );
+            prop_assert_eq!(of(&[&value]), token("https://a.example/t", Some(&service)));
+        }
+
+        #[test]
+        fn any_header_is_a_challenge_or_none(value in r#"([Bb]earer|[Bb]asic|realm=|service=|[ ,="\\:/h-]){0,20}"#) {
+            let understood = of(&[&value]);
+            let names = value.to_ascii_lowercase();
+            prop_assert!(understood.is_none() || names.contains("basic") || names.contains("realm="));
+        }
+
+        #[test]
+        fn a_token_is_sent_as_it_came_or_not_at_all(given in any::<String>()) {
+            let body = serde_json::json!({"access_token": given}).to_string();
+            match bearer(body.as_bytes()) {
+                Some(header) => {
+                    let meant = format!("Bearer {given}");
+                    prop_assert_eq!(header.as_bytes(), meant.as_bytes());
+                    prop_assert!(header.is_sensitive());
+                }
+                None => prop_assert!(given.chars().any(char::is_control)),
+            }
+        }
+
+        #[test]
+        fn no_bytes_of_a_token_server_are_taken_for_a_token(body in prop::collection::vec(any::<u8>(), 0..60)) {
+            prop_assert_eq!(bearer(&body), None);
+        }
+    }
 
     fn of(values: &[&str]) -> Option<Challenge> {
         let mut headers = HeaderMap::new();

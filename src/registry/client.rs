@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, HeaderName, Method, header::LINK};
-use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
@@ -35,7 +34,7 @@ const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-diges
 /// One page of tags.
 #[derive(Debug)]
 pub(super) struct Page {
-    /// The tags, in the registry's order. What is no tag by the grammar is left out.
+    /// The tags, as [`manifest::read_tags`] reads them.
     pub(super) tags: Vec<Tag>,
     /// Where the next page is.
     pub(super) next: Option<Url>,
@@ -99,18 +98,13 @@ impl Client {
 
     /// A page of tags, from [`Client::first_page`] on.
     pub(super) async fn page(&self, url: Url) -> Result<Page, Failure> {
-        #[derive(Deserialize)]
-        struct List {
-            tags: Option<Vec<String>>,
-        }
         let subject = self.0.repository.as_str();
         let answer = self.get(subject, &url, None, LARGEST_PAGE).await?;
-        let list: List = serde_json::from_slice(&answer.body).map_err(|error| {
+        let tags = manifest::read_tags(&answer.body).map_err(|error| {
             malformed(subject, "the list of tags cannot be read").because(error)
         })?;
-        let tags = list.tags.unwrap_or_default();
         Ok(Page {
-            tags: tags.iter().filter_map(|tag| tag.parse().ok()).collect(),
+            tags,
             next: next_page(&answer.headers, &url)
                 .map_err(|next| malformed(subject, "the next page is elsewhere").because(next))?,
         })
@@ -270,7 +264,21 @@ fn next_page(headers: &HeaderMap, at: &Url) -> Result<Option<Url>, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_link_leads_to_another_registry(
+            target in "(https?:)?(//|/\\\\|\\\\|)(elsewhere|r\\.example|user@|:443|:80|\\.|[/?#&;a-z]){0,6}",
+            before in "[<>;, a-z\"=/]{0,12}",
+        ) {
+            if let Ok(Some(next)) = next(&format!("{before}<{target}>; rel=next")) {
+                prop_assert!(next.starts_with("https://r.example/"), "{next}");
+            }
+        }
+    }
 
     fn next(link: &str) -> Result<Option<String>, String> {
         let mut headers = HeaderMap::new();

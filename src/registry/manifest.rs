@@ -1,11 +1,25 @@
-//! What manifests, indexes and configurations say of a version. Pure: bytes in, details out.
+//! What lists of tags, manifests, indexes and configurations say of versions. Pure: bytes in, details out.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::release::{Digest, text, version::VersionDetails};
+use crate::release::{Digest, Tag, text, version::VersionDetails};
+
+/// Reads a page of a repository's tags, in the registry's order. What is no tag by the grammar is left out.
+///
+/// # Errors
+/// What is no such page.
+pub fn read_tags(bytes: &[u8]) -> Result<Vec<Tag>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct List {
+        tags: Option<Vec<String>>,
+    }
+    let list: List = serde_json::from_slice(bytes)?;
+    let tags = list.tags.unwrap_or_default();
+    Ok(tags.iter().filter_map(|tag| tag.parse().ok()).collect())
+}
 
 /// What may answer a request for a manifest.
 pub(super) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \

@@ -108,8 +108,14 @@ impl Refusals {
             }
             StatusCode::NOT_FOUND => Fault::new(FaultKind::Missing, subject, "is not there")
                 .remedy(match self.has_login {
-                    true => "see whether it is written right, and whether the login may see it",
-                    false => "see whether it is written right, and whether it needs a login",
+                    true => {
+                        "see whether it is written right (`flightdeck versions` lists what there is), and \
+                         whether the login may see it"
+                    }
+                    false => {
+                        "see whether it is written right (`flightdeck versions` lists what there is), and \
+                         whether it needs a login"
+                    }
                 }),
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Fault::new(
                 FaultKind::Unsupported,
@@ -181,4 +187,26 @@ pub(super) fn innermost(error: &dyn Error) -> String {
         error = source;
     }
     error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_a_registry_complains_of_is_clean_and_short(messages in prop::collection::vec(any::<String>(), 0..5)) {
+            let errors: Vec<_> = messages.iter().map(|message| serde_json::json!({"message": message})).collect();
+            let said = in_words(serde_json::json!({"errors": errors}).to_string().as_bytes());
+            prop_assert_eq!(text::clean(&said), said.clone());
+            prop_assert!(said.chars().count() <= 200);
+        }
+
+        #[test]
+        fn what_is_no_complaint_says_nothing(body in prop::collection::vec(any::<u8>(), 0..60)) {
+            prop_assert_eq!(in_words(&body), "");
+        }
+    }
 }

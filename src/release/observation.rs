@@ -1,6 +1,6 @@
 //! What an environment looked like when somebody looked: containers, images, pins, the server's clock.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -87,6 +87,9 @@ pub struct Container {
     pub restarts: u64,
     /// The exit code, once it has ended.
     pub exit_code: Option<i64>,
+    /// How long its health check gives it to start (`.Config.Healthcheck`, whether compose file or image
+    /// says so); `None` if nothing does.
+    pub start_period: Option<Duration>,
     /// `com.docker.compose.config-hash`.
     pub config_hash: String,
     /// `com.docker.compose.version`: which Compose made it.
@@ -112,6 +115,8 @@ pub struct Image {
     pub version: Option<String>,
     /// The label `org.opencontainers.image.created`, else the image's build time.
     pub created: Option<Timestamp>,
+    /// How long its own health check gives a container to start; `None` if it says nothing.
+    pub start_period: Option<Duration>,
 }
 
 impl Image {

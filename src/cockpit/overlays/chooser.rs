@@ -96,6 +96,12 @@ pub fn view(model: &Model, chooser: &Chooser, area: Rect, buf: &mut Buffer) {
         }
         lines.push(line);
     }
+    let keys = [
+        ("1-9", "that one"),
+        ("Enter", "take it"),
+        ("Esc", "leave it"),
+    ];
+    lines.push(popup::fixed_keys(theme, &keys));
     let inner = popup::open(
         theme,
         "Emergency",

@@ -17,6 +17,9 @@ pub struct Help {
     pub scroll: usize,
 }
 
+/// Cells for an action's keys.
+const KEYS: usize = 16;
+
 /// Draws the help.
 pub fn view(model: &Model, help: &Help, area: Rect, buf: &mut Buffer) {
     let theme = &model.theme;
@@ -26,13 +29,17 @@ pub fn view(model: &Model, help: &Help, area: Rect, buf: &mut Buffer) {
         lines.push(Line::styled(format!(" {title}"), theme.title));
         for (action, chords) in model.keymap.of(scope) {
             let keys: Vec<String> = chords.iter().map(ToString::to_string).collect();
-            let keys = cells::cut(&keys.join(" "), 16).into_owned();
-            let pad = 17 - cells::width(&keys);
-            lines.push(Line::from(vec![
+            let keys = cells::cut(&keys.join(" "), KEYS).into_owned();
+            let pad = KEYS + 1 - cells::width(&keys);
+            let mut head = vec![
                 Span::styled(format!("   {keys}"), theme.key),
                 Span::raw(" ".repeat(pad)),
-                Span::styled(action.help, theme.text),
-            ]));
+            ];
+            for words in cells::wrap(action.help, width.saturating_sub(KEYS + 5)) {
+                head.push(Span::styled(words, theme.text));
+                lines.push(Line::from(head));
+                head = vec![Span::raw(" ".repeat(KEYS + 4))];
+            }
         }
         lines.push(Line::default());
     }

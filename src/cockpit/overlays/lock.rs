@@ -128,8 +128,8 @@ pub fn view(model: &Model, lock: &Lock, area: Rect, buf: &mut Buffer) -> Option<
     let wrapped = |words: &str| cells::paragraph(words, width, theme.text);
     let (title, mut lines, keys, typed) = match &lock.stage {
         Stage::Message(input) => {
-            let words = "Promotions and migrations are refused with this message until it is unlocked; \
-                         a rollback can pass it by the environment's name. Why is it locked?";
+            let words = "Every change is refused with this message until it is unlocked; only a \
+                         rollback can pass it, with the environment's name typed. Why is it locked?";
             (
                 format!("Lock {}", lock.environment),
                 wrapped(words),

@@ -60,7 +60,7 @@ pub fn view(model: &Model, message: &Message, area: Rect, buf: &mut Buffer) {
         }
         lines.extend(cells::paragraph(paragraph, width, model.theme.text));
     }
-    let size = (width, lines.len());
+    let size = (width, lines.len() + 1);
     let inner = popup::open(
         &model.theme,
         &message.title,
@@ -69,5 +69,20 @@ pub fn view(model: &Model, message: &Message, area: Rect, buf: &mut Buffer) {
         area,
         buf,
     );
-    popup::scrolled(lines, message.scroll, inner, buf);
+    let body = Rect {
+        height: inner.height.saturating_sub(1),
+        ..inner
+    };
+    let keys: &[(&str, &str)] = if lines.len() > usize::from(body.height) {
+        &[("Esc", "close"), ("j k", "scroll")]
+    } else {
+        &[("Esc", "close")]
+    };
+    let foot = Rect {
+        y: body.bottom(),
+        height: inner.height.min(1),
+        ..inner
+    };
+    popup::scrolled(lines, message.scroll, body, buf);
+    cells::draw([popup::fixed_keys(&model.theme, keys)], foot, buf);
 }

@@ -142,9 +142,16 @@ pub fn recover(model: &mut Model) -> Vec<Effect> {
         return nothing();
     };
     if !recover::open(model, &name) {
-        model.complain(format!(
-            "no operation is under way on {name}, and none waits to be recovered"
-        ));
+        // What was started from here is followed before the server's files tell of it.
+        let begun = model
+            .operations
+            .open()
+            .filter(|followed| followed.environment == name && followed.end.is_none())
+            .map(|followed| followed.id);
+        model.complain(match begun {
+            Some(id) => format!("{id} has just begun on {name}: once more in a moment"),
+            None => format!("no operation is under way on {name}, and none waits to be recovered"),
+        });
     }
     nothing()
 }

@@ -60,11 +60,11 @@ fn tell_ends(model: &mut Model, before: Vec<(EnvironmentName, Option<OperationId
         let Some(record) = ended else {
             continue;
         };
+        let what = [record.kind.verb(), &record.brings()].join(" ");
         let words = format!(
-            "{} {} {} on {name}: {}",
+            "{} {} on {name}: {}",
             record.operation,
-            record.kind.verb(),
-            record.brings(),
+            what.trim_end(),
             record.outcome.words()
         );
         if record.outcome == operation::Outcome::Succeeded {

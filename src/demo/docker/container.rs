@@ -164,7 +164,7 @@ pub async fn run_in(
         if container.state != State::Running {
             return Err(Complaint::of_engine(format!("container {} is not running", container.id)));
         }
-        let program = programs::restore(container, command, input)
+        let program = programs::reader(container, command, input)
             .or_else(|| programs::program(world, container, command))
             .ok_or_else(|| {
             let text = format!(

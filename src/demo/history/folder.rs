@@ -166,6 +166,7 @@ fn plan(record: &Record) -> Plan {
         back: list(back),
         closing: Vec::new(),
         schema_offers: Vec::new(),
+        health_timeout: Duration::from_secs(60),
         on_failure: if record.outcome == Outcome::WentBack {
             OnFailure::GoBack
         } else {

@@ -37,10 +37,15 @@ pub(super) fn plan(making: &Making<'_>, keep: usize, older_than: Duration) -> Re
     let images = images(making, seen, &needed, older_than, &mut warnings);
     let backups = backups(making);
     if containers.is_empty() && images.is_empty() && backups.is_empty() {
-        return Err(making.fault(
-            FaultKind::Invalid,
-            "there is nothing to clean up: what is there is needed, or not old enough",
-        ));
+        return Err(making
+            .fault(
+                FaultKind::Invalid,
+                "there is nothing to clean up: what is there is needed, or not old enough",
+            )
+            .remedy(format!(
+                "`flightdeck clean-up {}` with a smaller --keep or --older-than takes more",
+                making.environment.name
+            )));
     }
     said_before(making, seen, keep, &images, &backups, &mut warnings);
     // An image that a leftover container holds goes once that is gone.
@@ -127,19 +132,33 @@ fn said_before(
         })
         .sum();
     warnings.push(match told {
-        Some(of_images) => format!(
-            "frees at least {}: {} of images, {} of backups; layers that only the removed images share come on top",
-            bytes(of_images + of_backups),
-            bytes(of_images),
-            bytes(of_backups)
-        ),
+        Some(of_images) => {
+            let parts: Vec<String> = [(of_images, "images"), (of_backups, "backups")]
+                .into_iter()
+                .filter(|(size, _)| *size > 0)
+                .map(|(size, what)| format!("{} of {what}", bytes(size)))
+                .collect();
+            let shared = "layers that only the removed images share come on top";
+            match parts.as_slice() {
+                [] => format!("frees names alone; {shared}"),
+                parts => format!(
+                    "frees at least {}: {}; {shared}",
+                    bytes(of_images + of_backups),
+                    parts.join(", ")
+                ),
+            }
+        }
         None => format!(
             "frees {} of backups; what the images free is not known: the Engine did not tell in time",
             bytes(of_backups)
         ),
     });
+    let releases = match keep {
+        1 => "the last healthy release".to_owned(),
+        keep => format!("the last {keep} healthy releases"),
+    };
     warnings.push(format!(
-        "what any container there uses, what is pinned and the last {keep} healthy releases of each environment there stay"
+        "what any container there uses, what is pinned and {releases} of each environment there stay"
     ));
     for neighbour in &seen.neighbours {
         if neighbour.records.is_none() {

@@ -90,9 +90,6 @@ pub(super) fn plan(
         interruptible: false,
         checks: checks.clone(),
     }));
-    warnings.push(
-        "if it fails it stays as it is: nothing returns by itself to what it left".to_owned(),
-    );
     let back = converge::way_back(making, &switch, depends_on_schema, downgrade.back, checks);
     Ok(making.plan(Draft {
         kind: PlanKind::Rollback,

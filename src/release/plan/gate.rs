@@ -18,6 +18,18 @@ pub struct Gate {
     pub overridden: bool,
 }
 
+impl Gate {
+    /// How it stands, in words.
+    pub fn words(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Passed => "ok",
+            _ if self.overridden => "passed all the same",
+            Verdict::Failed => "CLOSED",
+            Verdict::Unknown => "CLOSED, not known",
+        }
+    }
+}
+
 /// Whether a gate holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -12,7 +12,7 @@ mod intent;
 mod request;
 mod schema;
 mod step;
-mod title;
+mod words;
 
 pub use attachment::Attachment;
 pub use database::{BackupTool, HeadsFormat, HeadsQuery, RestoreFrom};
@@ -24,8 +24,9 @@ pub use request::{
 };
 pub use schema::{SchemaChoice, SchemaOffer};
 pub use step::{Again, OnStepFailure, Step};
+pub use words::counted;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -115,6 +116,10 @@ pub struct Plan {
     pub closing: Vec<Step>,
     /// What happens when forward fails.
     pub on_failure: OnFailure,
+    /// How long containers may take to become healthy: as configured, or longer where their own health
+    /// check gives them longer to start.
+    #[serde(default)]
+    pub health_timeout: Duration,
     /// What a rollback could do about the schema; empty where the schema is no question.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schema_offers: Vec<SchemaOffer>,

@@ -370,6 +370,7 @@ fn plan(command: &str) -> Plan {
         closing: Vec::new(),
         on_failure: OnFailure::Stay,
         schema_offers: Vec::new(),
+        health_timeout: Duration::ZERO,
         confirm: None,
         attachments: Vec::new(),
     }

@@ -17,8 +17,10 @@ mod overtaken;
 pub mod real;
 mod recovered;
 mod rollback;
+mod rolling;
 mod schema;
 mod services;
+mod shop;
 mod watch;
 pub mod world;
 

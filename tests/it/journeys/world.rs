@@ -270,7 +270,8 @@ pub trait World {
     }
 }
 
-fn command(program: &Program) -> Command {
+/// A program as a command.
+pub fn command(program: &Program) -> Command {
     let mut command = Command::new(&program.file);
     command
         .args(&program.arguments)

@@ -10,6 +10,8 @@ use flightdeck::{
     },
 };
 
+use serde_json::{Value, json};
+
 use super::{
     under_each_shell,
     world::{Operation, World},
@@ -17,25 +19,33 @@ use super::{
 
 /// What a lock by hand is made from.
 pub(super) fn folder() -> Folder {
+    folder_of("mira", "database \"maintenance\"")
+}
+
+fn folder_of(operator: &str, reason: &str) -> Folder {
     let mut folder = Folder::new();
-    let who = r#""operator":"mira","origin":"laptop","reason":"database \"maintenance\"""#;
-    folder.add(
-        "who.json",
-        Access::Shared,
-        format!(r#"{{"v":1,"kind":"lock",{who}"#),
-    );
-    folder.add(
-        "record.json",
-        Access::Shared,
-        format!(
-            r#"{{"v":1,"environment":"production","kind":"lock",{who},"before":{{"services":{{}}}},"after":{{"services":{{}}}}"#
-        ),
-    );
+    let head = |value: Value| value.to_string().strip_suffix('}').unwrap().to_owned();
+    let who =
+        json!({"v": 1, "kind": "lock", "operator": operator, "origin": "laptop", "reason": reason});
+    let mut record = who.clone();
+    record["environment"] = "production".into();
+    record["before"] = json!({"services": {}});
+    record["after"] = json!({"services": {}});
+    folder.add("who.json", Access::Shared, head(who));
+    folder.add("record.json", Access::Shared, head(record));
     folder
 }
 
 pub(super) fn locked(world: &World) -> OperationId {
-    let script = lock(&folder(), &Nonce::random(), &world.place).unwrap();
+    start(world, &folder())
+}
+
+pub(super) fn locked_by(world: &World, operator: &str, reason: &str) -> OperationId {
+    start(world, &folder_of(operator, reason))
+}
+
+fn start(world: &World, folder: &Folder) -> OperationId {
+    let script = lock(folder, &Nonce::random(), &world.place).unwrap();
     match start_reply(&world.run(&script)).unwrap() {
         StartReply::Started(id) => id,
         other => panic!("not locked: {other:?}"),
@@ -43,7 +53,7 @@ pub(super) fn locked(world: &World) -> OperationId {
 }
 
 /// The ledger's lines.
-fn lines(world: &World) -> Vec<serde_json::Value> {
+pub(super) fn lines(world: &World) -> Vec<Value> {
     let text = fs::read_to_string(world.state().join("ledger.jsonl")).unwrap();
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -51,7 +61,11 @@ fn lines(world: &World) -> Vec<serde_json::Value> {
 }
 
 fn unlocked(world: &World, id: OperationId) -> UnlockReply {
-    let who = serde_json::json!({"operator": "jo's", "origin": "desk"});
+    unlocked_by(world, id, "jo's")
+}
+
+pub(super) fn unlocked_by(world: &World, id: OperationId, operator: &str) -> UnlockReply {
+    let who = json!({"operator": operator, "origin": "desk"});
     unlock_reply(&world.run(&unlock(&world.place, id, &who).unwrap())).unwrap()
 }
 

@@ -173,6 +173,7 @@ impl Server {
             closing: Vec::new(),
             on_failure: OnFailure::Stay,
             schema_offers: Vec::new(),
+            health_timeout: Duration::from_secs(1),
             confirm: None,
             attachments: Vec::new(),
         }

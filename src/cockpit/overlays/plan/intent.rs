@@ -4,7 +4,7 @@ use crate::release::{
     check::{Check, HttpMeans},
     hook::{Hook, HookCommand},
     operation::Outcome,
-    plan::{BackupTool, Intent, PinFile, Removal, RestoreFrom, Step},
+    plan::{BackupTool, ImageName, Intent, PinFile, Plan, Removal, RestoreFrom, Step, counted},
     text::{bytes, clean},
 };
 
@@ -12,6 +12,31 @@ use crate::release::{
 pub fn words(step: &Step) -> (&'static str, String) {
     let (verb, words) = long_words(&step.intent);
     (verb, short_digests(&words))
+}
+
+/// As [`words`], with an image that is named by its ID called as its plan calls its release.
+pub fn words_in(plan: &Plan, step: &Step) -> (&'static str, String) {
+    let (verb, words) = words(step);
+    let (service, ImageName::Id(id)) = (match &step.intent {
+        Intent::Keep { service, image } | Intent::KnowsSchema { service, image, .. } => {
+            (service, image)
+        }
+        _ => return (verb, words),
+    }) else {
+        return (verb, words);
+    };
+    let releases = [&plan.after, &plan.before];
+    let release = releases
+        .into_iter()
+        .filter_map(|release| release.services.get(service))
+        .find(|release| release.image_id.as_ref() == Some(id));
+    match release {
+        Some(release) => (
+            verb,
+            words.replacen(id.short(), &clean(&release.label()), 1),
+        ),
+        None => (verb, words),
+    }
 }
 
 /// `sha256:41d07e2a41d0…` for a digest in full: the exact commands are a key away.
@@ -67,7 +92,7 @@ fn long_words(intent: &Intent) -> (&'static str, String) {
         Intent::Restore { tool, from } => ("restore", clean(&restore_words(tool, from))),
         Intent::Stop { services } => ("stop", listed(services)),
         Intent::Start { services } => ("start", listed(services)),
-        Intent::CleanUp { removals } => ("remove", clean(&removal_words(removals))),
+        Intent::CleanUp { removals } => ("remove", counted(removals)),
         Intent::Pin { files } => ("pin", pins(files)),
         Intent::Switch {
             services,
@@ -131,15 +156,27 @@ fn long_words(intent: &Intent) -> (&'static str, String) {
                 outcome_words(&notification.outcomes)
             )),
         ),
-        Intent::Snapshot { files, keep } => (
-            "snapshot",
-            format!("copy {} files, keep {} images", files.len(), keep.len()),
-        ),
+        Intent::Snapshot { files, keep } => ("snapshot", snapshot_words(files.len(), keep.len())),
         Intent::Unknown => ("newer", "only a newer flightdeck knows".to_owned()),
         Intent::Observe { services, .. } => {
             ("observe", format!("record what {} run", listed(services)))
         }
     }
+}
+
+fn snapshot_words(files: usize, images: usize) -> String {
+    match images {
+        0 => format!("copy {}", several(files, "file")),
+        _ => format!(
+            "copy {}, keep {}",
+            several(files, "file"),
+            several(images, "image")
+        ),
+    }
+}
+
+fn several(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn pins(files: &[PinFile]) -> String {
@@ -182,7 +219,8 @@ fn restore_words(tool: &BackupTool, from: &RestoreFrom) -> String {
     }
 }
 
-fn removal_words(removals: &[Removal]) -> String {
+/// What a clean-up's step removes, each by what people call it, with its size where it is known.
+pub fn removal_words(removals: &[Removal]) -> String {
     let words: Vec<String> = removals
         .iter()
         .map(|removal| match removal {
@@ -197,16 +235,18 @@ fn removal_words(removals: &[Removal]) -> String {
             }
         })
         .collect();
-    format!("{}: {}", words.len(), words.join(", "))
+    words.join(", ")
 }
 
 fn check_words(check: &Check) -> String {
     match check {
         Check::Http(http) => {
-            let mut words = format!("{} {} is {}", http.method.word(), http.url, http.status);
+            // What is expected first: an address may be too long for the line.
+            let mut words = http.status.to_string();
             for field in &http.json {
                 words.push_str(&format!(", {field}"));
             }
+            words.push_str(&format!(" from {} {}", http.method.word(), http.url));
             match &http.means {
                 HttpMeans::Here => words.push_str(", asked from here"),
                 HttpMeans::CurlIn(service)

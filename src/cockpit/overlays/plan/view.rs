@@ -13,7 +13,7 @@ use crate::{
     },
     release::{
         EnvironmentName, ServiceName,
-        plan::{Deed, Intent, OnFailure, Plan, PlanKind, Request, SchemaChoice, Step, Verdict},
+        plan::{Deed, Intent, Plan, Request, SchemaChoice, Step, Verdict},
         text::clean,
     },
 };
@@ -179,9 +179,18 @@ fn plan_lines<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
         ));
     }
     for (index, step) in plan.forward.iter().enumerate() {
-        lines.push(step_line(model, index, step, width));
+        lines.push(step_line(model, plan, index, step, width));
+        lines.extend(removals(model, step, width));
     }
-    lines.extend(cells::paragraph(&on_failure(plan), width, theme.text));
+    let failed = format!("on failure: {}", plan.on_failure_words());
+    lines.extend(cells::paragraph(&failed, width, theme.text));
+    if !plan.closing.is_empty() {
+        let words = "once it is over, however it ended; what fails here changes nothing:";
+        lines.extend(cells::paragraph(words, width, theme.text));
+        for (index, step) in plan.closing.iter().enumerate() {
+            lines.push(step_line(model, plan, index, step, width));
+        }
+    }
     lines.extend(cells::paragraph(&basis(plan), width, theme.dim));
     if let Some(why) = super::stale(model, plan) {
         let key = model.keymap.key_of("plan-anew");
@@ -276,13 +285,18 @@ fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
         .iter()
         .filter(|gate| gate.verdict != Verdict::Passed)
     {
-        let (head, style) = match (gate.overridden, gate.verdict) {
-            (true, _) => ("gate passed all the same", theme.warning),
-            (false, Verdict::Unknown) => ("gate CLOSED, not known", theme.bad),
-            (false, _) => ("gate CLOSED", theme.bad),
+        let style = if gate.overridden {
+            theme.warning
+        } else {
+            theme.bad
         };
         lines.extend(cells::paragraph(
-            &clean(&format!("{head}: {}: {}", gate.name, gate.detail)),
+            &clean(&format!(
+                "gate {}: {}: {}",
+                gate.words(),
+                gate.name,
+                gate.detail
+            )),
             width,
             style,
         ));
@@ -303,9 +317,24 @@ fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     lines
 }
 
-fn step_line<'a>(model: &Model, index: usize, step: &Step, width: usize) -> Line<'a> {
+/// Everything that a clean-up's step removes: what goes for good is not cut at the edge.
+fn removals<'a>(model: &Model, step: &Step, width: usize) -> Vec<Line<'a>> {
+    let Intent::CleanUp { removals } = &step.intent else {
+        return Vec::new();
+    };
+    let words = clean(&intent::removal_words(removals));
+    cells::wrap(&words, width.saturating_sub(HANGING + 2))
+        .into_iter()
+        .map(|line| Line::styled(format!("{}{line}", " ".repeat(HANGING)), model.theme.text))
+        .collect()
+}
+
+/// Where a step's words begin.
+const HANGING: usize = 12;
+
+fn step_line<'a>(model: &Model, plan: &Plan, index: usize, step: &Step, width: usize) -> Line<'a> {
     let theme = &model.theme;
-    let (verb, words) = intent::words(step);
+    let (verb, words) = intent::words_in(plan, step);
     let estimate = step
         .estimate
         .map(|estimate| format!("~{}", seconds(estimate.as_secs().max(1))));
@@ -318,46 +347,6 @@ fn step_line<'a>(model: &Model, index: usize, step: &Step, width: usize) -> Line
     match estimate {
         Some(estimate) => row.right(estimate, theme.dim).line(),
         None => row.line(),
-    }
-}
-
-fn on_failure(plan: &Plan) -> String {
-    let before = plan.before.changed_since(&plan.after).label();
-    let migrates = plan
-        .forward
-        .iter()
-        .any(|step| matches!(step.intent, Intent::Migrate { .. }));
-    match (plan.on_failure, plan.kind) {
-        (OnFailure::GoBack, _) if migrates => format!(
-            "on failure: back to {before}; the schema stays where the migration left it"
-        ),
-        (OnFailure::GoBack, PlanKind::Restore) => {
-            "on failure: the database as it was before, and what was stopped started again".to_owned()
-        }
-        (OnFailure::GoBack, _) => format!("on failure: back to {before}"),
-        (OnFailure::Stay, PlanKind::Adopt) => "on failure: nothing has changed".to_owned(),
-        (OnFailure::Stay, PlanKind::Rollback) => {
-            "on failure: stays where it is and says so; nothing returns by itself to a release that was left"
-                .to_owned()
-        }
-        (OnFailure::Stay, PlanKind::Migrate) => {
-            "on failure: the schema stays where the migration stopped; what runs is not touched"
-                .to_owned()
-        }
-        (OnFailure::Stay, PlanKind::Restore) => {
-            "on failure: stays as it is: only the configured command knows how the database is then"
-                .to_owned()
-        }
-        (OnFailure::Stay, PlanKind::CleanUp) => {
-            "on failure: what is removed is removed; what runs is not touched".to_owned()
-        }
-        (OnFailure::Stay, PlanKind::Lock | PlanKind::MarkBad) => {
-            "on failure: nothing has changed".to_owned()
-        }
-        (OnFailure::Stay, PlanKind::Unknown) => "on failure: stays where it is".to_owned(),
-        (OnFailure::Stay, PlanKind::Promote) => {
-            "on failure: stays where it is: no release before is recorded healthy".to_owned()
-        }
     }
 }
 

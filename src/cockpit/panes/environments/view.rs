@@ -4,7 +4,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line};
 
 use crate::{
     cockpit::{
-        ages::{Ages, time_of},
+        ages::{self, Ages, time_of},
         cells::{self, Row as Cells},
         model::Model,
         panes::{Pane, freshness_words, is_old, operations, operations::steps::by_our_clock},
@@ -51,6 +51,14 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
                 };
                 let line = service_line(&model.theme, ages, service, seen, width);
                 lines.push((line, index == at));
+                if let (Seen::Now, Some((began, period))) = (seen, service.starting) {
+                    let words = format!(
+                        "      starting, {} of {} start period",
+                        ages.running(began),
+                        ages::seconds(period.as_secs())
+                    );
+                    lines.push((Line::styled(words, model.theme.dim), false));
+                }
                 if index == at && focused {
                     lines.extend(service.drift.iter().flat_map(|drift| {
                         cells::wrap(&drift.words(), width.saturating_sub(6))

@@ -110,7 +110,9 @@ struct StepAt<'a> {
 fn verdict<'a>(model: &Model, ages: &Ages, followed: &Followed, width: usize) -> Vec<Line<'a>> {
     let theme = &model.theme;
     let (words, style) = standing(model, followed);
-    let mut lines: Vec<Line<'a>> = cells::paragraph(&words, width, style);
+    // What it took, or takes, stands after the last word.
+    let room = width.saturating_sub(8);
+    let mut lines: Vec<Line<'a>> = cells::paragraph(&words, room, style);
     if let Some(fault) = &followed.lost {
         let words = format!("cannot be followed at the moment, it goes on: {fault}");
         lines.extend(cells::paragraph(&words, width, theme.warning));
@@ -266,7 +268,10 @@ fn step_line<'a>(
         theme.text
     };
     let verb = if width >= 60 { 10 } else { 8 };
-    let (name, words) = intent::words(step);
+    let (name, words) = match followed.plan.as_deref() {
+        Some(plan) => intent::words_in(plan, step),
+        None => intent::words(step),
+    };
     let tail = cells::width(&word) + 1;
     let row = Row::new(width)
         .gap(1)

@@ -1,10 +1,10 @@
 //! From the Engine's answers to what a release needs of them. Pure; all text is cleaned.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use bollard::models::{
-    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum,
-    ImageInspect,
+    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthConfig,
+    HealthStatusEnum, ImageInspect,
 };
 use jiff::Timestamp;
 
@@ -44,6 +44,7 @@ pub fn container(inspected: ContainerInspectResponse) -> Option<(u64, Container)
         exit_code: (health == Health::Exited)
             .then_some(state.exit_code)
             .flatten(),
+        start_period: start_period(config.healthcheck.as_ref()),
         config_hash: label(label::CONFIG_HASH),
         compose_version: label(label::VERSION),
         working_directory: label(label::WORKING_DIRECTORY),
@@ -70,10 +71,8 @@ fn health(state: &ContainerState) -> Health {
 
 /// An image; `None` if its ID is none.
 pub fn image(inspected: ImageInspect) -> Option<Image> {
-    let labels: HashMap<String, String> = inspected
-        .config
-        .and_then(|config| config.labels)
-        .unwrap_or_default();
+    let config = inspected.config.unwrap_or_default();
+    let labels: HashMap<String, String> = config.labels.unwrap_or_default();
     let annotation = |name: &str| {
         labels
             .get(&format!("org.opencontainers.image.{name}"))
@@ -97,7 +96,14 @@ pub fn image(inspected: ImageInspect) -> Option<Image> {
             .as_deref()
             .and_then(time)
             .or_else(|| inspected.created.as_deref().and_then(time)),
+        start_period: start_period(config.healthcheck.as_ref()),
     })
+}
+
+/// The Engine counts in nanoseconds; 0: nothing is said.
+fn start_period(check: Option<&HealthConfig>) -> Option<Duration> {
+    let nanoseconds = u64::try_from(check?.start_period?).ok()?;
+    (nanoseconds > 0).then(|| Duration::from_nanos(nanoseconds))
 }
 
 fn time(text: &str) -> Option<Timestamp> {

@@ -102,6 +102,8 @@ fn without_stamp(frame: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(millis: u32, text: &str) -> String {
@@ -114,6 +116,49 @@ mod tests {
             lines.push(frame.as_bytes(), &mut out);
         }
         String::from_utf8(out.to_vec()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn however_often_it_breaks_nothing_is_missing_and_nothing_twice(
+            steps in prop::collection::vec((0u32..3, any::<bool>(), 1usize..4), 1..30),
+        ) {
+            // Whole seconds are all that a stream can be taken up by, so many lines share one.
+            let mut second = 0;
+            let log: Vec<(u32, Vec<String>)> = steps
+                .iter()
+                .enumerate()
+                .map(|(number, (later, _, parts))| {
+                    second += later / 2;
+                    let at = |text: &str| format!("2026-01-22T14:02:{second:02}.000000000Z {text}");
+                    let mut frames = vec![at("part "); parts - 1];
+                    frames.push(at(&format!("line {number}\n")));
+                    (second, frames)
+                })
+                .collect();
+            let (mut lines, mut out) = (Lines::default(), BytesMut::new());
+            let mut after = 0;
+            for (number, (_, breaks, _)) in steps.iter().enumerate() {
+                for frame in log[after..=number].iter().flat_map(|(_, frames)| frames) {
+                    lines.push(frame.as_bytes(), &mut out);
+                }
+                after = number + 1;
+                if *breaks {
+                    if let Some(next) = log.get(after) {
+                        lines.push(next.1[0].strip_suffix("\n").unwrap_or(&next.1[0]).as_bytes(), &mut out);
+                    }
+                    lines.resume();
+                    let begin = lines.position().unwrap() - 1_769_090_520;
+                    after = log.iter().position(|(second, _)| i64::from(*second) >= begin).unwrap();
+                }
+            }
+            for frame in log[after..].iter().flat_map(|(_, frames)| frames) {
+                lines.push(frame.as_bytes(), &mut out);
+            }
+            let told = String::from_utf8(out.to_vec()).unwrap();
+            let numbers: Vec<usize> = told.lines().map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
+            prop_assert_eq!(numbers, (0..steps.len()).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -167,3 +167,32 @@ fn inside_quotes(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::fixture;
+
+    proptest! {
+        #[test]
+        fn whoever_typed_it_and_whatever_it_is_json_again(
+            operator in any::<String>(), origin in any::<String>(), reason in any::<String>(),
+        ) {
+            let mut plan = fixture::World::new().plan(fixture::promote(2)).unwrap();
+            (plan.operator, plan.origin, plan.reason) = (operator, origin, reason);
+            // As sh/hook.sh puts it together.
+            let text = inside_quotes(&told(&plan, NotificationFormat::Json));
+            let body = format!("{{{},\"event\":\"before\",\"text\":\"{text} begins\"}}", fields(&plan));
+            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+            for (name, meant) in [("operator", &plan.operator), ("origin", &plan.origin), ("reason", &plan.reason)] {
+                prop_assert_eq!(&body[name], &json!(meant));
+            }
+            let text = body["text"].as_str().unwrap();
+            prop_assert_eq!(clean(text), text);
+            let slack = told(&plan, NotificationFormat::Slack);
+            prop_assert!(!slack.contains(['<', '>']), "{slack}");
+        }
+    }
+}

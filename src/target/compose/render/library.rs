@@ -1,6 +1,9 @@
 //! `steps.sh`: the functions that all steps share, with the environment's own values before them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::super::{
     docker,
@@ -49,12 +52,10 @@ const MISLEADING: [&str; 5] = [
 pub(super) fn text(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
+    health_timeout: Duration,
 ) -> Result<String, Unquotable> {
     let mut text = head(environment, services)?;
-    text.push_str(&format!(
-        "health_timeout={}\n",
-        environment.health_timeout.as_secs()
-    ));
+    text.push_str(&format!("health_timeout={}\n", health_timeout.as_secs()));
     for fragment in FRAGMENTS {
         text.push_str(&docker::bare(fragment));
     }

@@ -64,7 +64,7 @@ fn lay(
     folder.add(
         library::NAME,
         Access::Shared,
-        library::text(environment, services)?,
+        library::text(environment, services, plan.health_timeout)?,
     );
     for (path, text) in scripts::overrides(plan) {
         folder.add(path, Access::Shared, text);

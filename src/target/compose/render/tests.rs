@@ -272,6 +272,7 @@ fn plan() -> Plan {
         closing: Vec::new(),
         on_failure: OnFailure::GoBack,
         schema_offers: Vec::new(),
+        health_timeout: Duration::from_secs(120),
         confirm: None,
         attachments: Vec::new(),
     }
@@ -312,7 +313,7 @@ fn a_steps_script_calls_the_library_with_quoted_values() {
 fn the_library_knows_docker_compose_and_the_directory() {
     let plain = library::head(&environment(host()), &services()).unwrap();
     insta::assert_snapshot!(plain);
-    let whole = library::text(&environment(host()), &services()).unwrap();
+    let whole = library::text(&environment(host()), &services(), Duration::from_secs(120)).unwrap();
     assert!(whole.ends_with(
         "enter \"$HOME\"/'the shop' || fail \"cannot enter the project's directory\"\n"
     ));

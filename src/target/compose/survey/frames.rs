@@ -56,7 +56,42 @@ fn complaint_of(said: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn parts_arrive_byte_for_byte_whatever_is_in_them(
+            sent in prop::collection::btree_map(
+                "[a-z][a-z0-9-]{0,8}",
+                (any::<i32>(), prop::collection::vec(any::<u8>(), 0..60), any::<String>()),
+                0..5,
+            ),
+            noise in "[a-z @0-9\n]{0,40}",
+        ) {
+            let mut answer = noise.into_bytes();
+            answer.extend_from_slice(MARK);
+            for (name, (status, bytes, said)) in &sent {
+                let head = format!("{name} {status} {} {}\n", bytes.len(), said.len());
+                answer.extend_from_slice(&[head.as_bytes(), bytes, said.as_bytes(), b"\n"].concat());
+            }
+            let parts = read(&answer).unwrap();
+            prop_assert_eq!(parts.len(), sent.len());
+            for (name, (status, bytes, _)) in &sent {
+                let part = &parts[name];
+                prop_assert_eq!((part.status, &part.bytes), (*status, bytes));
+                prop_assert!(part.complaint.lines().all(|line| text::clean(line) == line));
+            }
+        }
+
+        #[test]
+        fn a_head_that_claims_more_than_there_is_is_no_answer(length in any::<u64>(), said in any::<u64>()) {
+            let answer = format!("flightdeck survey 1\na 0 {length} {said}\nxyz\n");
+            let is_true = length.checked_add(said) == Some(3);
+            prop_assert_eq!(read(answer.as_bytes()).is_some(), is_true);
+        }
+    }
 
     #[test]
     fn parts_are_read_behind_noise_and_with_any_bytes() {

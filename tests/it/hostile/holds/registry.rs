@@ -1,6 +1,6 @@
 //! What registries tell of versions: read or refused, clean and bounded.
 
-use flightdeck::registry::manifest::{read_configuration, read_manifest};
+use flightdeck::registry::manifest::{read_configuration, read_manifest, read_tags};
 
 use super::assert_clean;
 
@@ -8,6 +8,10 @@ use super::assert_clean;
 const LONG: usize = 4096;
 
 pub fn registry(bytes: &[u8]) {
+    for tag in read_tags(bytes).unwrap_or_default() {
+        assert_clean(&tag);
+        assert!(tag.as_str().len() <= 128, "{tag}");
+    }
     let manifest = read_manifest(bytes).map(|(details, _)| details);
     let configuration = read_configuration(bytes).map(|(details, _)| details);
     for details in manifest.into_iter().chain(configuration) {

@@ -27,7 +27,7 @@ pub fn commands(plan: &Plan, environment: &Environment) -> RenderedPlan {
     let people = People {
         plan,
         compose,
-        health_timeout: environment.health_timeout.as_secs(),
+        health_timeout: plan.health_timeout.as_secs(),
         operation: names::operation(plan),
     };
     let list = |direction: Direction| {

@@ -1,6 +1,30 @@
 # shellcheck shell=sh
 # The database saved, before something changes it.
 
+# A program whose client is gone runs on in the container, to the end of a dump that
+# nobody takes, and holds its locks so long. It ends when its standard input does, which
+# is the life of the client.
+# shellcheck disable=SC2016 # for the shell in the container to expand
+backup_way='exec 3<&0
+"$@" &
+dump=$!
+{ cat <&3; kill "$dump"; } >/dev/null 2>&1 &
+exec 3<&-
+wait "$dump"'
+
+# backup_dump: pg_dump in $container, to the file $backup_part. Sets backup_exit.
+backup_dump() {
+	backup_exit=1
+	mkfifo "$FD_FOLDER/standard.input" && exec 8<>"$FD_FOLDER/standard.input"
+	backup_open=$?
+	rm -f -- "$FD_FOLDER/standard.input"
+	[ "$backup_open" = 0 ] || return
+	postgres "$container" sh -c "$backup_way" dump pg_dump --format=custom --no-password \
+		--username="$backup_user" --dbname="$backup_database" <&8 >"$backup_part"
+	backup_exit=$?
+	exec 8<&-
+}
+
 # backup_postgres SERVICE DATABASE USER: as a file of ours, complete or not there.
 backup_postgres() {
 	container_of "$1" || fail "$1 does not run: its database cannot be saved. Nothing has been changed"
@@ -14,9 +38,7 @@ backup_postgres() {
 	end_sessions "$backup_database" "$backup_user"
 	trap 'backup_undone; exit 143' TERM
 	(umask 077 && : >"$backup_part") || fail "cannot write ${backup_handle%/*}"
-	postgres "$container" pg_dump --format=custom --no-password \
-		--username="$backup_user" --dbname="$backup_database" </dev/null >"$backup_part"
-	backup_exit=$?
+	backup_dump
 	if [ "$backup_exit" != 0 ]; then
 		backup_undone
 		fail "pg_dump failed with exit code $backup_exit: see above. Is the disk full? Nothing has been changed"

@@ -1,19 +1,17 @@
 //! The plan made otherwise: the operator's reason, gates that are passed all the same, the migration,
 //! where a rollback returns to and what becomes of the schema.
 
-use std::collections::BTreeMap;
+mod view;
+
+pub use view::view;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use crossterm::event::{KeyCode, KeyEvent};
-use ratatui::{
-    buffer::Buffer,
-    layout::{Position, Rect},
-    text::{Line, Span},
-};
 
 use crate::{
     cockpit::{
         ages::time_of,
-        cells,
         input::LineInput,
         model::{Effect, Model, Refusal},
         panes::{nothing, versions},
@@ -22,16 +20,16 @@ use crate::{
         ImageId, ServiceName,
         operation::{OperationId, timestamp},
         plan::{
-            ChosenVersion, Deed, Plan, Request, RollbackTo, SchemaChoice, SchemaOffer, Verdict,
+            CLEAN_UP_KEEP, CLEAN_UP_OLDER_THAN, ChosenVersion, Deed, Plan, Request, RollbackTo,
+            SchemaChoice, SchemaOffer, Verdict,
         },
-        text::clean,
+        record::Release,
     },
 };
 
 use super::{
     Overlay,
     plan::{self, PlanView, State},
-    popup,
 };
 
 /// The options of a plan.
@@ -56,6 +54,10 @@ enum Item {
     },
     /// A rollback takes compose and environment files back too.
     Files,
+    /// A clean-up takes images of any age.
+    AnyAge,
+    /// A clean-up leaves one healthy release beside what runs.
+    KeepOne,
     /// A gate is passed all the same.
     Gate {
         name: String,
@@ -78,8 +80,6 @@ enum Item {
 
 /// Releases offered to return to.
 const MOST_RELEASES: usize = 8;
-/// Bytes, and cells, of the mark before an item's words: `[x] `.
-const MARK: usize = 4;
 
 impl Options {
     /// The options that a request leaves, with the gates of the plan that was made for it, or the images
@@ -94,16 +94,13 @@ impl Options {
                 items.extend(schema(plan).into_iter().map(Item::Schema));
                 items.push(Item::Files);
                 items.push(Item::LastHealthy);
-                items.extend(earlier_releases(model, request));
+                items.extend(earlier_releases(model, request, plan));
                 if let State::Refused(refusal) = &view.state {
                     items.extend(images(refusal));
                 }
             }
-            Deed::Adopt
-            | Deed::MarkBad { .. }
-            | Deed::Migrate { .. }
-            | Deed::Restore { .. }
-            | Deed::CleanUp { .. } => {}
+            Deed::CleanUp { .. } => items.extend([Item::AnyAge, Item::KeepOne]),
+            Deed::Adopt | Deed::MarkBad { .. } | Deed::Migrate { .. } | Deed::Restore { .. } => {}
         }
         items.extend(
             plan.into_iter()
@@ -154,6 +151,8 @@ impl Options {
                     image: image.clone(),
                 }
             }
+            (Item::AnyAge, Deed::CleanUp { older_than, .. }) => older_than.is_zero(),
+            (Item::KeepOne, Deed::CleanUp { keep, .. }) => *keep == 1,
             (Item::Gate { name, .. }, _) => self.request.overrides.contains(name),
             _ => false,
         }
@@ -185,6 +184,16 @@ impl Options {
                     service: service.clone(),
                     image: image.clone(),
                 };
+            }
+            (Item::AnyAge, Deed::CleanUp { older_than, .. }) => {
+                *older_than = if older_than.is_zero() {
+                    CLEAN_UP_OLDER_THAN
+                } else {
+                    Duration::ZERO
+                };
+            }
+            (Item::KeepOne, Deed::CleanUp { keep, .. }) => {
+                *keep = if *keep == 1 { CLEAN_UP_KEEP } else { 1 };
             }
             (Item::Gate { name, .. }, _) => {
                 let overrides = &mut self.request.overrides;
@@ -230,17 +239,33 @@ fn together(
     (!others.is_empty()).then_some(Item::Together { others })
 }
 
-/// The releases that the ledger proves to have been healthy, the newest first.
-fn earlier_releases(model: &Model, request: &Request) -> Vec<Item> {
+/// The releases that the ledger proves to have been healthy, each once and the newest first; without the
+/// one that runs.
+fn earlier_releases(model: &Model, request: &Request, plan: Option<&Plan>) -> Vec<Item> {
     let Some(facts) = model.fleet.environment(&request.environment) else {
         return Vec::new();
     };
+    let chosen = match &request.deed {
+        Deed::Rollback {
+            to: RollbackTo::Operation(id),
+            ..
+        } => Some(*id),
+        _ => None,
+    };
+    let mut named: Vec<&Release> = plan.map(|plan| &plan.before).into_iter().collect();
     facts
         .records()
         .iter()
         .rev()
         .filter_map(|record| {
             let release = record.proves_healthy()?;
+            let is_named = named.iter().any(|other| {
+                other.services.len() == release.services.len() && other.is_same_images(release)
+            });
+            if is_named && chosen != Some(record.operation) {
+                return None;
+            }
+            named.push(release);
             Some(Item::Operation {
                 id: record.operation,
                 words: format!(
@@ -271,11 +296,6 @@ fn images(refusal: &Refusal) -> impl Iterator<Item = Item> {
         .take(MOST_RELEASES)
 }
 
-fn names(versions: &BTreeMap<ServiceName, ChosenVersion>) -> String {
-    let names: Vec<&str> = versions.keys().map(ServiceName::as_str).collect();
-    names.join(", ")
-}
-
 /// Takes a key: arrows move, space switches, Enter makes the plan anew.
 pub fn key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
     let Some(Overlay::Options(options)) = model.overlays.last_mut() else {
@@ -301,98 +321,4 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
         _ => return None,
     }
     Some(nothing())
-}
-
-/// Draws the options.
-pub fn view(model: &Model, options: &Options, area: Rect, buf: &mut Buffer) -> Option<Position> {
-    let theme = &model.theme;
-    let width = popup::text_width(area).min(76);
-    let mut cursor = None;
-    let mut lines: Vec<Line<'_>> = Vec::new();
-    // The lines of the item under the cursor.
-    let mut at = 0..0;
-    for (index, item) in options.items.iter().enumerate() {
-        let on = if options.is_on(item) { "x" } else { " " };
-        let words = match item {
-            Item::Reason => {
-                let text = cells::cut(options.reason.text(), width.saturating_sub(12)).into_owned();
-                if index == options.at {
-                    at = lines.len()..lines.len() + 1;
-                    cursor = Some((lines.len(), 9 + cells::width(&text)));
-                }
-                lines.push(Line::from(vec![
-                    Span::styled(" reason: ", theme.key),
-                    Span::styled(text, theme.text),
-                ]));
-                continue;
-            }
-            Item::Migrate => format!("[{on}] run the migration before the switch"),
-            Item::Schema(SchemaOffer {
-                choice,
-                obstacle,
-                consequence,
-            }) => {
-                let word = choice.word().unwrap_or_default();
-                match obstacle {
-                    None => format!("({on}) schema {word}: {}", clean(consequence)),
-                    Some(why) => format!(" -  schema {word} is not possible: {}", clean(why)),
-                }
-            }
-            Item::Together { others } => format!(
-                "[{on}] with {}, as one release: the same tag",
-                names(others)
-            ),
-            Item::Files => {
-                format!("[{on}] take compose and environment files back to that release's too")
-            }
-            Item::Gate { name, detail } => {
-                format!("[{on}] pass the gate {}: {}", clean(name), clean(detail))
-            }
-            Item::LastHealthy => format!("({on}) back to the last release recorded healthy"),
-            Item::Operation { words, .. } | Item::Image { words, .. } => {
-                format!("({on}) back to {}", clean(words))
-            }
-        };
-        let style = if index == options.at {
-            theme.cursor
-        } else {
-            theme.text
-        };
-        let first = lines.len();
-        let (mark, words) = words.split_at(MARK);
-        let wrapped = cells::wrap(words, width.saturating_sub(MARK + 2));
-        lines.extend(wrapped.into_iter().enumerate().map(|(row, words)| {
-            let mark = if row == 0 { mark } else { "    " };
-            Line::styled(format!(" {mark}{words}"), style)
-        }));
-        if index == options.at {
-            at = first..lines.len();
-        }
-    }
-    let size = (width, lines.len() + 1);
-    let inner = popup::open(theme, "Options", theme.border, size, area, buf);
-    let body = Rect {
-        height: inner.height.saturating_sub(1),
-        ..inner
-    };
-    let height = usize::from(body.height);
-    let last = at.end.saturating_sub(1);
-    let first = cells::visible(lines.len(), last, height)
-        .start
-        .min(at.start);
-    cells::draw(lines.into_iter().skip(first).take(height), body, buf);
-    let keys = [
-        ("up down", "move"),
-        ("space", "switch"),
-        ("Enter", "plan anew"),
-        ("Esc", "leave it"),
-    ];
-    let foot = Rect {
-        y: body.bottom(),
-        height: inner.height.min(1),
-        ..inner
-    };
-    cells::draw([popup::fixed_keys(theme, &keys)], foot, buf);
-    let (row, column) = cursor?;
-    popup::cursor(body, row.checked_sub(first)?, column)
 }

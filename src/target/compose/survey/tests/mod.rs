@@ -1,5 +1,7 @@
 //! Surveys by the shells that servers have, of a directory here and a `docker` that answers as told.
 
+mod hostile;
+
 use std::{
     fs,
     io::Write,
@@ -169,6 +171,11 @@ impl Server {
     }
 
     fn survey(&self, deed: Deed) -> Result<Survey, Fault> {
+        self.survey_through(self, deed)
+    }
+
+    /// A survey of this server that goes through another shell than its own.
+    fn survey_through(&self, shell: &dyn Shell, deed: Deed) -> Result<Survey, Fault> {
         let config = self.config();
         let request = Request {
             environment: of("production"),
@@ -177,7 +184,7 @@ impl Server {
             overrides: Vec::new(),
         };
         futures::executor::block_on(take(
-            self,
+            shell,
             &config.environments[0],
             &config.services,
             &[],

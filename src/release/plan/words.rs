@@ -1,0 +1,127 @@
+//! A plan in words: its title, and what happens when it fails.
+
+use super::{Intent, OnFailure, Plan, PlanKind, Removal, RestoreFrom};
+
+impl Plan {
+    /// One line: `promote production: backend v1 → v2`, with the services that change.
+    pub fn title(&self) -> String {
+        let what = match self.kind {
+            PlanKind::Restore => self.restored(),
+            PlanKind::CleanUp => self.removed(),
+            _ => None,
+        };
+        if let Some(what) = what {
+            return format!("{} {}: {what}", self.kind.verb(), self.environment);
+        }
+        let is_told_whole = matches!(self.kind, PlanKind::Adopt | PlanKind::MarkBad);
+        let changed = if is_told_whole {
+            self.after.clone()
+        } else {
+            self.after.changed_since(&self.before)
+        };
+        let changes: Vec<String> = changed
+            .services
+            .iter()
+            .map(|(name, to)| match self.before.services.get(name) {
+                Some(from) if !is_told_whole && from.label() != to.label() => {
+                    format!("{name} {} → {}", from.label(), to.label())
+                }
+                _ => format!("{name} {}", to.label()),
+            })
+            .collect();
+        let on = match self.kind {
+            PlanKind::MarkBad => "on ",
+            _ => "",
+        };
+        format!(
+            "{} {on}{}: {}",
+            self.kind.verb(),
+            self.environment,
+            changes.join(", ")
+        )
+    }
+
+    /// What happens when forward fails.
+    pub fn on_failure_words(&self) -> String {
+        let before = self.before.changed_since(&self.after).label();
+        let migrates = self
+            .forward
+            .iter()
+            .any(|step| matches!(step.intent, Intent::Migrate { .. }));
+        let words = match (self.on_failure, self.kind) {
+            (OnFailure::GoBack, PlanKind::Restore) => {
+                "the database as it was before, and what was stopped started again"
+            }
+            (OnFailure::GoBack, _) if migrates => {
+                return format!("back to {before}; the schema stays where the migration left it");
+            }
+            (OnFailure::GoBack, _) => return format!("back to {before}"),
+            (OnFailure::Stay, PlanKind::Adopt | PlanKind::Lock | PlanKind::MarkBad) => {
+                "nothing has changed"
+            }
+            (OnFailure::Stay, PlanKind::Rollback) => {
+                "stays as it is and says so; nothing returns by itself to a release that was left"
+            }
+            (OnFailure::Stay, PlanKind::Migrate) => {
+                "the schema stays where the migration stopped; what runs is not touched"
+            }
+            (OnFailure::Stay, PlanKind::Restore) => {
+                "stays as it is: only the configured command knows how the database is then"
+            }
+            (OnFailure::Stay, PlanKind::CleanUp) => {
+                "what is removed is removed; what runs is not touched"
+            }
+            (OnFailure::Stay, PlanKind::Promote) => {
+                "stays as it is: no release before is recorded healthy"
+            }
+            (OnFailure::Stay, PlanKind::Unknown) => "stays as it is",
+        };
+        words.to_owned()
+    }
+
+    /// The backup that it brings back.
+    fn restored(&self) -> Option<String> {
+        self.forward.iter().find_map(|step| match &step.intent {
+            Intent::Restore {
+                from: RestoreFrom::Handle(handle),
+                ..
+            } => Some(format!("backup {handle}")),
+            _ => None,
+        })
+    }
+
+    /// What it removes, counted.
+    fn removed(&self) -> Option<String> {
+        let removals = self
+            .forward
+            .iter()
+            .filter_map(|step| match &step.intent {
+                Intent::CleanUp { removals } => Some(removals),
+                _ => None,
+            })
+            .flatten();
+        Some(counted(removals)).filter(|words| !words.is_empty())
+    }
+}
+
+/// So many images, containers and backups as are removed, in words; empty for nothing.
+pub fn counted<'a>(removals: impl IntoIterator<Item = &'a Removal>) -> String {
+    let (mut images, mut containers, mut backups) = (0, 0, 0);
+    for removal in removals {
+        match removal {
+            Removal::Image { .. } => images += 1,
+            Removal::Container { .. } => containers += 1,
+            Removal::Backup { .. } => backups += 1,
+        }
+    }
+    let counted: Vec<String> = [
+        (images, "image"),
+        (containers, "container"),
+        (backups, "backup"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
+    .collect();
+    counted.join(", ")
+}
