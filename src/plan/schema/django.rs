@@ -35,7 +35,7 @@ impl Tool for Django<'_> {
         let mut found: Vec<SchemaRevision> = printed
             .lines()
             .filter_map(|line| line.trim().strip_prefix("[X]"))
-            .filter_map(|rest| rest.split_whitespace().next())
+            .map(str::trim)
             .filter(|name| is_revision(name) && name.contains('.'))
             .take(MOST_REVISIONS)
             .map(|name| SchemaRevision::new(name, ""))
@@ -155,6 +155,14 @@ fn named(head: &str) -> Result<(&str, &str), String> {
         })
 }
 
+/// Whether this is `app.migration`. A migration's name is its file's, and may have spaces.
+fn is_migration(words: &str) -> bool {
+    let is_app = |app: &str| !app.contains(char::is_whitespace) && is_revision(app);
+    words
+        .split_once('.')
+        .is_some_and(|(app, name)| is_app(app) && !name.is_empty())
+}
+
 /// What `migrate --plan` names: a migration a line, with its operations indented below.
 fn planned_operations(printed: &str) -> Vec<SchemaRevision> {
     let mut found: Vec<SchemaRevision> = Vec::new();
@@ -170,8 +178,8 @@ fn planned_operations(printed: &str) -> Vec<SchemaRevision> {
             } else if known.message.is_empty() {
                 known.message = words;
             }
-        } else if named(words).is_ok() && found.len() < MOST_REVISIONS {
-            let mut known = SchemaRevision::new(words, "");
+        } else if is_migration(words) && found.len() < MOST_REVISIONS {
+            let mut known = SchemaRevision::new(text::clean(words), "");
             known.undo = Undo::Possible;
             found.push(known);
         }

@@ -487,6 +487,13 @@ fn django_goes_down_app_by_app_and_says_what_is_irreversible() {
     assert!(tool.way_down(&known, &gone).is_err());
     let way = tool.down_to(&known, "shop.0002_price").unwrap();
     assert_eq!(way.undone.len(), 1);
+    // As Django 3.2 prints it: what cannot be undone is said of that one alone.
+    let printed = "Planned operations:\nshop.0003_data\n    Undo Add field note to order\n\
+                   shop.0002_the price list\n    Raw Python operation -> IRREVERSIBLE\n";
+    let judged = tool.judge(way, &[answer(printed)]);
+    assert_eq!(judged[0].undo, Undo::Possible);
+    assert_eq!(judged[1].revision, "shop.0002_the price list");
+    assert!(matches!(judged[1].undo, Undo::Refused(_)));
 }
 
 #[test]

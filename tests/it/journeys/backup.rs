@@ -238,7 +238,7 @@ fn release(world: &Real) {
 
 /// Holds that nothing of a backup is left: no file, no program, and nothing has changed.
 #[track_caller]
-fn nothing_saved(world: &Real, record: &Record, schema: &str) {
+fn nothing_saved(world: &Real, record: &Record, (backend, schema): (&str, &str)) {
     assert_eq!(record.results.get("backup"), None, "{record:?}");
     eventually("pg_dump has ended", || dumps(world) == "0");
     let left: Vec<_> = std::fs::read_dir(world.state().join("backups"))
@@ -251,7 +251,7 @@ fn nothing_saved(world: &Real, record: &Record, schema: &str) {
         sql(world, "SELECT version_num FROM alembic_version"),
         schema
     );
-    world.runs(&world.version(Which::Former));
+    assert_eq!(world.container("backend").id, backend, "recreated");
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn in_the_middle_of_a_dump_it_is_cancelled_killed_and_out_of_room() {
         return;
     };
     let world = &world;
-    let schema = world.schema();
+    let (backend, schema) = (world.container("backend").id, world.schema());
 
     let (child, operation) = dumping(world);
     world.command(&["recover", "production", "cancel", "--yes"]);
@@ -272,7 +272,7 @@ fn in_the_middle_of_a_dump_it_is_cancelled_killed_and_out_of_room() {
         (operation, Outcome::Cancelled),
         "{said}"
     );
-    nothing_saved(world, &record, &schema);
+    nothing_saved(world, &record, (&backend, &schema));
 
     // All of it dies, and the program in the container with it.
     let (mut child, operation) = dumping(world);
@@ -295,7 +295,7 @@ fn in_the_middle_of_a_dump_it_is_cancelled_killed_and_out_of_room() {
     world.command(&["recover", "production", "back", "--yes"]);
     let record = world.last_record();
     assert_eq!(record.outcome, Outcome::WentBack);
-    nothing_saved(world, &record, &schema);
+    nothing_saved(world, &record, (&backend, &schema));
 
     // The room is enough by the look of it, and then it is not.
     sql(
@@ -311,7 +311,7 @@ fn in_the_middle_of_a_dump_it_is_cancelled_killed_and_out_of_room() {
     );
     let record = world.last_record();
     assert_eq!(record.step.as_deref(), Some("backup"), "{said}");
-    nothing_saved(world, &record, &schema);
+    nothing_saved(world, &record, (&backend, &schema));
     drop(room);
 
     world.command(&["promote", "production", &candidate.tag, "--yes"]);

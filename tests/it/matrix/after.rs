@@ -23,7 +23,11 @@ impl Attempt<'_> {
     /// What holds right after the fault, whatever it was.
     pub(super) fn look(&self, outcome: Option<Outcome>) -> Result<(), String> {
         let old = &self.server.versions[self.before.from];
-        let new = &self.server.versions[self.goal()];
+        let new = match self.cell.kind {
+            // What is to be left may still run.
+            Kind::Back => &self.server.versions[self.before.to],
+            _ => &self.server.versions[self.goal()],
+        };
         for container in self.server.containers()? {
             match container.service.as_str() {
                 "one-off" => return Err(format!("left lying: {container:?}")),
@@ -81,6 +85,19 @@ impl Attempt<'_> {
             return Err(format!("{why}, and something has changed: {containers:?}"));
         }
         Ok(())
+    }
+
+    /// Whether all runs, and is pinned, as before.
+    pub(super) fn is_old_in_place(&self) -> Result<bool, String> {
+        let old = &self.server.versions[self.before.from];
+        let released = self.server.layout.released();
+        let is_old = |pin: &String| pin.split('@').next() == Some(old.tag.as_str());
+        let mut containers = self.server.containers()?;
+        containers.retain(|container| released.contains(&container.service.as_str()));
+        Ok(self.server.pins()?.values().all(is_old)
+            && containers
+                .iter()
+                .all(|container| container.image == old.image))
     }
 
     /// One command, and it is healthy.

@@ -111,7 +111,7 @@ impl Attempt<'_> {
         self.afterwards(self.before.from)
     }
 
-    /// Every way that there is gets its turn.
+    /// Every way that there is gets its turn. A rollback leads to another release than the one in place.
     pub fn way(&self) -> Result<Way, String> {
         let folders = [self.operation, self.before.operation];
         let folders = folders.map(|operation| self.server.operation(operation));
@@ -128,6 +128,14 @@ impl Attempt<'_> {
                 &[Way::Resume, Way::Rollback]
             }
             false => &[Way::Resume],
+        };
+        let ways: Vec<Way> = match self.is_old_in_place()? {
+            true => ways
+                .iter()
+                .copied()
+                .filter(|way| *way != Way::Rollback)
+                .collect(),
+            false => ways.to_vec(),
         };
         let turn = usize::try_from(self.operation).map_err(words)?;
         Ok(ways[turn % ways.len()])
@@ -278,6 +286,8 @@ impl Attempt<'_> {
                 self.stops
                     .lift(&format!("{}.{step}.hang", self.cell.place.list()))?;
                 self.stops.lift("limit")?;
+                self.stops
+                    .restore_limits(&self.server.operation(self.operation))?;
             }
             _ => {}
         }

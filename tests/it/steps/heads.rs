@@ -65,6 +65,17 @@ fn django_prints_its_plan_and_the_last_of_each_app_counts() {
         "[X]  shop.0001_a\n[X]  workshop.0001_b\n[X]  shop.0002_c\n",
         "workshop.0001_b,shop.0002_c ahead=",
     );
+    // As Django 3.2 prints it: names are those of files, and may have spaces, which no record holds.
+    let spaces = "[X]  shop.0001_orders\n[X]  shop.0002_the price list\n";
+    holds("django", spaces, "unknown");
+    let below = format!("{spaces}[X]  shop.0003_data\n[ ]  shop.0003_other\n");
+    holds("django", &below, "shop.0003_data ahead=");
+    // The migrations that a squashed one replaces are not named any more.
+    holds(
+        "django",
+        "[X]  shop.0001_squashed_0003\n",
+        "shop.0001_squashed_0003 ahead=",
+    );
     holds("django", "[X]  $(reboot).x\n", "unknown");
     holds("django", "no such command\n", "unknown");
 }

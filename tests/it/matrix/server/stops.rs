@@ -80,6 +80,17 @@ impl Stops {
         fs::remove_file(self.directory.join(name)).map_err(words)
     }
 
+    /// Puts the steps of an operation back as they were before their limits were made short.
+    pub fn restore_limits(&self, operation: &Path) -> Result<(), String> {
+        for list in ["forward", "back"] {
+            let whole = self.directory.join(format!("{list}.steps"));
+            if whole.exists() {
+                fs::copy(whole, operation.join(list).join("steps")).map_err(words)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Waits until somebody has come to a stop, or `gone` says that nobody will; returns the parent of
     /// the one who waits there.
     pub fn wait(&self, mut gone: impl FnMut() -> bool) -> Result<Pid, String> {

@@ -38,6 +38,7 @@ END
 }
 
 # heads_django: "[X]  app.migration", in the order of the plan; the last of each app.
+# Of one whose name has spaces, which no record can hold, it cannot be told.
 heads_django() {
 	heads_met=no
 	while read -r heads_mark heads_word heads_rest; do
@@ -52,6 +53,7 @@ heads_django() {
 		*) continue ;;
 		esac
 		heads_met=yes
+		[ -z "$heads_rest" ] || heads_word="${heads_word%%.*}.*"
 		# Behind it stands what was found before of the same app, up to the next comma.
 		heads="$heads,"
 		case $heads in
@@ -64,7 +66,7 @@ heads_django() {
 	done <<END
 $heads_text
 END
-	: "$heads_rest"
+	case $heads in *'*'*) return 1 ;; esac
 	[ "$heads_met" = yes ]
 }
 

@@ -5,7 +5,10 @@
 inside() {
 	container_of "$1" || return 1
 	shift
-	docker_within 20 exec "$container" "$@"
+	docker_within 40 exec "$container" "$@"
+	inside_exit=$?
+	[ "$inside_exit" != 124 ] || say "$1 took longer than 40 s there" >&2
+	return "$inside_exit"
 }
 
 # once SERVICE COMMAND...: in a container of its own, with the image that $override,
