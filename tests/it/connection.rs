@@ -124,7 +124,7 @@ async fn each_refusal_has_its_own_words_and_a_remedy() {
         // Nobody to ask: as in a pipe or in watch mode.
         let targets = Targets::new(false, Clock::system());
         let host = format!("flightdeck-real-{host}");
-        let mut readings = readings(&targets, &world, &host, "/", "nothing");
+        let mut readings = readings(&targets, &world, &host, "/srv", "nothing");
         let (fault, retry) = next(&mut readings, &host, |reading| match reading {
             Reading::EngineLink(Link::Lost { fault, retry, .. }) => Some((fault, retry)),
             _ => None,
@@ -246,7 +246,7 @@ async fn a_connection_that_breaks_is_said_and_made_again() {
     let targets = Targets::new(false, Clock::system());
     // No other test's connection is this user's.
     let host = "flightdeck-real-deploy";
-    let mut readings = readings(&targets, &world, host, "/", "nothing");
+    let mut readings = readings(&targets, &world, host, "/srv", "nothing");
     let live = |reading: Reading| matches!(reading, Reading::EngineLink(Link::Live)).then_some(());
     next(&mut readings, "live", live).await;
 

@@ -138,6 +138,40 @@ fn what_one_left_behind_another_takes_back() {
 }
 
 #[test]
+fn what_one_alone_may_read_another_does_not_recover() {
+    let Some(site) = shared(0o2770, 0o660) else {
+        return;
+    };
+    does(&site, "ada", &["adopt", "production", "--yes"]);
+    let promote = [
+        "promote",
+        "production",
+        version::UNHEALTHY,
+        "--yes",
+        "--detach",
+    ];
+    does(&site, "ada", &promote);
+    kill(&site, 2);
+    // As a directory leaves it that the group was let into only afterwards.
+    let folder = format!(".flightdeck/{}/operations/000002", site.name());
+    site.run("ada", &format!("chmod 600 {folder}/attachments/*"));
+    for choice in ["resume", "back", "abandon"] {
+        let recover = ["recover", "production", choice, "--yes"];
+        let said = site.flightdeck_as("ben", &recover);
+        said.refuses(&[
+            "can be read by the Unix user of mira",
+            "let them recover it",
+        ]);
+        assert_eq!(said.code, 3, "{}", said.text);
+    }
+    let claims = site.run("ada", &format!("ls .flightdeck/{}/claims", site.name()));
+    assert_eq!(claims.split_whitespace().last(), Some("000002"), "{claims}");
+    let said = site.flightdeck_as("ada", &["recover", "production", "back", "--yes"]);
+    assert_eq!(said.code, 0, "{}", said.text);
+    assert!(site.container().image.contains(version::FORMER));
+}
+
+#[test]
 fn a_pin_that_was_being_written_where_it_lies_is_written_again() {
     let Some(site) = shared(0o2770, 0o660) else {
         return;
