@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # The host's follower: tells what files say that the Engine's events do not, for
 # all environments of one host, and ends when its standard input does. Reads
-# only. The program lays claim.sh before it and one function round both, with
+# only. The program lays claim.sh and ledger_shape.sh before it and one function
+# round all, with
 # these calls, then follow:
 #
 #   environment INDEX DIRECTORY PROJECT
@@ -21,6 +22,7 @@
 #              hash where it cannot be read. algorithm: sha256, or cksum (its sum and
 #              the length) where there is no other
 #   ledger     the last 200 lines
+#   shape      where all of it is damaged: see ledger_shape.sh
 #   operation  "42\n" and the claim's record "\n": the newest claim, or the one
 #              that it passed and that still stands; empty where there is none
 #   plan       its plan.json
@@ -300,6 +302,8 @@ look() {
 		contents=
 		[ ! -r "$root/ledger.jsonl" ] || contents tail -n 200 "$root/ledger.jsonl"
 		tell ledger "$contents"
+		contents ledger_shape "$root"
+		tell shape "$contents"
 	fi
 	recall shown
 	if changed operation "$root/claims" "$root/operations/$recalled/plan.json" \

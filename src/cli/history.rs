@@ -31,7 +31,7 @@ impl History {
                 "environment": name,
                 "records": records,
                 "damaged": ledger.damaged,
-                "damaged_lines_from_end": ledger.damaged_lines,
+                "damaged_at": ledger.damaged_at,
                 "newer": ledger.newer,
             }))?;
             return Ok(Exit::Ok);

@@ -163,6 +163,9 @@ fn print(
             output.line(format!("  drift: {}: {}", row.service, drift.words()))?;
         }
     }
+    for drift in fleet.file_drift(environment) {
+        output.line(format!("  drift: {}", drift.words()))?;
+    }
     if let Some(proven) = fleet.last_healthy(environment) {
         output.line(format!(
             "  rollback goes to {} (operation {})",
@@ -278,6 +281,12 @@ fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
         "faults": faults(fleet, environment),
         "stale_seconds": seconds,
         "services": seen.then(|| fleet.services(environment).iter().map(service).collect::<Vec<_>>()),
+        "files": fleet.file_drift(environment).iter().map(|drift| json!({
+            "file": drift.file,
+            "gone": drift.is_gone,
+            "since": drift.since,
+            "words": drift.words(),
+        })).collect::<Vec<_>>(),
         "operation": facts.and_then(|facts| facts.operation()).map(|operation| json!({
             "operation": operation.id,
             "kind": operation.claim.kind,

@@ -142,6 +142,7 @@ impl Running {
             ]),
             schema_heads: name_schema.then(|| vec![REVISIONS[self.schema].0.to_owned()]),
             files: BTreeMap::new(),
+            pinned_files: BTreeMap::new(),
         }
     }
 }

@@ -313,6 +313,7 @@ impl Fleet {
             services: services.collect(),
             schema_heads: None,
             files: Default::default(),
+            pinned_files: Default::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! screen; no client is named except in [`feeds`] and [`world`].
 
 pub mod feeds;
+mod file_drift;
 pub mod inbox;
 pub mod join;
 pub mod log_buffer;

@@ -37,8 +37,8 @@ use crate::{
         Fault, FaultKind, ServiceName,
         observation::Container,
         plan::{
-            Basis, ConfirmWords, Deed, FORMAT, Gate, LOCK_GATE, OnFailure, Plan, PlanKind, Request,
-            SchemaOffer, Step,
+            Basis, ConfirmWords, Deed, FORMAT, Gate, Intent, LOCK_GATE, OnFailure, Plan, PlanKind,
+            Request, SchemaOffer, Step,
         },
         record::{Release, ServiceRelease},
         survey::Survey,
@@ -129,6 +129,14 @@ pub fn make(
         Deed::MarkBad { release } => mark_bad::plan(&made, *release),
         Deed::Migrate { versions, to } => migrate::plan(&made, versions, to.as_deref()),
     }?;
+    let has_pin = |step: &Step| matches!(step.intent, Intent::Pin { .. });
+    if plan.forward.iter().any(has_pin) {
+        // What going back expects to find is what pinning leaves.
+        let left = survey.former_pins.iter();
+        plan.after.pinned_files = left
+            .filter_map(|pin| Some((pin.path.clone(), pin.expected.clone()?)))
+            .collect();
+    }
     hooks::weave(&made, &mut plan)?;
     patience::extend(&mut plan, environment, survey);
     steps::finish(&mut plan, &survey.records);

@@ -31,6 +31,7 @@ pub fn release(
         services: running.collect(),
         schema_heads: survey.schema_heads.clone(),
         files: survey.files.clone(),
+        pinned_files: BTreeMap::new(),
     }
 }
 

@@ -235,7 +235,7 @@ fn digest_of(bytes: &[u8]) -> Digest {
 }
 
 /// The address in `Link: <…>; rel="next"`, resolved; the error is one that lies at another registry,
-/// where our token has nothing to do.
+/// where our token has nothing to do, or has a login in it, which is not ours.
 fn next_page(headers: &HeaderMap, at: &Url) -> Result<Option<Url>, String> {
     let target = headers
         .get_all(LINK)
@@ -256,8 +256,9 @@ fn next_page(headers: &HeaderMap, at: &Url) -> Result<Option<Url>, String> {
     let Some(target) = target else {
         return Ok(None);
     };
+    let has_login = |url: &Url| !url.username().is_empty() || url.password().is_some();
     match at.join(target) {
-        Ok(next) if next.origin() == at.origin() => Ok(Some(next)),
+        Ok(next) if next.origin() == at.origin() && !has_login(&next) => Ok(Some(next)),
         _ => Err(target.to_owned()),
     }
 }

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Digest, ImageId, ImageReference, ServiceName, operation::OperationState, record::Record,
+    Digest, ImageId, ImageReference, ServiceName,
+    operation::OperationState,
+    record::{DamagedLine, Record},
 };
 
 /// A container's health, or its state where it has no health check.
@@ -168,13 +170,18 @@ impl Containers {
 /// What the files on the server say, from the host's follower.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Files {
+    /// The compose and environment files' hashes as `algorithm:hex`, by their paths as they are
+    /// configured; `None` where a file is not there or cannot be read.
+    pub hashes: BTreeMap<String, Option<String>>,
     /// For each service with a pin: the value that its variable has, or the image of its override file.
     /// Cleaned; not necessarily a reference.
     pub pins: BTreeMap<ServiceName, String>,
     /// The ledger's last records, oldest first, the last line of each operation only.
     pub records: Vec<Record>,
-    /// Ledger lines that could not be read and were set aside.
+    /// Ledger lines that could not be read and were set aside, of all of it.
     pub damaged: usize,
+    /// Where those are.
+    pub damaged_at: Vec<DamagedLine>,
     /// Ledger lines of a newer format, set aside.
     pub newer: usize,
     /// The newest operation, if it has not ended, or has been interrupted.

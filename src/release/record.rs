@@ -70,6 +70,9 @@ pub struct Release {
     /// The compose and environment files' hashes, as `algorithm:hex`, by path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
+    /// Likewise of those that pin this release, as pinning leaves them: `files` tells how they were before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pinned_files: BTreeMap<String, String>,
 }
 
 impl Release {
@@ -135,10 +138,50 @@ pub struct Ledger {
     /// Lines that could not be read and were set aside. A last line without its end is none: it may be
     /// on its way; if it was torn, the next line's writer ends it.
     pub damaged: usize,
-    /// Where those are: lines counted from the ledger's end, the last one is 1.
+    /// Where those of them are that were read: lines counted from the ledger's end, the last one is 1.
     pub damaged_lines: Vec<usize>,
+    /// Where all of them are, where somebody has looked at all of the ledger.
+    pub damaged_at: Vec<DamagedLine>,
+    /// How many lines were read.
+    pub lines: usize,
     /// Lines of a newer format, set aside: what they mean only a newer flightdeck knows.
     pub newer: usize,
+}
+
+/// A line of a ledger that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DamagedLine {
+    /// The file's name.
+    pub file: String,
+    /// Its number there, from 1.
+    pub line: usize,
+}
+
+impl std::fmt::Display for DamagedLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} line {}", self.file, self.line)
+    }
+}
+
+/// Places named at most: who has more to set right looks at the file.
+const MOST_PLACES: usize = 5;
+
+/// How many lines are damaged and where, in words; `None` if none is.
+pub fn damaged_words(damaged: usize, places: &[DamagedLine]) -> Option<String> {
+    if damaged == 0 {
+        return None;
+    }
+    let noun = if damaged == 1 { "line" } else { "lines" };
+    let mut at: Vec<String> = places.iter().map(ToString::to_string).collect();
+    if at.len() > MOST_PLACES {
+        at.truncate(MOST_PLACES);
+        at.push("…".to_owned());
+    }
+    let colon = if at.is_empty() { "" } else { ": " };
+    Some(format!(
+        "{damaged} {noun} damaged, set aside{colon}{}",
+        at.join(", ")
+    ))
 }
 
 impl Ledger {
@@ -149,14 +192,7 @@ impl Ledger {
             count => format!("{count} lines"),
         };
         let mut words = Vec::new();
-        if self.damaged > 0 {
-            let at: Vec<String> = self.damaged_lines.iter().map(ToString::to_string).collect();
-            words.push(format!(
-                "{} damaged, set aside (from the end: {})",
-                lines(self.damaged),
-                at.join(", ")
-            ));
-        }
+        words.extend(damaged_words(self.damaged, &self.damaged_at));
         if self.newer > 0 {
             words.push(format!(
                 "{} of a newer flightdeck, set aside",

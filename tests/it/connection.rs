@@ -1,18 +1,11 @@
 //! The way to a server, on real ones: what each of ssh's refusals is called, and that what was lost
 //! comes back by itself.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    process::Command,
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::Path, process::Command, time::Duration};
 
 use flightdeck::{
     clock::Clock,
-    config::{
-        Compose, Config, Environment, Host, Interface, Pin, PinForm, Protection, Reach, Service,
-        Target,
-    },
+    config::{self, Compose, Host, Reach, Target},
     release::{FaultKind, ServiceName, observation::Health, observed::Link},
     target::{BoxStream, Chunk, LogQuery, Observe, Reading, compose::Targets},
 };
@@ -55,54 +48,19 @@ fn target(
     directory: &str,
     project: &str,
 ) -> Box<dyn Observe> {
+    let text = format!(
+        "[services.backend]\nimage = \"{}/acme/shop-backend\"\npin = \"BACKEND_IMAGE_TAG\"\n\
+         [environments.production]\nhost = \"local\"\ndirectory = {directory:?}\nproject = {project:?}\n",
+        world.registry()
+    );
+    let config = config::parse(&text, Path::new("flightdeck.toml")).expect("a configuration");
+    let environment = &config.environments[0];
+    let Target::Compose(compose) = &environment.target;
     let compose = Compose {
         host,
-        directory: directory.to_owned(),
-        files: vec!["docker-compose.yml".to_owned()],
-        environment_files: vec![".env".to_owned()],
-        project: project.to_owned(),
+        ..compose.clone()
     };
-    let environment = Environment {
-        name: "production".parse().expect("a name"),
-        target: Target::Compose(compose.clone()),
-        services: vec![backend()],
-        layers: Vec::new(),
-        protection: Protection::Open,
-        gates: Vec::new(),
-        checks: Vec::new(),
-        hooks: Vec::new(),
-        migration: None,
-        backup: None,
-        restart: Vec::new(),
-        health_timeout: Duration::from_secs(60),
-        stable_for: Duration::ZERO,
-    };
-    let service = Service {
-        name: backend(),
-        repository: format!("{}/acme/shop-backend", world.registry())
-            .parse()
-            .expect("a repository"),
-        tags: Default::default(),
-        strategy: Default::default(),
-        pin: Pin::Variable {
-            file: ".env".to_owned(),
-            variable: "BACKEND_IMAGE_TAG".to_owned(),
-            form: PinForm::Tag,
-        },
-    };
-    let config = Config {
-        path: "flightdeck.toml".into(),
-        github: None,
-        registries: BTreeMap::new(),
-        services: BTreeMap::from([(backend(), service)]),
-        environments: vec![environment.clone()],
-        interface: Interface {
-            theme: None,
-            log_lines: 100,
-            keys: BTreeMap::new(),
-        },
-    };
-    Box::new(targets.target(&config, &environment, &compose))
+    Box::new(targets.target(&config, environment, &compose))
 }
 
 /// The first reading that `pick` takes.
@@ -166,7 +124,7 @@ async fn each_refusal_has_its_own_words_and_a_remedy() {
         // Nobody to ask: as in a pipe or in watch mode.
         let targets = Targets::new(false, Clock::system());
         let host = format!("flightdeck-real-{host}");
-        let mut readings = readings(&targets, &world, &host, "/", "nothing");
+        let mut readings = readings(&targets, &world, &host, "/srv", "nothing");
         let (fault, retry) = next(&mut readings, &host, |reading| match reading {
             Reading::EngineLink(Link::Lost { fault, retry, .. }) => Some((fault, retry)),
             _ => None,
@@ -288,7 +246,7 @@ async fn a_connection_that_breaks_is_said_and_made_again() {
     let targets = Targets::new(false, Clock::system());
     // No other test's connection is this user's.
     let host = "flightdeck-real-deploy";
-    let mut readings = readings(&targets, &world, host, "/", "nothing");
+    let mut readings = readings(&targets, &world, host, "/srv", "nothing");
     let live = |reading: Reading| matches!(reading, Reading::EngineLink(Link::Live)).then_some(());
     next(&mut readings, "live", live).await;
 

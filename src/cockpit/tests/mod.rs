@@ -246,3 +246,22 @@ pictures! {
         model
     };
 }
+
+#[test]
+fn a_slow_start_says_how_long_it_may_take() {
+    use crate::{release::observation::Health, target::Reading};
+    let mut model = fixtures::full(160, 45);
+    let mut containers = fixtures::containers(3, 12, 0);
+    containers.containers[0].health = Health::Starting;
+    containers.containers[0].start_period = Some(std::time::Duration::from_secs(40));
+    fixtures::told(
+        &mut model,
+        "staging",
+        Reading::Containers(std::sync::Arc::new(containers)),
+    );
+    let drawn = text(&model);
+    assert!(
+        drawn.contains("starting, 12s of 40s start period"),
+        "{drawn}"
+    );
+}

@@ -56,10 +56,10 @@ pub fn length(bytes: &[u8]) -> [u8; 4] {
 
 /// Whether a command line reads standard input: it names it, or runs something that does.
 pub fn reads_input(arguments: &[String]) -> bool {
-    let is_exec = arguments.iter().any(|argument| argument == "exec");
-    arguments
-        .iter()
-        .any(|argument| names_input(argument) || is_exec && argument == "-i")
+    let has = |word: &str| arguments.iter().any(|argument| argument == word);
+    // A dump reads nothing: its standard input stays open for as long as somebody takes it.
+    let is_fed = has("exec") && has("-i") && !has("pg_dump");
+    is_fed || arguments.iter().any(|argument| names_input(argument))
 }
 
 /// Whether an argument names standard input.

@@ -1,10 +1,12 @@
 //! From the follower's frames of one environment to what its files say. Pure.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::{
     pin,
-    script::{JournalLines, Part, read_ledger},
+    script::{JournalLines, LedgerShape, Part, read_ledger},
 };
 use crate::{
     config::Service,
@@ -21,7 +23,9 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Told {
     pins: Bytes,
+    hashes: Bytes,
     ledger: Ledger,
+    shape: LedgerShape,
     operation: Option<(OperationId, Claim)>,
     plan: Bytes,
     journal: Bytes,
@@ -38,7 +42,9 @@ impl Told {
         match part {
             Part::Fault => self.fault = clean(&String::from_utf8_lossy(&bytes)),
             Part::Pin => self.pins = bytes,
+            Part::Files => self.hashes = bytes,
             Part::Ledger => self.ledger = read_ledger(&bytes),
+            Part::LedgerShape => self.shape = LedgerShape::read(&bytes),
             Part::Operation => {
                 let operation = read_operation(&bytes);
                 let is_another =
@@ -59,8 +65,7 @@ impl Told {
             Part::Cancel => self.cancelling = !bytes.is_empty(),
             Part::End => self.end = bytes,
             Part::Liveness => self.liveness = bytes,
-            Part::Files
-            | Part::Clock
+            Part::Clock
             | Part::Ready
             | Part::Missing
             | Part::NeverBegan
@@ -76,14 +81,29 @@ impl Told {
             let value = pin::current(service, &self.lines_of(number))?;
             Some((service.name.clone(), clean(&value)))
         });
+        let ledger = self.shape.complete(self.ledger.clone(), true);
         Files {
+            hashes: self.hashes(),
             pins: pins.collect(),
-            records: self.ledger.records.clone(),
-            damaged: self.ledger.damaged,
-            newer: self.ledger.newer,
+            records: ledger.records,
+            damaged: ledger.damaged,
+            damaged_at: ledger.damaged_at,
+            newer: ledger.newer,
             operation: self.operation_state(),
             clock_skew_ms,
         }
+    }
+
+    /// The files' hashes: a line a file, its path as it is configured, a tab, and `algorithm:hex`.
+    fn hashes(&self) -> BTreeMap<String, Option<String>> {
+        String::from_utf8_lossy(&self.hashes)
+            .lines()
+            .filter_map(|line| {
+                let (path, hash) = line.rsplit_once('\t')?;
+                let hash = (!hash.is_empty()).then(|| clean(hash));
+                Some((clean(path), hash))
+            })
+            .collect()
     }
 
     /// The lines that the follower showed of one pin's file.

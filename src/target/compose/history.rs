@@ -2,7 +2,7 @@
 
 use super::{
     connection::server::Server,
-    script::{Place, Unquotable, quote, read_ledger},
+    script::{self, LedgerShape, Place, read_ledger},
     shell::Shell,
 };
 use crate::release::{Fault, FaultKind, record::Ledger};
@@ -11,14 +11,15 @@ use crate::release::{Fault, FaultKind, record::Ledger};
 /// whoever recovered it.
 const LINES_AN_OPERATION: usize = 2;
 
-/// The last `n` records of the environment at `place`, oldest first, and which lines among them could not
-/// be read.
+/// The last `n` records of the environment at `place`, oldest first, and which lines of all its ledger could
+/// not be read.
 ///
 /// # Errors
 /// The link's faults, and a directory that cannot be entered.
 pub async fn history(server: &Server, place: &Place, n: usize) -> Result<Ledger, Fault> {
     let subject = server.host().label();
-    let script = script(place, n).map_err(|error| {
+    let lines = n.saturating_mul(LINES_AN_OPERATION).max(1);
+    let script = script::history(place, lines).map_err(|error| {
         Fault::new(FaultKind::Invalid, subject, "its ledger cannot be named")
             .remedy("correct directory and project in the configuration")
             .because(error)
@@ -35,34 +36,23 @@ pub async fn history(server: &Server, place: &Place, n: usize) -> Result<Ledger,
         .remedy(format!("look at {} on the server", place.directory))
         .because(said.trim()));
     }
-    let mut ledger = read_ledger(&output.stdout);
+    let mut ledger = read(&output.stdout);
     let older = ledger.records.len().saturating_sub(n);
     ledger.records.drain(..older);
     Ok(ledger)
 }
 
-/// One function called on its last line, as all that travels. The older half of a long ledger lies in a
-/// file of its own.
-fn script(place: &Place, n: usize) -> Result<Vec<u8>, Unquotable> {
-    let directory = quote(&place.directory)?;
-    let project = quote(&place.project)?;
-    let lines = n.saturating_mul(LINES_AN_OPERATION).max(1);
-    Ok(format!(
-        "history() {{\n\
-         case $1 in '~' | '~/'*) set -- \"$HOME${{1#?}}\" \"$2\" ;; esac\n\
-         cd -- \"$1\" || return 1\n\
-         [ -e \".flightdeck/$2\" ] || return 0\n\
-         cd -- \".flightdeck/$2\" || return 1\n\
-         set --\n\
-         for ledger in ledger.1.jsonl ledger.jsonl; do\n\
-         [ ! -e \"$ledger\" ] || set -- \"$@\" \"$ledger\"\n\
-         [ ! -e \"$ledger\" ] || [ -r \"$ledger\" ] || return 1\n\
-         done\n\
-         [ $# = 0 ] || cat -- \"$@\" | tail -n {lines}\n\
-         }}\n\
-         history {directory} {project}\n"
-    )
-    .into_bytes())
+/// Reads what the script printed: where the ledger is damaged, a line `-`, its last lines.
+fn read(told: &[u8]) -> Ledger {
+    const BETWEEN: &[u8] = b"\n-\n";
+    let between = told
+        .windows(BETWEEN.len())
+        .position(|window| window == BETWEEN);
+    let Some(at) = between else {
+        return Ledger::default();
+    };
+    let shape = LedgerShape::read(&told[..at]);
+    shape.complete(read_ledger(&told[at + BETWEEN.len()..]), false)
 }
 
 #[cfg(test)]
@@ -82,10 +72,16 @@ mod tests {
             project: "shop".into(),
         };
         let output = Channels::Local
-            .run(script(&place, 2).unwrap())
+            .run(script::history(&place, 4).unwrap())
             .await
             .unwrap();
-        assert_eq!(&*output.stdout, b"2\n3\n4\n5\n");
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(told.split_once("\n-\n").unwrap().1, "2\n3\n4\n5\n");
+        let ledger = read(&output.stdout);
+        assert_eq!(ledger.damaged, 5, "all of it, not only what was read");
+        let places: Vec<String> = ledger.damaged_at.iter().map(ToString::to_string).collect();
+        assert_eq!(places[0], "ledger.1.jsonl line 1");
+        assert_eq!(places[4], "ledger.jsonl line 2");
     }
 
     #[tokio::test]
@@ -96,7 +92,7 @@ mod tests {
             project: "it's a shop".into(),
         };
         let output = Channels::Local
-            .run(script(&place, 5).unwrap())
+            .run(script::history(&place, 10).unwrap())
             .await
             .unwrap();
         assert_eq!((output.status, &*output.stdout), (0, &b""[..]));
@@ -106,7 +102,7 @@ mod tests {
             ..place
         };
         let output = Channels::Local
-            .run(script(&elsewhere, 5).unwrap())
+            .run(script::history(&elsewhere, 10).unwrap())
             .await
             .unwrap();
         assert_ne!(output.status, 0);

@@ -163,7 +163,7 @@ impl ComposeTarget {
         let watched = Watched {
             place: self.place(),
             pins: pins.collect(),
-            files: Vec::new(),
+            files: survey::files(&self.environment, &self.services),
         };
         self.host.follower.join(watched, services)
     }

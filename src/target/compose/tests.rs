@@ -1,6 +1,6 @@
 //! A target on this machine against an Engine that is changed by hand: everything is real but that.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{path::Path, time::Duration};
 
 use futures::StreamExt;
 
@@ -8,18 +8,15 @@ use super::{
     fake_engine::{FakeEngine, PROJECT},
     *,
 };
-use crate::{
-    config::{Interface, PinForm, Protection, Reach},
-    release::{
-        FaultKind, Permit, ServiceName,
-        check::Check,
-        confirm::Answer,
-        observation::Health,
-        observed::Link,
-        operation::Outcome,
-        plan::{Again, FORMAT, Intent, OnFailure, OnStepFailure, PlanKind, Step},
-        recovery::StoppedStep,
-    },
+use crate::release::{
+    FaultKind, Permit, ServiceName,
+    check::Check,
+    confirm::Answer,
+    observation::Health,
+    observed::Link,
+    operation::Outcome,
+    plan::{Again, FORMAT, Intent, OnFailure, OnStepFailure, PlanKind, Step},
+    recovery::StoppedStep,
 };
 
 /// Long enough for a busy machine; a test that waits so long has failed.
@@ -36,56 +33,17 @@ fn backend() -> ServiceName {
 }
 
 fn target(targets: &Targets, engine: &FakeEngine) -> ComposeTarget {
-    let compose = Compose {
-        host: Host {
-            reach: Reach::Local,
-            docker: vec!["true".into()],
-            socket: Some(engine.socket().display().to_string()),
-        },
-        directory: engine.project_directory(),
-        files: vec!["compose.yml".into()],
-        environment_files: vec![".env".into()],
-        project: PROJECT.into(),
-    };
-    let environment = Environment {
-        name: "production".parse().unwrap(),
-        target: crate::config::Target::Compose(compose.clone()),
-        services: vec![backend()],
-        layers: Vec::new(),
-        protection: Protection::Open,
-        gates: Vec::new(),
-        checks: Vec::new(),
-        hooks: Vec::new(),
-        migration: None,
-        backup: None,
-        restart: Vec::new(),
-        health_timeout: Duration::ZERO,
-        stable_for: Duration::ZERO,
-    };
-    let service = Service {
-        name: backend(),
-        repository: "acme/shop".parse().unwrap(),
-        tags: Default::default(),
-        strategy: Default::default(),
-        pin: Pin::Variable {
-            file: ".env".into(),
-            variable: "TAG".into(),
-            form: PinForm::Tag,
-        },
-    };
-    let config = Config {
-        path: "flightdeck.toml".into(),
-        github: None,
-        registries: BTreeMap::new(),
-        services: BTreeMap::from([(backend(), service)]),
-        environments: vec![environment.clone()],
-        interface: Interface {
-            theme: None,
-            log_lines: 100,
-            keys: BTreeMap::new(),
-        },
-    };
-    targets.target(&config, &environment, &compose)
+    let text = format!(
+        "[services.backend]\nimage = \"acme/shop\"\npin = \"TAG\"\n\
+         [environments.production]\nhost = \"local\"\ndocker = [\"true\"]\nsocket = {:?}\n\
+         directory = {:?}\nproject = {PROJECT:?}\nfiles = [\"compose.yml\"]\n",
+        engine.socket(),
+        engine.project_directory()
+    );
+    let config = config::parse(&text, Path::new("flightdeck.toml")).unwrap();
+    let environment = &config.environments[0];
+    let config::Target::Compose(compose) = &environment.target;
+    targets.target(&config, environment, compose)
 }
 
 /// The next reading that `pick` takes.

@@ -35,7 +35,7 @@ fn interrupted<W: World>(world: &W) -> (Cockpit<'_, W>, OperationId) {
 }
 
 /// A promotion of [`Which::Candidate`] that died in that step.
-fn dies_in(world: &impl World, step: &str) -> OperationId {
+pub(super) fn dies_in(world: &impl World, step: &str) -> OperationId {
     let mut first = Cockpit::open(world);
     first.healthy();
     first.promote(&world.version(Which::Candidate));

@@ -50,6 +50,7 @@ impl Follower {
                 Part::Pin => "pin",
                 Part::Files => "files",
                 Part::Ledger => "ledger",
+                Part::LedgerShape => "shape",
                 Part::Operation => "operation",
                 Part::Plan => "plan",
                 Part::Journal => "journal",
@@ -125,7 +126,7 @@ under_each_shell! {
         assert_eq!(follower.next().part, Part::Clock);
         follower.until_ready();
         let parts = [
-            "cancel", "end", "fault", "files", "journal", "ledger", "liveness", "operation", "pin", "plan",
+            "cancel", "end", "fault", "files", "journal", "ledger", "liveness", "operation", "pin", "plan", "shape",
         ];
         for index in [0, 1] {
             let told: Vec<_> = follower.told.keys().filter(|k| k.0 == index).map(|k| k.1).collect();
@@ -135,6 +136,40 @@ under_each_shell! {
         assert_eq!(follower.told[&(1, "fault")], "directory");
         let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(follower.says("files"), format!("compose.yml\t\n.env\t{empty}\nmissing\t\n"));
+        follower.end();
+    }
+
+    fn damage_is_told_of_the_whole_ledger(world) {
+        world.started(&Operation::promotion().step("pull", ":").folder()).end();
+        let ledger = world.state().join("ledger.jsonl");
+        let line = fs::read_to_string(&ledger).unwrap();
+        let whole = line.trim_end();
+        // Torn anywhere, a line is none; one of a newer format and one with more fields are.
+        let newer = "{\"v\":2,\"canary\":[]}";
+        let more = format!("{},\"approval\":{{\"by\":\"zoë\"}}}}", whole.strip_suffix('}').unwrap());
+        let torn: Vec<&str> = whole
+            .char_indices()
+            .skip(1)
+            .step_by(7)
+            .map(|(end, _)| &whole[..end])
+            .chain([&whole[..whole.len() - 1]])
+            .collect();
+        let mut text = format!("{whole}\n{newer}\n{more}\n\n");
+        text.push_str(&torn.join("\n"));
+        text.push('\n');
+        for _ in 0..300 {
+            text.push_str(&line);
+        }
+        fs::write(&ledger, &text).unwrap();
+        fs::write(world.state().join("ledger.1.jsonl"), format!("{line}{{\"v\":1,\n\u{1}\u{2}\n")).unwrap();
+        let mut follower = Follower::of(world, &[watched(world)]);
+        follower.until_ready();
+        let numbers: Vec<String> = (5..5 + torn.len()).map(|number| number.to_string()).collect();
+        let told = follower.says("shape").trim_end();
+        assert_eq!(
+            told,
+            format!("ledger.1.jsonl\n3\n2\n3\nledger.jsonl\n{}\n{}", text.lines().count(), numbers.join("\n"))
+        );
         follower.end();
     }
 

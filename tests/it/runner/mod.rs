@@ -9,6 +9,7 @@ mod follow;
 mod hostile;
 mod ledger;
 mod lock;
+mod logind;
 mod race;
 mod recover;
 mod travel;

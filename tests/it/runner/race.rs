@@ -2,12 +2,21 @@
 //!
 //! `FLIGHTDECK_RACES` says how often each shell races; the evidence was made with 200.
 
-use std::{collections::BTreeSet, fs, io::Write as _, process::Child, sync::Barrier, thread};
+use std::{
+    collections::BTreeSet,
+    fs::{self, OpenOptions},
+    io::Write as _,
+    path::PathBuf,
+    process::Child,
+    sync::Barrier,
+    thread,
+};
 
 use flightdeck::{
     release::operation::{OperationId, Outcome},
     target::compose::script::{Nonce, Refusal, StartFailure, StartReply, start_reply, upload},
 };
+use rustix::fs::{CWD, FileType, mknodat};
 
 use super::{
     under_each_shell,
@@ -47,38 +56,90 @@ fn race(world: &World, racers: usize, operation: &Operation) -> Vec<StartReply> 
     })
 }
 
+/// An operation that ends when its round does.
+fn waiting(world: &World, round: u64) -> Operation {
+    let wait = format!(
+        "until [ -e {} ]; do sleep 0.05; done",
+        ended(world, round).display()
+    );
+    Operation::promotion().step("wait", &wait)
+}
+
+fn ended(world: &World, round: u64) -> PathBuf {
+    world.root.join(format!("go{round}"))
+}
+
+/// One of them was started and the others name it; then it is let go to its end.
+fn one_holds(world: &World, round: u64, replies: &[StartReply]) {
+    let id = OperationId(round);
+    let started = StartReply::Started(id);
+    let holders = replies.iter().filter(|reply| **reply == started).count();
+    assert_eq!(holders, 1, "round {round}: {replies:?}");
+    for reply in replies {
+        match reply {
+            StartReply::Started(_) => {}
+            StartReply::Refused {
+                why: Refusal::Held,
+                operation,
+                ..
+            } => assert_eq!(*operation, id),
+            other => panic!("round {round}: {other:?}"),
+        }
+    }
+    fs::write(ended(world, round), "").unwrap();
+    assert_eq!(world.tail(id).end().outcome, Outcome::Succeeded);
+    let supervisor = world.process(id, "supervisor");
+    eventually("nobody is left", || !lives(supervisor));
+}
+
+/// The others have left nothing: no folder, no claim, no line.
+fn nothing_is_left(world: &World) {
+    let names = |directory: &str| -> BTreeSet<String> {
+        fs::read_dir(world.state().join(directory))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    };
+    let expected: BTreeSet<String> = (1..=rounds()).map(|n| OperationId(n).to_string()).collect();
+    eventually("refused folders are gone", || {
+        names("operations") == expected
+    });
+    assert_eq!(names("claims"), expected);
+    assert_eq!(world.records().len() as u64, rounds());
+}
+
 under_each_shell! {
     fn of_fifty_racers_one_holds(world) {
         for round in 1..=rounds() {
-            let go = world.root.join(format!("go{round}"));
-            let wait = format!("until [ -e {} ]; do sleep 0.05; done", go.display());
-            let replies = race(world, RACERS, &Operation::promotion().step("wait", &wait));
-            let id = OperationId(round);
-            let holders = replies.iter().filter(|r| **r == StartReply::Started(id)).count();
-            assert_eq!(holders, 1, "round {round}: {replies:?}");
-            for reply in replies {
-                match reply {
-                    StartReply::Started(_) => {}
-                    StartReply::Refused { why: Refusal::Held, operation, .. } => assert_eq!(operation, id),
-                    other => panic!("round {round}: {other:?}"),
-                }
-            }
-            fs::write(go, "").unwrap();
-            assert_eq!(world.tail(id).end().outcome, Outcome::Succeeded);
-            let supervisor = world.process(id, "supervisor");
-            eventually("nobody is left", || !lives(supervisor));
+            let operation = waiting(world, round);
+            one_holds(world, round, &race(world, RACERS, &operation));
         }
-        // The others have left nothing: no folder, no claim, no line.
-        let names = |directory: &str| -> BTreeSet<String> {
-            fs::read_dir(world.state().join(directory))
-                .unwrap()
-                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-                .collect()
-        };
-        let expected: BTreeSet<String> = (1..=rounds()).map(|n| OperationId(n).to_string()).collect();
-        eventually("refused folders are gone", || names("operations") == expected);
-        assert_eq!(names("claims"), expected);
-        assert_eq!(world.records().len() as u64, rounds());
+        nothing_is_left(world);
+    }
+
+    /// All have seen that nobody holds it, and are let go at once where each is about to link.
+    fn of_fifty_who_all_saw_it_free_one_holds(world) {
+        let (arrived, gate) = (world.root.join("arrived"), world.root.join("gate"));
+        mknodat(CWD, &gate, FileType::Fifo, 0o600.into(), 0).unwrap();
+        let mut opener = OpenOptions::new().read(true).write(true).open(&gate).unwrap();
+        let wait = format!(": >'{}'/$$ && read -r _ <'{}'", arrived.display(), gate.display());
+        if !world.wrap("ln", &wait) {
+            eprintln!("not run: this shell links by itself");
+            return;
+        }
+        for round in 1..=rounds() {
+            fs::create_dir(&arrived).unwrap();
+            let operation = waiting(world, round);
+            let replies = thread::scope(|scope| {
+                let racers = scope.spawn(|| race(world, RACERS, &operation));
+                eventually("all are there", || fs::read_dir(&arrived).unwrap().count() == RACERS);
+                opener.write_all(&[b'\n'; RACERS]).unwrap();
+                racers.join().unwrap()
+            });
+            one_holds(world, round, &replies);
+            fs::remove_dir_all(&arrived).unwrap();
+        }
+        nothing_is_left(world);
     }
 
     fn of_many_who_cannot_see_each_other_one_holds(world) {

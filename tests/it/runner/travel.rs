@@ -163,7 +163,11 @@ fn shellcheck_has_nothing_to_say() {
     let runner = read("claim.sh") + &read("ledger.sh") + &parts + &read("runner.sh");
     let scripts = [
         ("runner.sh", runner),
-        ("follower.sh", read("claim.sh") + &read("follower.sh")),
+        (
+            "follower.sh",
+            read("claim.sh") + &read("ledger_shape.sh") + &read("follower.sh"),
+        ),
+        ("history.sh", read("ledger_shape.sh") + &read("history.sh")),
         ("start.sh", place + &read("start.sh")),
         ("tail.sh", read("claim.sh") + &read("tail.sh")),
         (

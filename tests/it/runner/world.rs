@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     fs,
     io::{Read, Write},
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::mpsc,
@@ -124,6 +124,19 @@ impl World {
             place: self.place.clone(),
             _directory: directory,
         }
+    }
+
+    /// Has the server do `first` before each call of one of its programs. Returns whether it does:
+    /// busybox calls its own and looks for no file.
+    pub fn wrap(&self, program: &str, first: &str) -> bool {
+        let wrapper = self.root.parent().unwrap().join("bin").join(program);
+        if wrapper.exists() {
+            return false;
+        }
+        let script = format!("#!/bin/sh\n{first}\nexec /bin/{program} \"$@\"\n");
+        fs::write(&wrapper, script).unwrap();
+        fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+        true
     }
 
     /// `sh` as a login would start it.

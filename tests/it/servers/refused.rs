@@ -2,39 +2,44 @@
 
 use std::{fs, process::Command};
 
-use super::site::{Layout, Said, Site};
+use super::site::{Layout, Site};
 use crate::support::{project::version, real_world::run};
 
-/// What promoting to a project on that login is answered with.
+const PROMOTE: [&str; 4] = ["promote", "production", version::CANDIDATE, "--dry-run"];
+
+const SUDO: &str = "docker = [\"sudo\", \"-n\", \"docker\"]";
+
+/// A project that is laid out and does not run, on a login with these lines of configuration.
+fn idle<'a>(login: &'static str, lines: &'a str) -> Layout<'a> {
+    Layout {
+        login,
+        lines,
+        up: false,
+        ..Layout::default()
+    }
+}
+
+/// Promoting to a project on that login is refused in these words, and leaves nothing there.
 #[track_caller]
-fn planned(layout: &Layout<'_>) -> Option<Said> {
-    let site = Site::lay(layout)?;
-    let said = site.flightdeck(&["promote", "production", version::CANDIDATE, "--dry-run"]);
-    assert!(!site.directory().join(".flightdeck").exists());
-    Some(said)
+fn is_refused(login: &'static str, lines: &str, words: &[&str]) {
+    if let Some(site) = Site::lay(&idle(login, lines)) {
+        site.flightdeck(&PROMOTE).refuses(words);
+        assert!(!site.directory().join(".flightdeck").exists());
+    }
 }
 
 #[test]
 fn sudo_that_asks_for_a_password() {
-    let Some(said) = planned(&Layout {
-        login: "password",
-        lines: "docker = [\"sudo\", \"-n\", \"docker\"]",
-        up: false,
-        ..Layout::default()
-    }) else {
-        return;
-    };
-    said.refuses(&["sudo does not let", "without a password", "NOPASSWD"]);
+    is_refused(
+        "password",
+        SUDO,
+        &["sudo does not let", "without a password", "NOPASSWD"],
+    );
 }
 
 #[test]
 fn who_looks_on_is_told_too_that_sudo_wants_a_password() {
-    let Some(site) = Site::lay(&Layout {
-        login: "password",
-        lines: "docker = [\"sudo\", \"-n\", \"docker\"]",
-        up: false,
-        ..Layout::default()
-    }) else {
+    let Some(site) = Site::lay(&idle("password", SUDO)) else {
         return;
     };
     site.flightdeck(&["status", "production"])
@@ -48,37 +53,30 @@ fn who_has_no_part_in_a_shared_directory() {
     };
     site.does(&["adopt", "production", "--yes"]);
     super::site::open(site.directory(), 0o700);
-    let promote = ["promote", "production", version::CANDIDATE, "--dry-run"];
-    site.flightdeck_as("tcsh", &promote)
+    site.flightdeck_as("tcsh", &PROMOTE)
         .refuses(&["cannot be entered", "permissions on the server"]);
 }
 
 #[test]
 fn podman_in_dockers_place() {
-    let Some(said) = planned(&Layout {
-        login: "podman",
-        up: false,
-        ..Layout::default()
-    }) else {
-        return;
-    };
-    said.refuses(&["podman's stand-in", "install Docker Engine"]);
+    is_refused(
+        "podman",
+        "",
+        &["podman's stand-in", "install Docker Engine"],
+    );
 }
 
 #[test]
 fn no_compose_v2() {
-    let Some(said) = planned(&Layout {
-        login: "no-compose",
-        up: false,
-        ..Layout::default()
-    }) else {
-        return;
-    };
-    said.refuses(&[
-        "`docker compose` does not answer",
-        "Compose v2 is needed",
-        "docker-compose-plugin",
-    ]);
+    is_refused(
+        "no-compose",
+        "",
+        &[
+            "`docker compose` does not answer",
+            "Compose v2 is needed",
+            "docker-compose-plugin",
+        ],
+    );
 }
 
 #[test]
@@ -87,7 +85,6 @@ fn a_project_that_was_made_elsewhere_or_from_other_files() {
         return;
     };
     let lines = format!("project = \"{}\"", site.name());
-    let promote = ["promote", "production", version::CANDIDATE, "--dry-run"];
     let copy = tempfile::tempdir().expect("a temporary directory");
     let elsewhere = copy.path().join("copy");
     run(Command::new("cp")
@@ -95,7 +92,7 @@ fn a_project_that_was_made_elsewhere_or_from_other_files() {
         .arg(site.directory())
         .arg(&elsewhere));
     super::site::open(copy.path(), 0o755);
-    site.flightdeck_with("fish", &elsewhere.display().to_string(), &lines, &promote)
+    site.flightdeck_with("fish", &elsewhere.display().to_string(), &lines, &PROMOTE)
         .refuses(&[
             "runs from",
             "and not from",
@@ -105,7 +102,7 @@ fn a_project_that_was_made_elsewhere_or_from_other_files() {
     let directory = site.directory().display().to_string();
     site.write("compose.more.yml", "services: {}\n", 0o644);
     let more = format!("{lines}\nfiles = [\"docker-compose.yml\", \"compose.more.yml\"]");
-    site.flightdeck_with("fish", &directory, &more, &promote)
+    site.flightdeck_with("fish", &directory, &more, &PROMOTE)
         .refuses(&[
             "runs from the compose files",
             "name all its compose files in the environment",

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Command};
 
 use serde_json::Value;
 
-use super::site::{Layout, Site, open};
+use super::site::{Layout, Said, Site, open};
 use crate::support::{project::version, real_world::run, waiting::eventually};
 
 /// A project of ada's; its directory and files have that group and these modes.
@@ -34,6 +34,42 @@ fn does(site: &Site, login: &str, arguments: &[&str]) {
     assert_eq!(said.code, 0, "{login} {arguments:?}: {}", said.text);
 }
 
+#[track_caller]
+fn adopts(site: &Site, login: &str) {
+    does(site, login, &["adopt", "production", "--yes"]);
+}
+
+#[track_caller]
+fn promotes(site: &Site, login: &str, version: &str) {
+    does(site, login, &["promote", "production", version, "--yes"]);
+}
+
+/// Begins what will never be healthy, and does not stay to see it.
+#[track_caller]
+fn leaves_behind(site: &Site, login: &str) {
+    let promote = [
+        "promote",
+        "production",
+        version::UNHEALTHY,
+        "--yes",
+        "--detach",
+    ];
+    does(site, login, &promote);
+}
+
+fn planned(site: &Site, login: &str) -> Said {
+    let promote = ["promote", "production", version::CANDIDATE, "--dry-run"];
+    site.flightdeck_as(login, &promote)
+}
+
+/// What runs is the former version, and well.
+#[track_caller]
+fn is_back(site: &Site) {
+    let back = site.container();
+    assert!(back.image.contains(version::FORMER), "{back:?}");
+    assert_eq!(back.health, "healthy");
+}
+
 #[test]
 fn what_one_promotes_another_rolls_back_and_promotes_again() {
     let Some(site) = shared(0o2775, 0o660) else {
@@ -41,21 +77,13 @@ fn what_one_promotes_another_rolls_back_and_promotes_again() {
     };
     let file = site.directory().join(".env");
     let before = whose(&file);
-    does(&site, "ada", &["adopt", "production", "--yes"]);
-    does(
-        &site,
-        "ada",
-        &["promote", "production", version::CANDIDATE, "--yes"],
-    );
+    adopts(&site, "ada");
+    promotes(&site, "ada", version::CANDIDATE);
     assert_eq!(whose(&file), before);
     does(&site, "ben", &["rollback", "production", "--yes"]);
     assert!(site.container().image.contains(version::FORMER));
     assert_eq!(whose(&file), before, "ben keeps whose it is");
-    does(
-        &site,
-        "ben",
-        &["promote", "production", version::OTHER, "--yes"],
-    );
+    promotes(&site, "ben", version::OTHER);
     does(&site, "ada", &["rollback", "production", "--yes"]);
     assert_eq!(whose(&file), before);
     let left = fs::read_dir(site.directory()).expect("the directory");
@@ -70,40 +98,23 @@ fn what_one_began_another_cancels_and_passes_when_it_is_dead() {
     let Some(site) = shared(0o2770, 0o660) else {
         return;
     };
-    does(&site, "ada", &["adopt", "production", "--yes"]);
-    does(
-        &site,
-        "ada",
-        &["promote", "production", version::CANDIDATE, "--yes"],
-    );
-    let begin = [
-        "promote",
-        "production",
-        version::UNHEALTHY,
-        "--yes",
-        "--detach",
-    ];
-    does(&site, "ada", &begin);
+    adopts(&site, "ada");
+    promotes(&site, "ada", version::CANDIDATE);
+    leaves_behind(&site, "ada");
     let said = site.flightdeck_as("ben", &["recover", "production", "cancel", "--yes"]);
     assert_eq!(said.code, 0, "{}", said.text);
     said.says(&["000003 cancelled"]);
     assert!(site.container().image.contains(version::CANDIDATE));
 
-    does(&site, "ada", &begin);
+    leaves_behind(&site, "ada");
     kill(&site, 4);
     does(
         &site,
         "ben",
         &["rollback", "production", "--to", "1", "--yes"],
     );
-    let back = site.container();
-    assert!(back.image.contains(version::FORMER), "{back:?}");
-    assert_eq!(back.health, "healthy");
-    does(
-        &site,
-        "ada",
-        &["promote", "production", version::CANDIDATE, "--yes"],
-    );
+    is_back(&site);
+    promotes(&site, "ada", version::CANDIDATE);
 }
 
 #[test]
@@ -112,6 +123,25 @@ fn what_one_left_behind_another_takes_back() {
         return;
     };
     let before = whose(&site.directory().join(".env"));
+    adopts(&site, "ada");
+    leaves_behind(&site, "ada");
+    kill(&site, 2);
+    let said = site.flightdeck_as("ben", &["recover", "production", "back", "--yes"]);
+    assert!(said.text.contains("000003"), "{}", said.text);
+    assert!(
+        site.read(".env")
+            .contains(&format!("BACKEND_IMAGE_TAG={}", version::FORMER))
+    );
+    assert_eq!(whose(&site.directory().join(".env")), before);
+    is_back(&site);
+    promotes(&site, "ada", version::CANDIDATE);
+}
+
+#[test]
+fn what_one_alone_may_read_another_does_not_recover() {
+    let Some(site) = shared(0o2770, 0o660) else {
+        return;
+    };
     does(&site, "ada", &["adopt", "production", "--yes"]);
     let promote = [
         "promote",
@@ -122,21 +152,23 @@ fn what_one_left_behind_another_takes_back() {
     ];
     does(&site, "ada", &promote);
     kill(&site, 2);
-    let said = site.flightdeck_as("ben", &["recover", "production", "back", "--yes"]);
-    assert!(said.text.contains("000003"), "{}", said.text);
-    assert!(
-        site.read(".env")
-            .contains(&format!("BACKEND_IMAGE_TAG={}", version::FORMER))
-    );
-    assert_eq!(whose(&site.directory().join(".env")), before);
-    let back = site.container();
-    assert!(back.image.contains(version::FORMER), "{back:?}");
-    assert_eq!(back.health, "healthy");
-    does(
-        &site,
-        "ada",
-        &["promote", "production", version::CANDIDATE, "--yes"],
-    );
+    // As a directory leaves it that the group was let into only afterwards.
+    let folder = format!(".flightdeck/{}/operations/000002", site.name());
+    site.run("ada", &format!("chmod 600 {folder}/attachments/*"));
+    for choice in ["resume", "back", "abandon"] {
+        let recover = ["recover", "production", choice, "--yes"];
+        let said = site.flightdeck_as("ben", &recover);
+        said.refuses(&[
+            "can be read by the Unix user of mira",
+            "let them recover it",
+        ]);
+        assert_eq!(said.code, 3, "{}", said.text);
+    }
+    let claims = site.run("ada", &format!("ls .flightdeck/{}/claims", site.name()));
+    assert_eq!(claims.split_whitespace().last(), Some("000002"), "{claims}");
+    let said = site.flightdeck_as("ada", &["recover", "production", "back", "--yes"]);
+    assert_eq!(said.code, 0, "{}", said.text);
+    assert!(site.container().image.contains(version::FORMER));
 }
 
 #[test]
@@ -144,12 +176,8 @@ fn a_pin_that_was_being_written_where_it_lies_is_written_again() {
     let Some(site) = shared(0o2770, 0o660) else {
         return;
     };
-    does(&site, "ada", &["adopt", "production", "--yes"]);
-    does(
-        &site,
-        "ben",
-        &["promote", "production", version::CANDIDATE, "--yes"],
-    );
+    adopts(&site, "ada");
+    promotes(&site, "ben", version::CANDIDATE);
     let whole = site.read(".env");
     assert!(whole.contains(version::CANDIDATE), "{whole}");
 
@@ -210,12 +238,8 @@ fn who_may_only_read_looks_on_and_is_refused_in_words() {
     let Some(site) = shared(0o2750, 0o640) else {
         return;
     };
-    does(&site, "ada", &["adopt", "production", "--yes"]);
-    does(
-        &site,
-        "ada",
-        &["promote", "production", version::CANDIDATE, "--yes"],
-    );
+    adopts(&site, "ada");
+    promotes(&site, "ada", version::CANDIDATE);
     let said = site.flightdeck_as("eve", &["status", "production"]);
     assert_eq!(said.code, 0, "{}", said.text);
     said.says(&["healthy", version::CANDIDATE]);
@@ -232,12 +256,8 @@ fn an_environment_file_that_only_its_owner_may_write_is_refused_to_others() {
     let Some(site) = shared(0o2775, 0o640) else {
         return;
     };
-    does(&site, "ada", &["adopt", "production", "--yes"]);
-    site.flightdeck_as(
-        "ben",
-        &["promote", "production", version::CANDIDATE, "--dry-run"],
-    )
-    .refuses(&[
+    adopts(&site, "ada");
+    planned(&site, "ben").refuses(&[
         "/.env belongs to another user",
         "group write permission on the file",
     ]);
@@ -245,9 +265,5 @@ fn an_environment_file_that_only_its_owner_may_write_is_refused_to_others() {
     run(Command::new("chmod")
         .arg("g-w")
         .arg(site.directory().join(".flightdeck")));
-    site.flightdeck_as(
-        "ben",
-        &["promote", "production", version::CANDIDATE, "--dry-run"],
-    )
-    .refuses(&["/.flightdeck may not be written by this user", "chgrp -R"]);
+    planned(&site, "ben").refuses(&["/.flightdeck may not be written by this user", "chgrp -R"]);
 }

@@ -16,7 +16,7 @@ use crate::{
         EnvironmentName,
         observation::Health,
         operation::{Direction, Liveness, OperationState},
-        record::Record,
+        record::{Record, damaged_words},
         text::clean,
     },
 };
@@ -222,17 +222,17 @@ fn notes<'a>(
         words.push((lock_words(model, &environment.name, lock), theme.warning));
     }
     if let Some(files) = facts.and_then(|f| f.files.value()) {
-        let counted = [
-            (files.damaged, "damaged"),
-            (files.newer, "of a newer flightdeck"),
-        ];
-        for (lines, what) in counted.into_iter().filter(|(lines, _)| *lines > 0) {
-            let noun = if lines == 1 { "line" } else { "lines" };
-            words.push((
-                format!("ledger: {lines} {noun} {what}, set aside"),
-                theme.warning,
-            ));
+        if let Some(damaged) = damaged_words(files.damaged, &files.damaged_at) {
+            words.push((format!("ledger: {damaged}"), theme.warning));
         }
+        if files.newer > 0 {
+            let (lines, noun) = (files.newer, if files.newer == 1 { "line" } else { "lines" });
+            let newer = format!("ledger: {lines} {noun} of a newer flightdeck, set aside");
+            words.push((newer, theme.warning));
+        }
+    }
+    for drift in model.fleet.file_drift(environment) {
+        words.push((format!("drift: {}", drift.words()), theme.warning));
     }
     let most = 3;
     words

@@ -11,9 +11,10 @@ pub(super) fn shell(world: &World, container: &Container, arguments: &[String]) 
     if flag != "-c" {
         return Some(Program::ends(2));
     }
-    // A script that only prepares the way for its arguments: `sh -c 'export …; exec "$@"' NAME WORD…`.
+    // A script that only prepares the way for its arguments: `sh -c 'export …; exec "$@"' NAME WORD…`; or
+    // watches over them: `"$@" &`.
     if let [_, script, _, words @ ..] = arguments
-        && script.trim_end().ends_with("exec \"$@\"")
+        && (script.trim_end().ends_with("exec \"$@\"") || script.contains("\"$@\" &"))
         && !words.is_empty()
     {
         return program(world, container, words);

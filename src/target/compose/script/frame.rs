@@ -34,6 +34,8 @@ pub enum Part {
     Files,
     /// The ledger's last lines.
     Ledger,
+    /// Where all of it is damaged.
+    LedgerShape,
     /// The newest operation's number and claim.
     Operation,
     /// Its plan.
@@ -69,6 +71,7 @@ impl Part {
             "pin" => Self::Pin,
             "files" => Self::Files,
             "ledger" => Self::Ledger,
+            "shape" => Self::LedgerShape,
             "operation" => Self::Operation,
             "plan" => Self::Plan,
             "journal" => Self::Journal,

@@ -78,6 +78,7 @@ pub fn read_ledger(bytes: &[u8]) -> Ledger {
         .split_inclusive(|&byte| byte == b'\n')
         .filter(|line| !line.trim_ascii().is_empty())
         .collect();
+    ledger.lines = lines.len();
     for (index, line) in lines.iter().enumerate() {
         let format = serde_json::from_slice::<Format>(line);
         if format.is_ok_and(|format| format.v > FORMAT) {

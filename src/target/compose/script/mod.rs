@@ -11,6 +11,7 @@ mod frame;
 mod lines;
 mod quote;
 mod reply;
+mod shape;
 mod travel;
 
 pub use folder::{Access, Folder, LayError, Pass, Scripts};
@@ -21,6 +22,7 @@ pub use reply::{
     CancelReply, Refusal, StartFailure, StartReply, UnlockReply, Unreadable, VerdictReply,
     cancel_reply, find_reply, start_reply, unlock_reply, verdict_reply,
 };
+pub use shape::LedgerShape;
 pub use travel::{
-    Nonce, Pin, Place, Watched, cancel, find, follow, lock, tail, unlock, upload, verdict,
+    Nonce, Pin, Place, Watched, cancel, find, follow, history, lock, tail, unlock, upload, verdict,
 };

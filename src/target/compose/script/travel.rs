@@ -13,6 +13,8 @@ use crate::release::{
 };
 
 const CLAIM: &str = include_str!("../../../../assets/claim.sh");
+const LEDGER_SHAPE: &str = include_str!("../../../../assets/ledger_shape.sh");
+const HISTORY: &str = include_str!("../../../../assets/history.sh");
 const LEDGER: &str = include_str!("../../../../assets/ledger.sh");
 const UNLOCK: &str = include_str!("../../../../assets/unlock.sh");
 /// The runner's parts; the last one calls them.
@@ -157,7 +159,7 @@ fn place_file(
 /// # Errors
 /// A NUL byte or a line end in a path or name.
 pub fn follow(watched: &[Watched]) -> Result<Vec<u8>, Unquotable> {
-    let mut body = bare(CLAIM) + &bare(FOLLOWER);
+    let mut body = bare(CLAIM) + &bare(LEDGER_SHAPE) + &bare(FOLLOWER);
     for (index, environment) in watched.iter().enumerate() {
         let Place { directory, project } = &environment.place;
         line(
@@ -194,6 +196,15 @@ pub fn follow(watched: &[Watched]) -> Result<Vec<u8>, Unquotable> {
 pub fn tail(place: &Place, operation: OperationId) -> Result<Vec<u8>, Unquotable> {
     let script = bare(CLAIM) + &bare(TAIL);
     called(&script, "tail_operation", place, &operation.to_string())
+}
+
+/// Reads where the ledger is damaged, then a line `-`, then its last `lines` lines.
+///
+/// # Errors
+/// A NUL byte in a path or name.
+pub fn history(place: &Place, lines: usize) -> Result<Vec<u8>, Unquotable> {
+    let script: String = [LEDGER_SHAPE, HISTORY].map(bare).concat();
+    called(&script, "history", place, &lines.to_string())
 }
 
 /// Looks for the operation of `nonce`, after a reply was lost. The answer is for

@@ -195,7 +195,10 @@ fn bad(environment: &Environment, error: impl std::fmt::Display) -> Fault {
 }
 
 /// The environment's own files, each once, as the configuration names them: compose, environment, pin.
-fn files(environment: &Environment, services: &BTreeMap<ServiceName, Service>) -> Vec<String> {
+pub(super) fn files(
+    environment: &Environment,
+    services: &BTreeMap<ServiceName, Service>,
+) -> Vec<String> {
     let Target::Compose(compose) = &environment.target;
     let mut all: Vec<String> = Vec::new();
     let pins = scripts::pin_files(environment, services);

@@ -436,6 +436,9 @@ fn who_holds_the_environment_is_told() {
     };
     for server in servers() {
         server.lay(".flightdeck/shop/claims/000007", &claim("lock\",\"pid\":0"));
+        let untold = server.survey(Deed::Adopt).unwrap();
+        assert_eq!(untold.operation, None, "nobody has been told of it yet");
+        server.lay(".flightdeck/shop/operations/000007/output.log", "");
         let held = server.survey(Deed::Adopt).unwrap();
         let operation = held.operation.unwrap();
         assert_eq!(
