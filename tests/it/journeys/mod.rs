@@ -6,6 +6,7 @@
 mod ahead;
 mod backup;
 mod cockpit;
+mod drift;
 mod embedded;
 mod failing;
 mod first_contact;
