@@ -29,7 +29,7 @@
 #   journal    its journal.jsonl, whole
 #   cancel     "yes" once somebody asked to cancel it
 #   end        its end.json
-#   liveness   alive | dead | unknown while it has not ended
+#   liveness   alive | orphaned | dead | unknown while it has not ended
 # With INDEX "-": clock, the server's seconds since 1970 (with a fraction where
 # its date can), first of all and once a minute.
 
@@ -226,13 +226,13 @@ tell_operation() {
 	tell_liveness
 }
 
-# tell_liveness: from holder, as judged last. An orphaned step is not dead, and a
-# lock has no process that could die.
+# tell_liveness: from holder, as judged last. An orphaned step may end, and a lock
+# has no process that could die.
 tell_liveness() {
 	settled=
 	case $holder in
 	ended) tell liveness '' && settled=yes ;;
-	alive | orphaned) tell liveness alive ;;
+	alive | orphaned) tell liveness "$holder" ;;
 	lock) tell liveness alive && settled=yes ;;
 	interrupted | never_began | unbegun) tell liveness dead && settled=yes ;;
 	*) tell liveness unknown ;;

@@ -8,11 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     clock::Clock,
     fleet::{EnvironmentFacts, Fact, Fleet, inbox::Inbox, world::World},
-    release::{
-        EnvironmentName, Fault,
-        observed::Link,
-        operation::{Liveness, OperationId},
-    },
+    release::{EnvironmentName, Fault, observed::Link, operation::OperationId},
     target::Reading,
 };
 
@@ -90,7 +86,7 @@ impl Attendant {
             facts
                 .and_then(EnvironmentFacts::operation)
                 .is_some_and(|found| {
-                    found.id == operation && found.end.is_none() && found.liveness == Liveness::Dead
+                    found.id == operation && found.end.is_none() && found.liveness.is_interrupted()
                 })
         };
         while !is_dead(fleet) {

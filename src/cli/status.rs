@@ -197,7 +197,7 @@ fn cells(row: &ServiceRow, now: Now) -> [String; 6] {
 /// to hold.
 fn needs_operator(operation: &OperationState) -> bool {
     match &operation.end {
-        None => operation.liveness == Liveness::Dead,
+        None => operation.liveness.is_interrupted(),
         Some(end) => is_left(end.outcome),
     }
 }
@@ -251,10 +251,7 @@ fn operation_words(operation: &OperationState) -> String {
     };
     let state = match &operation.end {
         Some(end) => end.outcome.words().to_owned(),
-        None if needs_operator(operation) => {
-            let stopped = recovery::stopped(&operation.journal, None);
-            format!("INTERRUPTED {}", stopped.place())
-        }
+        None if needs_operator(operation) => recovery::interrupted(operation),
         None if operation.liveness == Liveness::Unknown => {
             "held, and whether it still runs cannot be seen".to_owned()
         }

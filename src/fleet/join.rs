@@ -147,7 +147,7 @@ impl EnvironmentFacts {
     pub fn recoverable(&self) -> Option<Recoverable<'_>> {
         if let Some(operation) = self.operation().filter(|operation| operation.end.is_none()) {
             return Some(match operation.liveness {
-                Liveness::Dead => Recoverable::Interrupted(operation),
+                Liveness::Dead | Liveness::Orphaned => Recoverable::Interrupted(operation),
                 Liveness::Alive | Liveness::Unknown => Recoverable::UnderWay(operation),
             });
         }
@@ -193,7 +193,7 @@ impl Fleet {
         };
         if facts
             .operation()
-            .is_some_and(|o| o.end.is_none() && o.liveness == Liveness::Dead)
+            .is_some_and(|o| o.end.is_none() && o.liveness.is_interrupted())
         {
             return Condition::Unwell;
         }

@@ -31,7 +31,13 @@ pub(super) fn clear(
                         held.id
                     ));
                 }
-                Liveness::Dead => {
+                Liveness::Orphaned if kind == PlanKind::Rollback => {
+                    warnings.push(format!(
+                        "operation {} was interrupted, and its step still runs: {who}; this ends that, and goes over it",
+                        held.id
+                    ));
+                }
+                Liveness::Dead | Liveness::Orphaned => {
                     return Err(making
                         .fault(
                             FaultKind::Conflict,

@@ -203,10 +203,19 @@ pub struct Claim {
 pub enum Liveness {
     /// Seen alive.
     Alive,
+    /// Nobody runs it any more, and the step that it had begun still does: it goes on no further.
+    Orphaned,
     /// Proven dead: another boot, or all its processes are gone.
     Dead,
     /// Cannot be seen from here, and unknown is not dead.
     Unknown,
+}
+
+impl Liveness {
+    /// Whether nobody runs it any more, so that it does not go on by itself.
+    pub fn is_interrupted(self) -> bool {
+        matches!(self, Self::Orphaned | Self::Dead)
+    }
 }
 
 /// An operation as the server's files tell it.

@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    operation::{Direction, End, Event, JournalLine, OperationId, Outcome},
+    operation::{
+        Direction, End, Event, JournalLine, Liveness, OperationId, OperationState, Outcome,
+    },
     plan::{Again, ConfirmWords, Intent, OnFailure, Plan, Step},
     text::clean,
 };
@@ -110,6 +112,16 @@ impl Stopped {
             None if self.has_begun => "between two steps".to_owned(),
             None => "before its first step".to_owned(),
         }
+    }
+}
+
+/// How an operation that nobody runs any more stands: `INTERRUPTED at switch`, `INTERRUPTED at migrate,
+/// which still runs`.
+pub fn interrupted(operation: &OperationState) -> String {
+    let place = stopped(&operation.journal, None).place();
+    match operation.liveness {
+        Liveness::Orphaned => format!("INTERRUPTED {place}, which still runs"),
+        _ => format!("INTERRUPTED {place}"),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
         update::update,
         view::view,
     },
-    release::{EnvironmentName, Moment, operation::Liveness, text::clean},
+    release::{EnvironmentName, Moment, text::clean},
 };
 
 use super::drive::{KEYS_A_FRAME, Outside};
@@ -151,7 +151,7 @@ impl Cockpit {
             .open()
             .filter(|f| f.plan.is_some() && f.end.is_none());
         for (environment, operation) in self.model.operations.under_way(&self.model.fleet) {
-            if operation.liveness != Liveness::Dead {
+            if !operation.liveness.is_interrupted() {
                 let what = format!("{} {}", clean(&operation.claim.kind), operation.id);
                 lines.push(goes_on(&what, &environment.name));
             }

@@ -11,6 +11,7 @@ use crate::{
         EnvironmentName,
         observed::Link,
         operation::{self, OperationId},
+        recovery,
         text::clean,
     },
     target::Reading,
@@ -100,10 +101,11 @@ fn tell_interrupted(model: &mut Model, before: &[(EnvironmentName, OperationId)]
         let Some(operation) = operation else {
             continue;
         };
+        // It stands there until the next words: nothing of what may end by itself.
         let words = format!(
-            "{id} {} on {name}: {}; {} recovers it",
+            "{id} {} on {name}: INTERRUPTED {}; {} recovers it",
             clean(&operation.claim.kind),
-            operations::view::interrupted(operation),
+            recovery::stopped(&operation.journal, None).place(),
             model.keymap.key_of("recover")
         );
         model.complain(words);

@@ -138,6 +138,7 @@ impl Told {
             journal: JournalLines::new().push(&self.journal),
             liveness: match &*self.liveness {
                 b"alive" => Liveness::Alive,
+                b"orphaned" => Liveness::Orphaned,
                 b"dead" => Liveness::Dead,
                 _ => Liveness::Unknown,
             },

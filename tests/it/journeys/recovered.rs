@@ -4,10 +4,10 @@
 use std::fs;
 
 use flightdeck::release::{
-    operation::{OperationId, Outcome},
+    operation::{Event, OperationId, Outcome},
     record::Record,
 };
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 
 use super::{
     cockpit::Cockpit,
@@ -34,7 +34,7 @@ fn interrupted<W: World>(world: &W) -> (Cockpit<'_, W>, OperationId) {
     (second, operation)
 }
 
-/// A promotion of [`Which::Candidate`] that died in that step.
+/// A promotion of [`Which::Candidate`] that died in that step, and nothing of it runs any more.
 pub(super) fn dies_in(world: &impl World, step: &str) -> OperationId {
     let mut first = Cockpit::open(world);
     first.healthy();
@@ -44,8 +44,11 @@ pub(super) fn dies_in(world: &impl World, step: &str) -> OperationId {
     let (supervisor, runner) = (world.supervisor(operation), world.runner(operation));
     kill_process(supervisor, Signal::KILL).expect("the supervisor lives");
     kill_process(runner, Signal::KILL).expect("the runner lives");
-    let words = format!("INTERRUPTED at {step}");
-    first.terminal.wait_for_words(&words);
+    let gone = "the end of the step that outlived its runner";
+    first.terminal.wait_until(gone, |screen| {
+        let text = screen.text();
+        text.contains(&format!("INTERRUPTED at {step}")) && !text.contains("which still runs")
+    });
     first.quit();
     operation
 }
@@ -134,6 +137,43 @@ fn taken_back_in_the_real_world() {
 #[test]
 fn abandoned_in_the_embedded_world() {
     abandoned(&Embedded::production());
+}
+
+#[test]
+fn what_still_runs_is_ended_first() {
+    let world = Embedded::production();
+    let mut cockpit = Cockpit::open(&world);
+    cockpit.healthy();
+    cockpit.promote(&world.version(Which::Candidate));
+    cockpit.in_step("switch");
+    let dead = world.newest_claim();
+    let step = step_group(&world, dead);
+    // So that it does not end by itself in between.
+    kill_process_group(step, Signal::STOP).expect("the step runs");
+    let (supervisor, runner) = (world.supervisor(dead), world.runner(dead));
+    kill_process(supervisor, Signal::KILL).expect("the supervisor lives");
+    kill_process(runner, Signal::KILL).expect("the runner lives");
+    cockpit.terminal.wait_for_words("INTERRUPTED at switch");
+    cockpit.quit();
+    let status = world.ends_with(&["status", "production"], 5);
+    assert!(
+        status.contains("INTERRUPTED at switch, which still runs"),
+        "{status}"
+    );
+    let said = world.command(&["recover", "production", "back", "--yes"]);
+    assert!(said.contains("went back"), "{said}");
+    assert!(test_kill_process_group(step).is_err(), "it still runs");
+    world.runs(&world.version(Which::Former));
+}
+
+/// The process group of the step that began last.
+fn step_group(world: &impl World, operation: OperationId) -> Pid {
+    let mut lines = world.journal(operation).into_iter().rev();
+    let group = lines.find_map(|line| match line.event {
+        Event::StepStart { group, .. } => Pid::from_raw(i32::try_from(group).ok()?),
+        _ => None,
+    });
+    group.expect("a step")
 }
 
 #[test]

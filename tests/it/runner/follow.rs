@@ -228,6 +228,7 @@ under_each_shell! {
         follower.until(|f| f.says("liveness") == "alive");
         world.kill(tail.id, "supervisor");
         world.kill(tail.id, "pid");
+        follower.until(|f| f.says("liveness") == "orphaned");
         kill_process_group(tail.group(), Signal::KILL).unwrap();
         follower.until(|f| f.says("liveness") == "dead");
         assert_eq!(follower.says("end"), "");

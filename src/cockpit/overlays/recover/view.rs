@@ -154,7 +154,7 @@ fn standing(recover: &Recover, known: Option<Known<'_>>) -> String {
         ),
         Situation::Interrupted => format!(
             "{kind} {id} of {operator}'s was INTERRUPTED{at}: its runner is gone and nothing goes on by \
-             itself."
+             itself. What still runs of its step is ended first."
         ),
         Situation::Ended => {
             let outcome = known

@@ -15,8 +15,9 @@ use crate::{
     release::{
         EnvironmentName,
         observation::Health,
-        operation::{Direction, Liveness, OperationState},
+        operation::{Direction, OperationState},
         record::{Record, damaged_words},
+        recovery,
         text::clean,
     },
 };
@@ -181,8 +182,8 @@ pub fn lock_words(model: &Model, environment: &EnvironmentName, lock: &Operation
 }
 
 fn operation_words(theme: &Theme, operation: &OperationState) -> (String, Style) {
-    if operation.liveness == Liveness::Dead {
-        return (operations::view::interrupted(operation), theme.bad);
+    if operation.liveness.is_interrupted() {
+        return (recovery::interrupted(operation), theme.bad);
     }
     let words = match operations::direction(&operation.journal) {
         Direction::Forward => clean(&operation.claim.kind),

@@ -13,7 +13,7 @@ use crate::{
     fleet::join::Recoverable,
     release::{
         EnvironmentName,
-        operation::{Direction, Event, StepState, step_state, timestamp},
+        operation::{Direction, Event, Liveness, OperationState, StepState, step_state, timestamp},
         plan::{OnFailure, OnStepFailure, Plan, Step},
     },
 };
@@ -120,8 +120,8 @@ fn verdict<'a>(model: &Model, ages: &Ages, followed: &Followed, width: usize) ->
     if let (Some(end), Some(last)) = (&followed.end, lines.last_mut()) {
         let took = seconds((end.ended - end.started).max(0).unsigned_abs());
         last.push_span(ratatui::text::Span::styled(format!("  {took}"), theme.dim));
-    } else if is_interrupted(model, followed) {
-        // Nothing runs whose time could be told.
+    } else if interrupted(model, followed).is_some() {
+        // Nobody runs it whose time could be told.
     } else if let Some(started) = started(model, followed)
         && let Some(last) = lines.last_mut()
     {
@@ -152,9 +152,14 @@ fn standing(model: &Model, followed: &Followed) -> (String, Style) {
         .and_then(|facts| facts.operation())
         .filter(|operation| operation.id == followed.id);
     let back = model.keymap.key_of("roll-back");
-    if is_interrupted(model, followed) {
+    if let Some(operation) = interrupted(model, followed) {
+        let goes_on = match operation.liveness {
+            Liveness::Orphaned => "only the step that it began still runs",
+            _ => "nothing goes on",
+        };
+        let key = model.keymap.key_of("recover");
         return (
-            format!("INTERRUPTED: its runner is gone and nothing goes on; {back} to recover it"),
+            format!("INTERRUPTED: its runner is gone and {goes_on}; {key} to recover it"),
             theme.bad,
         );
     }
@@ -173,13 +178,16 @@ fn standing(model: &Model, followed: &Followed) -> (String, Style) {
     (words, theme.warning)
 }
 
-/// Whether the operation died half-way.
-fn is_interrupted(model: &Model, followed: &Followed) -> bool {
-    let facts = model.fleet.environment(&followed.environment);
-    matches!(
-        facts.and_then(|facts| facts.recoverable()),
-        Some(Recoverable::Interrupted(operation)) if operation.id == followed.id
-    )
+/// The operation, if nobody runs it any more.
+fn interrupted<'a>(model: &'a Model, followed: &Followed) -> Option<&'a OperationState> {
+    match model
+        .fleet
+        .environment(&followed.environment)?
+        .recoverable()?
+    {
+        Recoverable::Interrupted(operation) => Some(operation).filter(|o| o.id == followed.id),
+        Recoverable::UnderWay(_) | Recoverable::Ended(_) => None,
+    }
 }
 
 /// What happens by itself if it fails, and what a cancel does: what a plan does not go back to by itself
@@ -230,7 +238,8 @@ fn step_line<'a>(
         stops,
     } = at;
     let theme = &model.theme;
-    let ended = followed.end.is_some() || is_interrupted(model, followed);
+    let is_dead = interrupted(model, followed).is_some_and(|o| o.liveness != Liveness::Orphaned);
+    let ended = followed.end.is_some() || is_dead;
     let (word, style) = match state {
         StepState::Waiting => (String::new(), theme.dim),
         StepState::Running { .. } if ended => ("not ended".to_owned(), theme.bad),

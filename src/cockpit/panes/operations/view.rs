@@ -78,12 +78,6 @@ pub fn under_way_line<'a>(
     lines.swap_remove(0)
 }
 
-/// `INTERRUPTED at switch`: with where it stopped.
-pub fn interrupted(operation: &OperationState) -> String {
-    let stopped = recovery::stopped(&operation.journal, None);
-    format!("INTERRUPTED {}", stopped.place())
-}
-
 fn name(model: &Model, environment: &Environment) -> (String, Style) {
     let name = drawn_name(&model.theme, environment);
     (name.content.into_owned(), name.style)
@@ -99,7 +93,7 @@ fn under_way<'a>(
     let theme = &model.theme;
     let (name, name_style) = name(model, environment);
     let (state, style) = match (operation.liveness, operation.cancelling) {
-        (Liveness::Dead, _) => (interrupted(operation), theme.bad),
+        (Liveness::Dead | Liveness::Orphaned, _) => (recovery::interrupted(operation), theme.bad),
         (_, true) => ("cancelling".to_owned(), theme.warning),
         (Liveness::Unknown, _) => ("under way, not seen".to_owned(), theme.warning),
         (Liveness::Alive, _) => match direction(&operation.journal) {

@@ -78,6 +78,7 @@ fn passes(plan: &Plan) -> BTreeSet<Pass> {
     let mut passes = BTreeSet::new();
     if plan.kind == PlanKind::Rollback {
         passes.insert(Pass::Interrupted);
+        passes.insert(Pass::Orphaned);
         let mut gates = plan.gates.iter();
         if gates.any(|gate| gate.name == LOCK_GATE && gate.overridden) {
             passes.insert(Pass::Lock);

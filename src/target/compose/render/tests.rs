@@ -367,7 +367,7 @@ fn only_a_rollback_passes_what_died_and_a_lock_only_where_the_operator_said_so()
     let mut plan = plan();
     assert!(passes(&plan).is_empty());
     plan.kind = PlanKind::Rollback;
-    assert_eq!(passes(&plan), [Pass::Interrupted].into());
+    assert_eq!(passes(&plan), [Pass::Interrupted, Pass::Orphaned].into());
     let gate = |overridden| Gate {
         name: LOCK_GATE.to_owned(),
         verdict: Verdict::Failed,
@@ -375,9 +375,12 @@ fn only_a_rollback_passes_what_died_and_a_lock_only_where_the_operator_said_so()
         overridden,
     };
     plan.gates = vec![gate(false)];
-    assert_eq!(passes(&plan), [Pass::Interrupted].into());
+    assert_eq!(passes(&plan), [Pass::Interrupted, Pass::Orphaned].into());
     plan.gates = vec![gate(true)];
-    assert_eq!(passes(&plan), [Pass::Interrupted, Pass::Lock].into());
+    assert_eq!(
+        passes(&plan),
+        [Pass::Interrupted, Pass::Lock, Pass::Orphaned].into()
+    );
 }
 
 #[test]

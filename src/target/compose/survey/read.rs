@@ -300,7 +300,8 @@ fn operation(
     let record = told.next().unwrap_or_default();
     let liveness = match holder {
         "ended" => return Ok((Some(newest), None)),
-        "alive" | "orphaned" | "lock" => Liveness::Alive,
+        "alive" | "lock" => Liveness::Alive,
+        "orphaned" => Liveness::Orphaned,
         "interrupted" | "never_began" | "unbegun" => Liveness::Dead,
         _ => Liveness::Unknown,
     };
