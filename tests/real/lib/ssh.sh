@@ -61,7 +61,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 UsePAM no
 $line
-SetEnv PATH=$SERVER_PATH DOCKER_HOST=unix://$DOCKER_SOCKET DOCKER_CONFIG=$PUBLIC/compose/$version
+SetEnv SHLVL=2 PATH=$SERVER_PATH DOCKER_HOST=unix://$DOCKER_SOCKET DOCKER_CONFIG=$PUBLIC/compose/$version
 END
   start_daemon "$name" /usr/sbin/sshd -D -e -f "$configuration"
   wait_for "$name" 10 ssh-keyscan -p "$port" 127.0.0.1

@@ -38,10 +38,11 @@ pub fn start(
             .unwrap_or_default()
             .to_owned()
     };
+    // A shell that thinks itself within another reads nothing of what this machine's user has set up.
     let configuration = format!(
         "ListenAddress {address}\nHostKey {ssh}/host\nPidFile none\nAuthorizedKeysFile {ssh}/authorized_keys\n\
          PermitRootLogin prohibit-password\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-         UsePAM no\nMaxStartups 100\nSetEnv PATH={hooks}:{path} DOCKER_HOST={docker_host} DOCKER_CONFIG={docker_config}\n",
+         UsePAM no\nMaxStartups 100\nSetEnv SHLVL=2 PATH={hooks}:{path} DOCKER_HOST={docker_host} DOCKER_CONFIG={docker_config}\n",
         ssh = ssh.display(),
         hooks = hooks.display(),
         path = variable("PATH"),
