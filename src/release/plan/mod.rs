@@ -161,10 +161,10 @@ pub enum OnFailure {
 pub struct Basis {
     /// The newest operation then; `None` on first contact.
     pub last_operation: Option<OperationId>,
-    /// Each concerned service's containers' image IDs then, in order; empty if none ran.
+    /// The image IDs of each concerned service's containers then; empty if none ran.
     pub images: BTreeMap<ServiceName, Vec<ImageId>>,
-    /// From where each concerned service's containers were made then, in order: Compose's labels for the
-    /// directory and the files, with a comma between.
+    /// From where each concerned service's containers were made then: Compose's labels for the directory and
+    /// the files, with a comma between.
     #[serde(default)]
     pub made_from: BTreeMap<ServiceName, Vec<String>>,
     /// Hashes of pin, compose and environment files then, as `algorithm:hex`, by absolute path.

@@ -18,7 +18,7 @@ fn whoever_asks_a_rolled_service_is_always_answered() {
         return;
     };
     for compose in Compose::ALL {
-        let shop = Shop::up(&world, compose, "");
+        let shop = Shop::up(&world, compose, "", "");
         // One tag for both, which come from one repository.
         let said = shop.ends_with(0, &["promote", "staging", version::CANDIDATE, "--yes"]);
         let (backend, frontend) = (
@@ -106,7 +106,7 @@ fn whatever_happens_in_the_middle_of_a_roll_somebody_serves() {
         return;
     };
     let (former, candidate) = (version::FORMER, version::CANDIDATE);
-    let shop = Shop::up(&world, Compose::V240, SLOW_TO_STOP);
+    let shop = Shop::up(&world, Compose::V240, SLOW_TO_STOP, "");
 
     killed(&shop, candidate, Point::Beside);
     let said = shop.ends_with(0, &["recover", "staging", "resume", "--yes"]);

@@ -11,7 +11,7 @@ fn where_one_service_fails_all_of_the_release_go_back() {
     let Some(world) = RealWorld::get() else {
         return;
     };
-    let shop = Shop::up(&world, Compose::V240, "");
+    let shop = Shop::up(&world, Compose::V240, "", "");
     let env = shop.read(".env");
     let versions = [
         format!("backend={}", version::CANDIDATE),
@@ -34,7 +34,7 @@ fn a_rollback_takes_the_files_back_where_the_operator_says_so() {
     let Some(world) = RealWorld::get() else {
         return;
     };
-    let shop = Shop::up(&world, Compose::V226, "");
+    let shop = Shop::up(&world, Compose::V226, "", "");
     shop.ends_with(0, &["adopt", "staging", "--yes"]);
     let file = shop.read("docker-compose.yml");
     // Somebody changes the files, and releases with them.

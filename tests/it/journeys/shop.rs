@@ -52,8 +52,9 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Both services at [`version::FORMER`]; `backend` is what the compose file says of the backend besides.
-    pub fn up(world: &RealWorld, compose: Compose, backend: &str) -> Self {
+    /// Both services at [`version::FORMER`]; `backend` and `frontend` are what the compose file says of them
+    /// besides.
+    pub fn up(world: &RealWorld, compose: Compose, backend: &str, frontend: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let parent = tempfile::tempdir().expect("a temporary directory");
@@ -78,7 +79,7 @@ impl Shop {
       MAIL_FROM: ${{MAIL_FROM}}
   frontend:
     image: {registry}/acme/shop-backend:${{FRONTEND_IMAGE_TAG}}
-    depends_on:
+{frontend}    depends_on:
       backend:
         condition: service_healthy
   asker:
@@ -136,7 +137,12 @@ stable_for = "4s"
     }
 
     fn configuration(&self) -> PathBuf {
-        self.parent.path().join("flightdeck.toml")
+        self.beside("flightdeck.toml")
+    }
+
+    /// A file that is not the project's.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.parent.path().join(name)
     }
 
     /// Writes a file of the project.

@@ -85,18 +85,26 @@ basis_look() {
 	exit 1
 }
 
-# basis_images SERVICE ID...: those of its containers, in order; from seen.
+# same LINES LINES: in whatever order: a recreation that was killed leaves two
+# containers of one number.
+same() {
+	[ "$1" = "$2" ] || [ "$(printf '%s' "$1" | sort)" = "$(printf '%s' "$2" | sort)" ]
+}
+
+# basis_images SERVICE ID...: those of its containers; from seen.
 basis_images() {
 	basis_service=$1
 	shift
 	basis_found=
 	while read -r service number id name image rest; do
-		[ "$service" != "$basis_service" ] || basis_found="$basis_found $image"
+		[ "$service" != "$basis_service" ] || basis_found="$basis_found$image$newline"
 	done <<END
 $seen
 END
 	: "$number" "$id" "$name" "${rest:-}"
-	[ "$basis_found" != "${*:+ }$*" ] || return 0
+	basis_expected=
+	for basis_word; do basis_expected="$basis_expected$basis_word$newline"; done
+	if same "$basis_found" "$basis_expected"; then return; fi
 	short "$@"
 	basis_expected=$short
 	# shellcheck disable=SC2086 # the IDs are to be split
@@ -106,8 +114,7 @@ END
 
 made_format='{{index .Config.Labels "com.docker.compose.service"}} {{index .Config.Labels "com.docker.compose.project.working_dir"}},{{index .Config.Labels "com.docker.compose.project.config_files"}}'
 
-# basis_made_from SERVICE DIRECTORY,FILES...: those of its containers, in order; from
-# seen.
+# basis_made_from SERVICE DIRECTORY,FILES...: those of its containers; from seen.
 basis_made_from() {
 	basis_service=$1
 	shift
@@ -123,7 +130,7 @@ END
 	for basis_word; do basis_expected="$basis_expected$basis_service $basis_word$newline"; done
 	# shellcheck disable=SC2086 # the IDs are to be split
 	basis_found=$(docker inspect --type container --format "$made_format" $basis_ids)$newline
-	[ "$basis_found" = "$basis_expected" ] ||
+	same "$basis_found" "$basis_expected" ||
 		differs "where $basis_service was made" "$(on_a_line "$basis_expected")" "$(on_a_line "$basis_found")"
 }
 

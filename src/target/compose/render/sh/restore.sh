@@ -104,19 +104,29 @@ own_backup() {
 
 # stop_services SERVICE...
 stop_services() {
+	stopping_begins
 	compose stop "$@" || fail "cannot stop $*: see above"
+	stopping_ends
 	say "stopped: $*"
 }
 
 # start_services SERVICE...: their containers as they are. Compose would also start again
 # what they depend on, one-off jobs among it.
 start_services() {
-	for service; do
+	start_services=$*
+	stopping_left
+	start_them
+	settle start_them "$@"
+	stopping_ends
+	rm -f "$FD_FOLDER/containers.$FD_DIRECTION"
+	say "started: $*"
+}
+
+start_them() {
+	for service in $start_services; do
 		start_ids=$(containers_of "$service") || fail 'the Engine does not answer: see above'
 		[ -n "$start_ids" ] || fail "$service has no container any more: docker compose up -d $service makes one"
 		# shellcheck disable=SC2086 # an ID a word
 		docker start $start_ids >/dev/null || fail "cannot start $service: see above"
 	done
-	rm -f "$FD_FOLDER/containers.$FD_DIRECTION"
-	say "started: $*"
 }

@@ -100,9 +100,11 @@ switch() {
 		look $switch_services || fail 'the Engine does not answer: see above'
 		put_right before
 	fi
-	# shellcheck disable=SC2086 # flags and services are to be split
-	compose up -d --wait --wait-timeout "$health_timeout" --pull never --no-build $switch_flags $switch_services </dev/null
-	switch_exit=$?
+	stopping_begins
+	switch_up
+	# shellcheck disable=SC2086
+	settle switch_up $switch_services
+	[ "$switch_exit" != 0 ] || stopping_ends
 	# shellcheck disable=SC2086
 	look $switch_services || fail 'the Engine does not answer: see above'
 	put_right after
@@ -123,6 +125,13 @@ switch() {
 $switch_expected
 END
 	note
+}
+
+# switch_up: sets switch_exit.
+switch_up() {
+	# shellcheck disable=SC2086 # flags and services are to be split
+	compose up -d --wait --wait-timeout "$health_timeout" --pull never --no-build $switch_flags $switch_services </dev/null
+	switch_exit=$?
 }
 
 # runs SERVICE ID: fails where one of its containers, from seen, runs another image.
