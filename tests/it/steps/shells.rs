@@ -470,6 +470,44 @@ fn what_a_killed_step_had_told_to_stop_is_started_once_more_when_it_has_ended() 
 }
 
 #[test]
+fn who_goes_back_waits_for_a_migration_that_outlived_its_step() {
+    for mut server in servers() {
+        // Its output is followed as long as it runs.
+        let script = "#!/bin/sh\ncase \"$*\" in\n'ps -a '*name=^/?fd-shop-1-*) cat there ;;\n\
+                      *State.Status*fd-shop-1-migrate) cat state ;;\n\
+                      'logs -f '*fd-shop-1-migrate) echo 'orders have a price'; echo exited >state ;;\n\
+                      'wait fd-shop-1-migrate') grep -q exited state && echo 0 ;;\n\
+                      'rm fd-shop-1-migrate') : >there ;;\n*' stop backend') exit 1 ;;\nesac\n";
+        let docker = server.write("bin/docker", script);
+        fs::set_permissions(docker, fs::Permissions::from_mode(0o755)).unwrap();
+        server.write("there", "fd-shop-1-migrate\n");
+        server.write("state", "running\n");
+        let words = Intent::Snapshot {
+            files: Vec::new(),
+            keep: BTreeMap::new(),
+        };
+        let stop = Intent::Stop {
+            services: vec![name("backend")],
+        };
+        let plan = Plan {
+            back: vec![step("last-words", words)],
+            on_failure: OnFailure::GoBack,
+            ..server.plan(vec![step("stop", stop)], server.basis())
+        };
+        let (record, output) = server.run(&plan, &[]);
+        assert_eq!(record.outcome, Outcome::WentBack, "{output}");
+        for words in [
+            "fd-shop-1-migrate has outlived its step",
+            "orders have a price",
+            "the migration ended with exit code 0",
+        ] {
+            assert!(output.contains(words), "{words}: {output}");
+        }
+        assert_eq!(server.read("there"), "", "{output}");
+    }
+}
+
+#[test]
 fn a_basis_that_does_not_hold_is_refused_with_what_differs() {
     let id = |digit: &str| format!("sha256:{}", digit.repeat(64));
     for mut server in servers() {

@@ -84,6 +84,41 @@ migrations() {
 		--filter "name=^/?fd-$project-[0-9]+-" --format '{{.Names}}')
 }
 
+# migrations_end: waits for those of this operation that have outlived their step, and
+# takes down how they ended.
+migrations_end() {
+	for migrate_name in $(docker ps -a --filter "label=com.docker.compose.project=$project" \
+		--filter "name=^/?fd-$project-$FD_FIRST-" --format '{{.Names}}'); do
+		state_of_migration
+		[ -n "$migrate_state" ] || continue
+		say "the migration in the container $migrate_name has outlived its step: waiting for it (docker stop $migrate_name ends it)"
+		docker logs -f --tail 200 "$migrate_name" 2>&1
+		migrate_over
+	done
+	migrations
+	[ -z "$migrations" ] || say "a migration still runs, in the container $migrations, and goes on by itself"
+}
+
+# state_of_migration: sets migrate_state for migrate_name; empty where it never began.
+state_of_migration() {
+	migrate_state=$(docker inspect --type container --format '{{.State.Status}}' "$migrate_name" 2>/dev/null)
+	[ "$migrate_state" = created ] || return 0
+	docker rm "$migrate_name" >/dev/null || fail "cannot remove $migrate_name, which never began: see above"
+	migrate_state=
+}
+
+# migrate_over: of the one called migrate_name, sets migrate_exit, writes it down, and
+# takes the container away.
+migrate_over() {
+	migrate_exit=$(docker wait "$migrate_name")
+	case $migrate_exit in
+	'' | *[!0-9]*) fail "how the migration ended could not be told; it may still run, in the container $migrate_name" ;;
+	esac
+	printf '%s\n' "$migrate_exit" >"$FD_FOLDER/$migrate_name.exit"
+	docker rm "$migrate_name" >/dev/null
+	say "the migration ended with exit code $migrate_exit"
+}
+
 # migrate CONTAINER SERVICE COMMAND...: sets migrate_exit. The container has a name
 # and outlives whoever waits for it, so that a second run of this step waits
 # for the same migration.
@@ -96,11 +131,7 @@ migrate() {
 		say "the migration has run already, with exit code $migrate_exit"
 		return
 	fi
-	migrate_state=$(docker inspect --type container --format '{{.State.Status}}' "$migrate_name" 2>/dev/null)
-	if [ "$migrate_state" = created ]; then
-		docker rm "$migrate_name" >/dev/null || fail "cannot remove $migrate_name, which never began: see above"
-		migrate_state=
-	fi
+	state_of_migration
 	if [ -z "$migrate_state" ]; then
 		migrations
 		[ -z "$migrations" ] ||
@@ -111,11 +142,5 @@ migrate() {
 		say "the migration was begun before, in the container $migrate_name: waiting for it"
 	fi
 	docker logs -f "$migrate_name" 2>&1
-	migrate_exit=$(docker wait "$migrate_name")
-	case $migrate_exit in
-	'' | *[!0-9]*) fail "how the migration ended could not be told; it may still run, in the container $migrate_name" ;;
-	esac
-	printf '%s\n' "$migrate_exit" >"$migrate_done"
-	docker rm "$migrate_name" >/dev/null
-	say "the migration ended with exit code $migrate_exit"
+	migrate_over
 }

@@ -24,16 +24,14 @@ END
 }
 
 # last_words SERVICE=IMAGE...: of the containers that run IMAGE, or are not well: to
-# the output, and to kept/SERVICE.log.
+# the output, and to kept/SERVICE.log. What comes then switches: not under a migration.
 last_words() {
 	for words_word; do
 		image_id "${words_word#*=}" || image_id=
 		look "${words_word%%=*}" || continue
 		keep_words "${words_word%%=*}" "$image_id"
 	done
-	migrations
-	[ -z "$migrations" ] || say "a migration still runs, in the container $migrations, and goes on by itself"
-	return 0
+	migrations_end
 }
 
 # keep_words SERVICE ID: of the containers in seen. What was kept before stays where
