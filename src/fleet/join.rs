@@ -16,6 +16,7 @@ use crate::{
         observed::{Freshness, Policy},
         operation::{Liveness, OperationState},
         record::{Record, Release, ServiceRelease},
+        recovery::newest_that_counts,
         version::WhereItRuns,
     },
 };
@@ -151,16 +152,14 @@ impl EnvironmentFacts {
                 Liveness::Alive | Liveness::Unknown => Recoverable::UnderWay(operation),
             });
         }
-        let newest = self.records().iter().rev().find(|record| record.counts());
-        newest
+        newest_that_counts(self.records())
             .filter(|record| record.can_be_recovered())
             .map(Recoverable::Ended)
     }
 
     /// The last operation, where it ended so that somebody has to decide what becomes of it.
     pub fn left_stuck(&self) -> Option<&Record> {
-        let newest = self.records().iter().rev().find(|record| record.counts());
-        newest.filter(|record| record.waits_for_operator())
+        newest_that_counts(self.records()).filter(|record| record.waits_for_operator())
     }
 
     /// The ledger as far as it is known, oldest first.

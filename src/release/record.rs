@@ -311,13 +311,14 @@ impl Record {
     }
 
     /// Whether it may have made what was before it a thing of the past: neither refused nor gone back
-    /// before anything had changed, and no lock or mark.
+    /// before anything had changed, and no lock, mark or clean-up, which leave alone what runs.
     pub fn counts(&self) -> bool {
         let changed = self
             .other
             .get("changed")
             .and_then(serde_json::Value::as_bool);
         !matches!(self.kind, PlanKind::Lock | PlanKind::MarkBad)
+            && (self.kind != PlanKind::CleanUp || self.waits_for_operator())
             && self.outcome != Outcome::Refused
             && !(matches!(self.outcome, Outcome::WentBack | Outcome::Cancelled)
                 && changed == Some(false))

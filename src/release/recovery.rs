@@ -8,6 +8,7 @@ use super::{
         Direction, End, Event, JournalLine, Liveness, OperationId, OperationState, Outcome,
     },
     plan::{Again, ConfirmWords, Intent, OnFailure, Plan, Step},
+    record::Record,
     text::clean,
 };
 
@@ -172,6 +173,20 @@ pub struct Course<'a> {
     pub ask: Option<&'a Step>,
 }
 
+/// The newest operation after which what was before it is a thing of the past, and whose recovery has
+/// not settled it; `records` oldest first.
+pub fn newest_that_counts(records: &[Record]) -> Option<&Record> {
+    let mut settled: Vec<OperationId> = Vec::new();
+    records.iter().rev().find(|record| {
+        let is_settled = settled.contains(&record.operation);
+        let has_ended = !record.waits_for_operator() && record.outcome != Outcome::Refused;
+        if is_settled || has_ended {
+            settled.extend(record.recovers);
+        }
+        record.counts() && !is_settled
+    })
+}
+
 /// What `recovery` of an operation with this plan, journal and end will run; `None` where there is
 /// nothing to recover in that way.
 pub fn course<'a>(
@@ -258,6 +273,7 @@ pub fn cancelling(plan: &Plan, journal: &[JournalLine]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{plan::fixture, release::plan::PlanKind};
 
     fn line(event: Event) -> JournalLine {
         JournalLine { v: 1, at: 5, event }
@@ -280,6 +296,50 @@ mod tests {
             offset: 0,
             why: None,
         })
+    }
+
+    #[test]
+    fn what_a_recovery_has_settled_waits_for_nobody_and_hides_nothing_before_it() {
+        let ended = |number, kind, outcome| fixture::record(number, kind, 1, 2, outcome);
+        let promote = |number, outcome| ended(number, PlanKind::Promote, outcome);
+        let back_before_any_change = |number, recovers: Option<u64>| {
+            let mut record = promote(number, Outcome::WentBack);
+            record.recovers = recovers.map(OperationId);
+            record.other.insert("changed".to_owned(), false.into());
+            record
+        };
+        let newest =
+            |records: &[Record]| newest_that_counts(records).map(|record| record.operation.0);
+        let stuck = promote(1, Outcome::Stuck);
+        let died = promote(2, Outcome::Interrupted);
+        // Another one that changed nothing settles nothing.
+        let records = [stuck.clone(), died.clone(), back_before_any_change(3, None)];
+        assert_eq!(newest(&records), Some(2));
+        let records = [
+            stuck.clone(),
+            died.clone(),
+            back_before_any_change(3, Some(2)),
+        ];
+        assert_eq!(newest(&records), Some(1));
+        // Its first recovery died too.
+        let mut second = promote(3, Outcome::Interrupted);
+        second.recovers = Some(OperationId(2));
+        let records = [stuck.clone(), died.clone(), second.clone()];
+        assert_eq!(newest(&records), Some(3));
+        let records = [
+            stuck.clone(),
+            died,
+            second,
+            back_before_any_change(4, Some(3)),
+        ];
+        assert_eq!(newest(&records), Some(1));
+        // What leaves alone what runs, unless it is stuck itself.
+        let clean_up = |outcome| ended(2, PlanKind::CleanUp, outcome);
+        assert_eq!(
+            newest(&[stuck.clone(), clean_up(Outcome::Succeeded)]),
+            Some(1)
+        );
+        assert_eq!(newest(&[stuck, clean_up(Outcome::Stuck)]), Some(2));
     }
 
     #[test]
