@@ -4,7 +4,8 @@
 //! more, one cell of each kind is tried, chosen by a seed that changes daily; `FLIGHTDECK_MATRIX_SEED=…`
 //! chooses the same again. `FLIGHTDECK_MATRIX=whole` tries all, in an order of the seed, and prints a table;
 //! another text there tries the cells whose name contains it. `FLIGHTDECK_MATRIX_SECONDS` ends a long run
-//! early, and the table says what was not tried.
+//! early, and the table says what was not tried; `FLIGHTDECK_MATRIX_HELD=FILE…`, with what earlier runs
+//! printed, goes on with the cells that have not held in one of them.
 
 mod after;
 mod attempt;
@@ -15,7 +16,8 @@ mod server;
 mod table;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
+    fs,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
@@ -83,9 +85,14 @@ fn every_fault_leaves_the_old_release_or_the_new() {
         // Not more: the health checks of many containers take longer than the cells wait for them.
         workers.push(vec![worker(Layout::Migrating, false, Compose::V240)]);
     }
+    let earlier = std::env::var_os("FLIGHTDECK_MATRIX_HELD").unwrap_or_default();
+    let earlier: Vec<String> = std::env::split_paths(&earlier)
+        .map(|file| fs::read_to_string(&file).expect("what an earlier run printed"))
+        .collect();
     let whole = Whole {
         world: &world,
         wanted: &wanted,
+        held: earlier.iter().flat_map(|said| table::held(said)).collect(),
         seed,
         until,
         queues: Mutex::default(),
@@ -126,6 +133,8 @@ type Queue = ((Kind, bool), VecDeque<Cell>);
 struct Whole<'a> {
     world: &'a RealWorld,
     wanted: &'a str,
+    /// The cells that held in earlier runs.
+    held: BTreeSet<&'a str>,
     seed: u64,
     until: Option<Instant>,
     /// What is left of each kind, on the shared and on the spare Engine.
@@ -239,6 +248,7 @@ impl Whole<'_> {
     fn choose(&self, kind: Kind, is_spare: bool, plan: &serde_json::Value) -> VecDeque<Cell> {
         let mut cells = cell::cells(kind, plan);
         cells.retain(|cell| (cell.fault == Fault::DockerRestarted) == is_spare);
+        cells.retain(|cell| !self.held.contains(cell.to_string().as_str()));
         let mut random = fastrand::Rng::with_seed(self.seed);
         random.shuffle(&mut cells);
         match self.wanted {

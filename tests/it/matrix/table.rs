@@ -1,8 +1,14 @@
 //! What was tried, and what held.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::cell::Cell;
+
+/// What is printed between a cell that held and its seconds.
+const HELD: &str = ": held, ";
 
 /// A cell that was tried.
 pub struct Tried {
@@ -30,15 +36,21 @@ impl fmt::Display for Tried {
             None => f.write_str("a server")?,
         }
         match &self.failure {
-            None => write!(f, ": held, {} s", self.seconds),
+            None => write!(f, "{HELD}{} s", self.seconds),
             Some(failure) => write!(f, ": FAILED: {failure}"),
         }
     }
 }
 
+/// The cells that held, by what a run printed.
+pub fn held(said: &str) -> impl Iterator<Item = &str> {
+    said.lines()
+        .filter_map(|line| line.split_once(HELD).map(|(cell, _)| cell))
+}
+
 /// Kinds down, faults across: held of tried. Then what failed.
 pub fn table(tried: &[Tried]) -> String {
-    let mut counts: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
+    let mut counts: BTreeMap<(&'static str, &'static str), (usize, usize)> = BTreeMap::new();
     for (cell, held) in tried
         .iter()
         .filter_map(|tried| Some((tried.cell.as_ref()?, tried.failure.is_none())))
@@ -54,34 +66,25 @@ pub fn table(tried: &[Tried]) -> String {
         }
     }
     let mut text = String::from("held/tried\n");
-    let mut kinds: Vec<&str> = counts
-        .keys()
-        .map(|(kind, _)| *kind)
-        .filter(|kind| *kind != "all")
-        .collect();
-    kinds.dedup();
-    kinds.push("all");
-    let mut faults: Vec<&str> = counts
-        .keys()
-        .map(|(_, fault)| *fault)
-        .filter(|fault| *fault != "all")
-        .collect();
-    faults.sort_unstable();
-    faults.dedup();
-    faults.push("all");
-    text.push_str(&format!("{:30}", ""));
-    for kind in &kinds {
-        text.push_str(&format!("{kind:>22}"));
+    let words = |of: fn(&(&'static str, &'static str)) -> &'static str| -> Vec<&'static str> {
+        let found: BTreeSet<&str> = counts.keys().map(of).collect();
+        let named = found.into_iter().filter(|word| *word != "all");
+        named.chain(["all"]).collect()
+    };
+    let (kinds, faults) = (words(|(kind, _)| kind), words(|(_, fault)| fault));
+    text.push_str(&format!("{:22}", ""));
+    for fault in &faults {
+        text.push_str(&format!("  {fault:>8}"));
     }
     text.push('\n');
-    for fault in &faults {
-        text.push_str(&format!("{fault:30}"));
-        for kind in &kinds {
+    for kind in &kinds {
+        text.push_str(&format!("{kind:22}"));
+        for fault in &faults {
             let cell = match counts.get(&(*kind, *fault)) {
                 Some((held, tried)) => format!("{held}/{tried}"),
                 None => "-".to_owned(),
             };
-            text.push_str(&format!("{cell:>22}"));
+            text.push_str(&format!("  {cell:>width$}", width = fault.len().max(8)));
         }
         text.push('\n');
     }
