@@ -287,7 +287,8 @@ pub fn follow(
     }
 }
 
-/// At which step an operation is, from 1, and of how many: of the list that it is running.
+/// At which step an operation is, from 1, and of how many: of the list that it is running. `None`
+/// before its first step there.
 pub fn step_number(operation: &OperationState) -> Option<(usize, usize)> {
     let plan = operation.plan.as_ref()?;
     let direction = direction(&operation.journal);
@@ -301,8 +302,8 @@ pub fn step_number(operation: &OperationState) -> Option<(usize, usize)> {
                 direction: d, step, ..
             } if *d == direction => steps.iter().position(|s| s.id == *step),
             _ => None,
-        });
-    Some((at.map_or(1, |at| at + 1), steps.len()))
+        })?;
+    Some((at + 1, steps.len()))
 }
 
 /// Which list a journal is in: the one that began last.
