@@ -1,18 +1,17 @@
-//! Locks by hand: a claim with a message and no process, and its end.
+//! Locks by hand: a claim with a message and no process.
 
 use serde_json::json;
 
 use super::{
     connection::server::Server,
-    operate::{self, complaint, unnameable},
-    script::{self, Access, Folder, Nonce, Place, UnlockReply, unlock_reply},
-    shell::Shell,
+    operate::{self, unnameable},
+    script::{self, Access, Folder, Nonce, Place},
 };
 use crate::release::{
-    EnvironmentName, Fault, FaultKind,
+    EnvironmentName, Fault,
     operation::{OperationId, Operator},
     plan::{FORMAT, PlanKind},
-    recovery::{LockRequest, UnlockRequest},
+    recovery::LockRequest,
 };
 
 /// Locks the environment at `place`; returns the lock's number.
@@ -58,70 +57,6 @@ fn folder(environment: &EnvironmentName, request: &LockRequest, by: &Operator) -
     });
     folder.add("record.json", Access::Shared, unclosed(record));
     folder
-}
-
-/// Ends the lock that `request` names.
-///
-/// # Errors
-/// [`Conflict`](FaultKind::Conflict) where it has ended already or is no lock; the link's.
-pub async fn unlock(
-    server: &Server,
-    place: &Place,
-    request: UnlockRequest,
-    by: &Operator,
-) -> Result<(), Fault> {
-    let operation = request.operation;
-    let who = json!({
-        "operator": by.name,
-        "origin": by.origin,
-        "at": server.settings().clock.now().wall.as_second(),
-    });
-    let script =
-        script::unlock(place, operation, &who).map_err(|error| unnameable(place, error))?;
-    let output = server.connected().await?.channels.run(script).await?;
-    let fault = |kind, message: String, remedy: &str| {
-        Err(Fault::new(kind, &place.project, message)
-            .remedy(remedy)
-            .because(complaint(&output)))
-    };
-    match unlock_reply(&output.stdout) {
-        Ok(UnlockReply::Unlocked) => Ok(()),
-        Ok(UnlockReply::Missing) => fault(
-            FaultKind::Missing,
-            format!("there is no lock {operation} on the server"),
-            "look at its history",
-        ),
-        Ok(UnlockReply::Ended) => fault(
-            FaultKind::Conflict,
-            format!("lock {operation} has already ended"),
-            "somebody else unlocked it; look at its history",
-        ),
-        Ok(UnlockReply::NotALock) => fault(
-            FaultKind::Conflict,
-            format!("operation {operation} is no lock"),
-            "cancel it if it runs, recover it if it was interrupted",
-        ),
-        Ok(UnlockReply::Held) => fault(
-            FaultKind::Conflict,
-            format!("an operation that passed lock {operation} still runs"),
-            "unlock it when that has ended",
-        ),
-        Ok(UnlockReply::Format) => fault(
-            FaultKind::Unsupported,
-            format!("lock {operation} was written by a newer flightdeck"),
-            "unlock it with that one",
-        ),
-        Ok(UnlockReply::Write) => fault(
-            FaultKind::Permission,
-            "the end of the lock could not be written down".to_owned(),
-            "look at the owner and the free space of .flightdeck on the server",
-        ),
-        Err(error) => fault(
-            FaultKind::Malformed,
-            format!("the server did not say whether it is unlocked: {error}"),
-            "look at the environment",
-        ),
-    }
 }
 
 #[cfg(test)]

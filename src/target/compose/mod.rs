@@ -24,6 +24,7 @@ pub mod render;
 pub mod script;
 pub mod shell;
 pub mod survey;
+mod tell;
 #[cfg(test)]
 mod tests;
 
@@ -235,7 +236,7 @@ impl Operate for ComposeTarget {
             let (server, place, request) = (&self.host.server, self.place(), recovery.get());
             match request.recovery {
                 Recovery::Cancel => {
-                    let cancelled = operate::cancel(server, &place, request, &by).await;
+                    let cancelled = tell::cancel(server, &place, request, &by).await;
                     cancelled.map(|()| None)
                 }
                 Recovery::Resume | Recovery::Back | Recovery::Abandon => {
@@ -259,9 +260,9 @@ impl Operate for ComposeTarget {
     }
 
     fn answer_check(&self, answer: Confirmed<CheckAnswer>) -> BoxFuture<'_, Result<bool, Fault>> {
-        Box::pin(async move {
-            operate::answer_check(&self.host.server, &self.place(), answer.get()).await
-        })
+        Box::pin(
+            async move { tell::answer_check(&self.host.server, &self.place(), answer.get()).await },
+        )
     }
 
     fn unlock(
@@ -271,7 +272,7 @@ impl Operate for ComposeTarget {
     ) -> BoxFuture<'_, Result<(), Fault>> {
         let by = by.clone();
         Box::pin(
-            async move { lock::unlock(&self.host.server, &self.place(), *unlock.get(), &by).await },
+            async move { tell::unlock(&self.host.server, &self.place(), *unlock.get(), &by).await },
         )
     }
 }

@@ -1,23 +1,18 @@
-//! Starts and cancels operations on a server. What travels was rendered before; here it is sent, once,
+//! Starts operations on a server. What travels was rendered before; here it is sent, once,
 //! and the answer is read. After a lost reply our own claim is looked for: nothing is ever sent twice.
 
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::{
     connection::server::Server,
     script::{
-        self, CancelReply, Folder, Nonce, Place, Refusal, StartFailure, StartReply, VerdictReply,
-        cancel_reply, find_reply, start_reply, verdict_reply,
+        self, Folder, Nonce, Place, Refusal, StartFailure, StartReply, find_reply, start_reply,
     },
     shell::{Shell, ShellOutput},
 };
 use crate::release::{
     Fault, FaultKind,
-    check::CheckAnswer,
-    operation::{Claim, Direction, OperationId, Operator},
-    recovery::RecoveryRequest,
+    operation::{Claim, Direction, OperationId},
     text::clean,
 };
 
@@ -274,86 +269,6 @@ fn failed(place: &Place, failure: StartFailure) -> Fault {
     Fault::new(kind, &place.project, message).remedy(remedy)
 }
 
-/// Brings an operation a verdict; whether its step waited for it.
-///
-/// # Errors
-/// [`Missing`](FaultKind::Missing) where there is no such operation, else the link's faults.
-pub async fn answer_check(
-    server: &Server,
-    place: &Place,
-    answer: &CheckAnswer,
-) -> Result<bool, Fault> {
-    let script = script::verdict(place, answer).map_err(|error| unnameable(place, error))?;
-    let output = server.connected().await?.channels.run(script).await?;
-    let fault = |kind, message: String| {
-        Err(Fault::new(kind, &place.project, message).because(complaint(&output)))
-    };
-    match verdict_reply(&output.stdout) {
-        Ok(VerdictReply::Noted) => Ok(true),
-        Ok(VerdictReply::NotWaiting) => Ok(false),
-        Ok(VerdictReply::Missing) => fault(
-            FaultKind::Missing,
-            format!("there is no operation {} on the server", answer.operation),
-        ),
-        Ok(VerdictReply::Write) => fault(
-            FaultKind::Failed,
-            format!("the verdict on {} could not be written down", answer.step),
-        ),
-        Err(error) => fault(FaultKind::Malformed, error.to_string()),
-    }
-}
-
-/// Asks the operation of `request` to cancel.
-///
-/// # Errors
-/// [`Missing`](FaultKind::Missing) and [`Conflict`](FaultKind::Conflict) where there is nothing to
-/// cancel any more, else the link's faults.
-pub async fn cancel(
-    server: &Server,
-    place: &Place,
-    request: &RecoveryRequest,
-    by: &Operator,
-) -> Result<(), Fault> {
-    let operation = request.operation;
-    let who = json!({
-        "operator": by.name,
-        "origin": by.origin,
-        "reason": request.reason,
-        "at": server.settings().clock.now().wall.as_second(),
-    });
-    let script =
-        script::cancel(place, operation, &who).map_err(|error| unnameable(place, error))?;
-    let output = server.connected().await?.channels.run(script).await?;
-    let fault = |kind, message: String, remedy: &str| {
-        Err(Fault::new(kind, &place.project, message)
-            .remedy(remedy)
-            .because(complaint(&output)))
-    };
-    match cancel_reply(&output.stdout) {
-        Ok(CancelReply::Cancelling) => Ok(()),
-        Ok(CancelReply::Missing) => fault(
-            FaultKind::Missing,
-            format!("there is no operation {operation} on the server"),
-            "look at its history",
-        ),
-        Ok(CancelReply::Ended) => fault(
-            FaultKind::Conflict,
-            format!("operation {operation} has already ended"),
-            "roll back instead, if that is what is wanted",
-        ),
-        Ok(CancelReply::Write) => fault(
-            FaultKind::Permission,
-            "the wish to cancel could not be written down".to_owned(),
-            "look at the owner and the free space of .flightdeck on the server",
-        ),
-        Err(error) => fault(
-            FaultKind::Malformed,
-            format!("the server did not say whether it cancels: {error}"),
-            "look at the operation",
-        ),
-    }
-}
-
 pub(super) fn unnameable(place: &Place, error: script::Unquotable) -> Fault {
     Fault::new(
         FaultKind::Invalid,
@@ -372,6 +287,8 @@ pub(super) fn complaint(output: &ShellOutput) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn place() -> Place {
