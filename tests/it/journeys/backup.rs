@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use super::{
     embedded::Embedded,
     real::Real,
-    world::{Which, World, command},
+    world::{Which, World},
 };
 use crate::support::{
     project::Application,
@@ -35,14 +35,8 @@ fn sql(world: &Real, statement: &str) -> String {
 
 /// Runs flightdeck without caring how it ends.
 fn attempt(world: &impl World, arguments: &[&str]) -> String {
-    let program = world.program(arguments);
-    let output = Command::new(&program.file)
-        .args(&program.arguments)
-        .env_clear()
-        .envs(program.environment)
-        .current_dir(&program.directory)
-        .output()
-        .expect("flightdeck starts");
+    let output = world.program(arguments).command().output();
+    let output = output.expect("flightdeck starts");
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -210,7 +204,8 @@ fn dumping(world: &Real) -> (Child, OperationId) {
     });
     let candidate = world.version(Which::Candidate);
     let program = world.program(&["promote", "production", &candidate.tag, "--yes"]);
-    let child = command(&program)
+    let child = program
+        .command()
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

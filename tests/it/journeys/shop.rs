@@ -177,13 +177,7 @@ stable_for = "4s"
             &[("REGISTRY_PASSWORD", password)],
             arguments,
         );
-        let mut command = Command::new(&program.file);
-        command
-            .args(&program.arguments)
-            .env_clear()
-            .envs(program.environment)
-            .current_dir(&program.directory);
-        command
+        program.command()
     }
 
     /// Starts flightdeck.

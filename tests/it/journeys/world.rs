@@ -239,14 +239,8 @@ pub trait World {
     /// Runs a command of flightdeck's that is refused; what it complained of.
     #[track_caller]
     fn refused(&self, arguments: &[&str]) -> String {
-        let program = self.program(arguments);
-        let output = Command::new(&program.file)
-            .args(&program.arguments)
-            .env_clear()
-            .envs(program.environment)
-            .current_dir(&program.directory)
-            .output()
-            .expect("flightdeck");
+        let output = self.program(arguments).command().output();
+        let output = output.expect("flightdeck");
         assert!(!output.status.success(), "{arguments:?} was not refused");
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
@@ -254,31 +248,19 @@ pub trait World {
     /// Runs a command of flightdeck's to its end, without a terminal.
     #[track_caller]
     fn command(&self, arguments: &[&str]) -> String {
-        run(&mut command(&self.program(arguments)))
+        run(&mut self.program(arguments).command())
     }
 
     /// Runs a command of flightdeck's that ends with that exit code; what it said.
     #[track_caller]
     fn ends_with(&self, arguments: &[&str], code: i32) -> String {
-        let output = command(&self.program(arguments))
-            .output()
-            .expect("flightdeck");
+        let output = self.program(arguments).command().output();
+        let output = output.expect("flightdeck");
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said).into_owned();
         assert_eq!(output.status.code(), Some(code), "{said}");
         said
     }
-}
-
-/// A program as a command.
-pub fn command(program: &Program) -> Command {
-    let mut command = Command::new(&program.file);
-    command
-        .args(&program.arguments)
-        .env_clear()
-        .envs(program.environment.clone())
-        .current_dir(&program.directory);
-    command
 }
 
 fn json(text: &str) -> Value {

@@ -8,6 +8,7 @@ use std::{
     fmt,
     io::{Read, Write},
     path::PathBuf,
+    process::Command,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -33,6 +34,19 @@ pub struct Program {
     pub environment: Vec<(OsString, OsString)>,
     /// Its working directory.
     pub directory: PathBuf,
+}
+
+impl Program {
+    /// To be run without a terminal.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.file);
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .envs(self.environment.iter().cloned())
+            .current_dir(&self.directory);
+        command
+    }
 }
 
 /// A running program and the terminal that it draws on.

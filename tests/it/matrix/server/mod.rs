@@ -244,13 +244,7 @@ impl Server {
             &[("REGISTRY_PASSWORD", password)],
             arguments,
         );
-        let mut command = Command::new(&program.file);
-        command
-            .args(&program.arguments)
-            .env_clear()
-            .envs(program.environment)
-            .current_dir(&program.directory);
-        Running::start(command, path)
+        Running::start(program.command(), path)
     }
 
     /// Runs flightdeck to its end.
