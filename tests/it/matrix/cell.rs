@@ -350,8 +350,17 @@ pub fn cells(kind: Kind, plan: &Value) -> Vec<Cell> {
             continue;
         }
         let list = steps(plan, if is_back { "back" } else { "forward" });
+        let mut is_stopped = false;
         for (number, step) in list.into_iter().enumerate() {
-            for point in points(&step) {
+            match step.intent.as_str() {
+                "stop" => is_stopped = true,
+                "start" => is_stopped = false,
+                _ => {}
+            }
+            // Where the old container has ended before, the switch has no middle.
+            let has_middle = step.intent != "switch" || !is_stopped;
+            let points = points(&step).into_iter();
+            for point in points.filter(|point| has_middle || *point != Point::Middle) {
                 for fault in Fault::ANYWHERE
                     .into_iter()
                     .filter(|fault| fault.is_tried_at(&step, number, point))
