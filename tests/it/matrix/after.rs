@@ -73,8 +73,9 @@ impl Attempt<'_> {
 
     fn records(&self) -> Result<Vec<Record>, String> {
         let (records, damaged) = ledger(self.server);
+        let damaged = damaged - self.before.damaged;
         if damaged > 0 && self.cell.fault != Fault::DiskFull {
-            return Err(format!("{damaged} damaged lines in the ledger"));
+            return Err(format!("{damaged} more damaged lines in the ledger"));
         }
         Ok(records)
     }

@@ -350,14 +350,15 @@ pub fn cells(kind: Kind, plan: &Value) -> Vec<Cell> {
             continue;
         }
         let list = steps(plan, if is_back { "back" } else { "forward" });
-        let mut is_stopped = false;
+        let mut is_stopped = kind == Kind::Resume && !is_back;
         for (number, step) in list.into_iter().enumerate() {
             match step.intent.as_str() {
                 "stop" => is_stopped = true,
                 "start" => is_stopped = false,
                 _ => {}
             }
-            // Where the old container has ended before, the switch has no middle.
+            // Where the old container has ended before, as it has in what is resumed, the switch has no
+            // middle.
             let has_middle = step.intent != "switch" || !is_stopped;
             let points = points(&step).into_iter();
             for point in points.filter(|point| has_middle || *point != Point::Middle) {

@@ -29,6 +29,8 @@ pub struct Before {
     pub to: usize,
     /// The newest operation.
     pub operation: u64,
+    /// How many lines of the ledger are damaged: a full disk may have left some.
+    pub damaged: usize,
     /// What the cell does: the arguments of flightdeck.
     pub command: Vec<String>,
     /// An image that nothing needs.
@@ -98,6 +100,7 @@ pub fn prepare(server: &Server, memory: &mut Memory, kind: Kind) -> Result<Befor
         .then(|| server.schema())
         .transpose()?;
     before.operation = newest(server);
+    (_, before.damaged) = ledger(server);
     Ok(before)
 }
 
@@ -221,6 +224,7 @@ fn towards(from: usize, to: usize, command: &[&str]) -> Before {
         from,
         to,
         operation: 0,
+        damaged: 0,
         command: command.iter().map(|word| (*word).to_owned()).collect(),
         unneeded: None,
     }

@@ -156,6 +156,14 @@ fn long_words(intent: &Intent) -> (&'static str, String) {
                 outcome_words(&notification.outcomes)
             )),
         ),
+        // On the way back nothing is copied: what failed is heard before it goes.
+        Intent::Snapshot { files, keep } if files.is_empty() => {
+            let services: Vec<_> = keep.keys().collect();
+            (
+                "words",
+                format!("keep what {} said last", listed(&services)),
+            )
+        }
         Intent::Snapshot { files, keep } => ("snapshot", snapshot_words(files.len(), keep.len())),
         Intent::Unknown => ("newer", "only a newer flightdeck knows".to_owned()),
         Intent::Observe { services, .. } => {
@@ -290,6 +298,20 @@ fn listed<T: std::fmt::Display>(things: &[T]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::plan::ImageName;
+
+    #[test]
+    fn on_the_way_back_nothing_is_copied_but_what_failed_is_heard() {
+        let id = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
+        let words = Intent::Snapshot {
+            files: Vec::new(),
+            keep: [("backend".parse().unwrap(), ImageName::Id(id))].into(),
+        };
+        assert_eq!(
+            long_words(&words),
+            ("words", "keep what backend said last".to_owned())
+        );
+    }
 
     #[test]
     fn only_whole_digests_are_shortened() {
