@@ -8,7 +8,7 @@ use super::{
     attempt::Attempt,
     cell::{Fault, Kind},
     prepare::{Memory, REVISIONS, ledger},
-    server::{Container, wait_until, words},
+    server::{Container, HEALTH_INTERVAL, wait_until, wait_until_every, words},
 };
 
 /// How the operator gets out of what a fault has left, with one command.
@@ -173,7 +173,8 @@ impl Attempt<'_> {
         let server = self.server;
         let records = self.records()?;
         let mut seen = Vec::new();
-        wait_until("healthy containers", || {
+        // Two commands a look, and the other cells need the machine.
+        wait_until_every(HEALTH_INTERVAL / 4, "healthy containers", || {
             seen = server.containers()?;
             Ok(seen.iter().all(|container| container.health != "starting"))
         })?;

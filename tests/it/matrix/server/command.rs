@@ -75,8 +75,10 @@ impl Drop for Running {
 }
 
 /// Between two looks at what has no event of its own.
+const BREATH: Duration = Duration::from_millis(50);
+
 pub fn breathe() {
-    std::thread::sleep(Duration::from_millis(50));
+    std::thread::sleep(BREATH);
 }
 
 pub fn words(error: impl std::fmt::Display) -> String {
@@ -101,7 +103,13 @@ pub fn output(command: &mut Command) -> Result<String, String> {
 }
 
 /// Waits until `holds`.
-pub fn wait_until(
+pub fn wait_until(what: &str, holds: impl FnMut() -> Result<bool, String>) -> Result<(), String> {
+    wait_until_every(BREATH, what, holds)
+}
+
+/// The same, where a look costs something.
+pub fn wait_until_every(
+    between: Duration,
     what: &str,
     mut holds: impl FnMut() -> Result<bool, String>,
 ) -> Result<(), String> {
@@ -110,7 +118,7 @@ pub fn wait_until(
         if Instant::now() > until {
             return Err(format!("did not come about: {what}"));
         }
-        breathe();
+        std::thread::sleep(between);
     }
     Ok(())
 }

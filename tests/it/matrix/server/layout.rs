@@ -1,5 +1,10 @@
-//! What is laid out on a server: the project's files, and flightdeck's configuration of it. Health is
-//! asked for often, and no more often than a cell needs: some hundred cells wait for it.
+//! What is laid out on a server: the project's files, and flightdeck's configuration of it.
+
+use std::time::Duration;
+
+/// How often health is asked for: often, as every cell waits for it, and no more often than the machine
+/// bears, whose time goes into little else.
+pub const HEALTH_INTERVAL: Duration = Duration::from_secs(3);
 
 /// A project's kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +69,7 @@ impl Layout {
             true => "stop_grace_period: 2s".to_owned(),
             false => format!("container_name: {project}-backend"),
         };
+        let interval = HEALTH_INTERVAL.as_secs();
         let mut text = format!(
             r#"services:
   backend:
@@ -72,13 +78,13 @@ impl Layout {
     restart: unless-stopped
     environment:
       DATABASE_URL: postgresql://shop:${{POSTGRES_PASSWORD}}@database:5432/shop
-    healthcheck: {{ interval: 2s, timeout: 5s, retries: 60 }}{backend_depends}
+    healthcheck: {{ interval: {interval}s, timeout: 5s, retries: 60 }}{backend_depends}
 
   proxy:
     image: {registry}/acme/shop-proxy:${{PROXY_IMAGE_TAG}}
     container_name: {project}-proxy
     restart: unless-stopped
-    healthcheck: {{ interval: 2s, timeout: 5s, retries: 60 }}
+    healthcheck: {{ interval: {interval}s, timeout: 5s, retries: 60 }}
     stop_grace_period: 2s
     depends_on:
       backend: {{ condition: service_healthy }}
@@ -94,7 +100,7 @@ impl Layout {
     restart: unless-stopped
     environment:
       POSTGRES_PASSWORD: ${{POSTGRES_PASSWORD}}
-    healthcheck: {{ interval: 3s, timeout: 5s, retries: 60 }}
+    healthcheck: {{ interval: {interval}s, timeout: 5s, retries: 60 }}
 "#
             )),
             Self::Several => text.push_str(&format!(
@@ -103,7 +109,7 @@ impl Layout {
     image: {registry}/{repository}:${{FRONTEND_IMAGE_TAG:-main}}
     container_name: {project}-frontend
     restart: unless-stopped
-    healthcheck: {{ interval: 2s, timeout: 5s, retries: 60 }}
+    healthcheck: {{ interval: {interval}s, timeout: 5s, retries: 60 }}
     stop_grace_period: 2s
     depends_on:
       backend: {{ condition: service_healthy }}

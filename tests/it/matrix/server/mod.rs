@@ -20,8 +20,8 @@ use serde_json::Value;
 
 use self::layout::Names;
 pub use self::{
-    command::{Running, Said, output, wait_until, words},
-    layout::Layout,
+    command::{Running, Said, output, wait_until, wait_until_every, words},
+    layout::{HEALTH_INTERVAL, Layout},
     stops::Stops,
 };
 use super::link::Link;
