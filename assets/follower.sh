@@ -222,6 +222,8 @@ tell_operation() {
 	[ ! -e "$root/operations/$shown/cancel" ] || contents=yes
 	tell cancel "$contents"
 	contents cat "$root/operations/$shown/end.json"
+	# Of one that died before it was put in its place.
+	[ -n "$contents" ] || [ "$holder" != ended ] || contents cat "$root/operations/$shown/end.new"
 	tell end "$contents"
 	tell_liveness
 }

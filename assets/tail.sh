@@ -47,10 +47,10 @@ pass() {
 tell_grown() {
 	output_size=$(wc -c <output.log)
 	journal_size=$(wc -c <journal.jsonl)
-	pass journal $((journal_size - journal_told)) <&3
-	pass output $((output_size - output_told)) <&4
-	journal_told=$journal_size
-	output_told=$output_size
+	pass journal $((journal_size - told_of_journal)) <&3
+	pass output $((output_size - told_of_output)) <&4
+	told_of_journal=$journal_size
+	told_of_output=$output_size
 }
 
 # enter_folder ID: false where there is none, which is told.
@@ -68,31 +68,44 @@ enter_folder() {
 }
 
 tail_files() {
+	tail_looks=0
 	fractions=no
 	sleep 0.01 2>/dev/null && fractions=yes
 	enter_folder "$1" || return
 	frame_file plan plan.json
 	# Both are laid before the first step; until then there is nothing to tell.
 	while [ ! -e journal.jsonl ] || [ ! -e output.log ]; do
-		if [ -e end.json ]; then
-			frame_file end end.json
+		if has_ended "$1"; then
+			frame_file end "$end_file"
 			return
 		fi
 		wait_a_little
 	done
 	exec 3<journal.jsonl 4<output.log
-	journal_told=0
-	output_told=0
+	told_of_journal=0
+	told_of_output=0
 	while :; do
 		# Looked at first: what was written before the end is told before it.
 		ended=no
-		[ ! -e end.json ] || ended=yes
+		! has_ended "$1" || ended=yes
 		tell_grown
 		[ "$ended" = no ] || break
 		wait_a_little
 	done
 	[ ! -s basis.difference ] || frame_file difference basis.difference
-	frame_file end end.json
+	frame_file end "$end_file"
+}
+
+# has_ended ID: sets end_file. Now and then it is asked whether all of it died just
+# before its end was put in its place.
+has_ended() {
+	end_file=end.json
+	[ ! -e end.json ] || return 0
+	tail_looks=$((tail_looks + 1))
+	[ $((tail_looks % 10)) = 0 ] || return 1
+	holder_of "$1"
+	[ "$holder" = ended ] || return 1
+	[ -e end.json ] || end_file=end.new
 }
 
 wait_a_little() {

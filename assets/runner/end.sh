@@ -23,7 +23,9 @@ results() {
 
 # finish OUTCOME: the journal's last line, the ledger's line, then end.json. The
 # ledger comes first, and end.json lies complete beside its place: whoever finds
-# the line of an operation that died between the two knows that it has ended.
+# the line of an operation that died between the two knows that it has ended. Where
+# the disk has no room for one of them it has not ended: it counts as interrupted,
+# and somebody looks.
 finish() {
 	now
 	# The step's own exit code is not known where the runner was lost.
@@ -41,24 +43,20 @@ finish() {
 	finish_copies=$root/releases/$(printf '%06d' "$operation")
 	rm -f "$finish_copies"/*.part "$finish_copies"/.[!.]*.part "$root"/backups/*.part
 	journal "\"event\":\"end\",$end_more"
-	if ! write_end; then
-		rm -f reserve
-		write_end
-	fi
-	if ! append_ledger "$ledger_line"; then
-		rm -f reserve
-		append_ledger "$ledger_line"
-	fi
-	sync "$root/ledger.jsonl" end.new
-	# Half a file is not put in its place: without end.json the operation counts
-	# as interrupted, and somebody looks.
-	read -r end_back <end.new
-	if [ "$end_back" = "{\"v\":1,$end_when,$end_more}" ]; then
+	if with_room write_end && with_room append_ledger "$ledger_line"; then
+		sync "$root/ledger.jsonl" end.new
 		# Whoever sees that it has ended may rely on their being gone.
 		rm -rf secrets
 		mv end.new end.json
 	fi
 	rm -f reserve gate
+}
+
+# with_room COMMAND...: once more with the reserve's room where it fails.
+with_room() {
+	"$@" && return
+	rm -f reserve
+	"$@"
 }
 
 # settle: writes the ends of the interrupted operations that this one passed, each at
@@ -99,6 +97,9 @@ settle_one() {
 	finish interrupted
 }
 
+# write_end: false where it is not there in full.
 write_end() {
-	printf '%s\n' "{\"v\":1,$end_when,$end_more}" >end.new
+	end_line="{\"v\":1,$end_when,$end_more}"
+	printf '%s\n' "$end_line" >end.new
+	read -r end_back <end.new && [ "$end_back" = "$end_line" ]
 }

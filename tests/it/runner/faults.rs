@@ -8,6 +8,7 @@ use flightdeck::{
 };
 
 use super::{
+    follow::{Follower, watched},
     under_each_shell,
     world::{Operation, World, lives},
 };
@@ -178,6 +179,33 @@ under_each_shell! {
         let mut next = world.started(&Operation::promotion().step("pull", ":").folder());
         assert_eq!(next.end().outcome, Outcome::Succeeded);
         assert!(folder.join("end.json").exists());
+    }
+
+    fn who_follows_is_told_of_such_an_end(world) {
+        let mut tail = world.started(&Operation::promotion().step("pull", ":").folder());
+        tail.end();
+        let id = tail.id;
+        eventually("its supervisor ends too", || !lives(world.process(id, "supervisor")));
+        let folder = world.folder(id);
+        fs::rename(folder.join("end.json"), folder.join("end.new")).unwrap();
+        assert_eq!(world.tail(id).end().outcome, Outcome::Succeeded);
+        let mut follower = Follower::of(world, &[watched(world)]);
+        follower.until(|f| f.says("end").contains("succeeded"));
+    }
+
+    fn what_has_no_room_for_its_end_has_not_ended(world) {
+        let Some(_disk) = SmallDisk::over(world) else { return };
+        // The ledger has room in its last block, and the reserve is gone.
+        let before = world.started(&Operation::promotion().step("pull", ":").folder()).end();
+        assert_eq!(before.outcome, Outcome::Succeeded);
+        let fill = "rm ../reserve reserve 2>/dev/null; dd if=/dev/zero of=../../../../filler bs=1024 2>/dev/null; :";
+        let tail = world.started(&Operation::promotion().step("fill", fill).folder());
+        let id = tail.id;
+        eventually("all of it is gone", || !lives(world.process(id, "supervisor")));
+        assert!(!world.folder(id).join("end.json").exists());
+        assert_eq!(world.records().len(), 1, "the ledger tells of no end either");
+        let mut follower = Follower::of(world, &[watched(world)]);
+        follower.until(|f| f.says("liveness") == "dead");
     }
 
     fn a_full_disk_forbids_the_next_step_and_never_the_way_back(world) {

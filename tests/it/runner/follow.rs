@@ -18,7 +18,7 @@ use super::{
 };
 use crate::support::waiting::PATIENCE;
 
-struct Follower {
+pub(super) struct Follower {
     child: Child,
     stdin: Option<ChildStdin>,
     frames: mpsc::Receiver<Frame>,
@@ -26,7 +26,7 @@ struct Follower {
 }
 
 impl Follower {
-    fn of(world: &World, watched: &[Watched]) -> Self {
+    pub(super) fn of(world: &World, watched: &[Watched]) -> Self {
         let mut child = world.sh().spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(&follow(watched).unwrap()).unwrap();
@@ -65,7 +65,7 @@ impl Follower {
         frame
     }
 
-    fn until(&mut self, seen: impl Fn(&Self) -> bool) {
+    pub(super) fn until(&mut self, seen: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !seen(self) {
             assert!(
@@ -77,7 +77,7 @@ impl Follower {
         }
     }
 
-    fn says(&self, part: &'static str) -> &str {
+    pub(super) fn says(&self, part: &'static str) -> &str {
         self.told.get(&(0, part)).map_or("", String::as_str)
     }
 
@@ -93,7 +93,7 @@ impl Follower {
     }
 }
 
-fn watched(world: &World) -> Watched {
+pub(super) fn watched(world: &World) -> Watched {
     Watched {
         place: world.place.clone(),
         pins: vec![
