@@ -48,6 +48,8 @@ finish() {
 		# Whoever sees that it has ended may rely on their being gone.
 		rm -rf secrets
 		mv end.new end.json
+	else
+		rm -f end.new
 	fi
 	rm -f reserve gate
 }

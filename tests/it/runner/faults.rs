@@ -202,7 +202,9 @@ under_each_shell! {
         let tail = world.started(&Operation::promotion().step("fill", fill).folder());
         let id = tail.id;
         eventually("all of it is gone", || !lives(world.process(id, "supervisor")));
-        assert!(!world.folder(id).join("end.json").exists());
+        for file in ["end.json", "end.new"] {
+            assert!(!world.folder(id).join(file).exists(), "{file}");
+        }
         assert_eq!(world.records().len(), 1, "the ledger tells of no end either");
         let mut follower = Follower::of(world, &[watched(world)]);
         follower.until(|f| f.says("liveness") == "dead");
