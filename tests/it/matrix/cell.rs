@@ -32,7 +32,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 14] = [
+    pub const ALL: [Self; 14] = [
         Self::Adopt,
         Self::Promote,
         Self::Rollback,
@@ -321,17 +321,20 @@ pub fn cells(kind: Kind, plan: &Value) -> Vec<Cell> {
         };
         cells.push(Cell { kind, place, fault });
     };
+    // What comes before the first step is the same script for every kind, and each tries its share of it.
+    let is_own_share = |number: usize| number % 2 == kind as usize % 2;
     // What recovers goes on with what was uploaded, and was compared with its basis then.
-    let parts = [50, 300, 600, 900, 990];
-    for part in parts.into_iter().filter(|_| !kind.recovers()) {
+    let parts = [50, 300, 600, 900, 990].into_iter().enumerate();
+    for (_, part) in parts.filter(|(number, _)| is_own_share(*number) && !kind.recovers()) {
         add(false, "upload", Point::Begin, Fault::UploadCut(part));
     }
     for point in [Point::Begin, Point::End] {
-        for fault in Fault::ANYWHERE {
+        for (number, fault) in Fault::ANYWHERE.into_iter().enumerate() {
             // The registry and the Engine have no part in it. Whoever comes second before the first has
             // claimed is first: that race is the runner's, and its tests run it.
             let is_first = point == Point::Begin && fault == Fault::SecondOperator;
-            if !is_first
+            if is_own_share(number + point as usize / 2)
+                && !is_first
                 && !matches!(
                     fault,
                     Fault::DockerRestarted | Fault::RegistryGone | Fault::Cancel
@@ -341,8 +344,15 @@ pub fn cells(kind: Kind, plan: &Value) -> Vec<Cell> {
             }
         }
     }
-    for fault in Fault::ANYWHERE.into_iter().filter(|_| !kind.recovers()) {
-        add(false, "basis", Point::Begin, fault);
+    let basis = Step {
+        id: "basis".to_owned(),
+        intent: String::new(),
+        is_changing: false,
+    };
+    for fault in Fault::ANYWHERE {
+        if !kind.recovers() && fault.is_tried_at(&basis, kind as usize, Point::Begin) {
+            add(false, &basis.id, Point::Begin, fault);
+        }
     }
     let goes_back = plan["on_failure"] == "go_back";
     for is_back in [false, true] {

@@ -211,7 +211,16 @@ impl Whole<'_> {
         worker: Worker,
         kind: Kind,
     ) -> Result<Option<Tried>, String> {
-        let is_left_out = self.wanted.is_empty() && sample(kind, worker.is_spare, self.seed) == 0;
+        let named = self.wanted.split('/').next();
+        let is_of_another = Kind::ALL
+            .map(Kind::word)
+            .into_iter()
+            .any(|word| named == Some(word))
+            && named != Some(kind.word());
+        let is_left_out = match self.wanted {
+            "" => sample(kind, worker.is_spare, self.seed) == 0,
+            _ => is_of_another,
+        };
         if is_left_out || self.is_exhausted(kind, worker.is_spare) {
             return Ok(None);
         }

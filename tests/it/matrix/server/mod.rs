@@ -2,6 +2,7 @@
 //! commands that operations use stand behind hooks, and a link that can be cut.
 
 mod command;
+mod engine;
 mod layout;
 mod sshd;
 mod stops;
@@ -21,6 +22,7 @@ use serde_json::Value;
 use self::layout::Names;
 pub use self::{
     command::{Running, Said, output, wait_until, wait_until_every, words},
+    engine::{Container, Engine},
     layout::{HEALTH_INTERVAL, Layout},
     stops::Stops,
 };
@@ -50,23 +52,6 @@ pub struct Server {
     pub layout: Layout,
     pub versions: Vec<Version>,
     name: String,
-}
-
-/// Which Docker Engine.
-#[derive(Debug, Clone)]
-pub struct Engine {
-    /// Its socket, as `DOCKER_HOST` names it.
-    pub docker_host: String,
-}
-
-/// A container of the project.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Container {
-    pub service: String,
-    pub name: String,
-    pub image: String,
-    pub status: String,
-    pub health: String,
 }
 
 impl Server {
@@ -266,53 +251,20 @@ impl Server {
         ))
     }
 
-    /// All containers of the project; one-off ones too, without a service that we know.
+    /// All containers of the project; see [`Engine::containers`].
     pub fn containers(&self) -> Result<Vec<Container>, String> {
-        let label = format!("label=com.docker.compose.project={}", self.name);
-        let ids = self.docker(&["ps", "-aq", "--no-trunc", "--filter", &label])?;
-        if ids.trim().is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut arguments = vec!["inspect"];
-        arguments.extend(ids.split_whitespace());
-        let found: Value = serde_json::from_str(&self.docker(&arguments)?).map_err(words)?;
-        let text = |value: &Value, path: &str| {
-            value
-                .pointer(path)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        let mut containers: Vec<Container> = found
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|value| Container {
-                service: if value["Config"]["Labels"]["com.docker.compose.oneoff"] == "True" {
-                    "one-off".to_owned()
-                } else {
-                    text(value, "/Config/Labels/com.docker.compose.service")
-                },
-                name: text(value, "/Name").trim_start_matches('/').to_owned(),
-                image: text(value, "/Image"),
-                status: text(value, "/State/Status"),
-                health: text(value, "/State/Health/Status"),
-            })
-            .collect();
-        containers.sort_by(|a, b| (&a.service, &a.name).cmp(&(&b.service, &b.name)));
-        Ok(containers)
+        self.engine.containers(&self.name)
     }
 
     /// The schema's revision, in the database itself.
     pub fn schema(&self) -> Result<String, String> {
         let query = "SELECT version_num FROM alembic_version";
+        let database = format!("{}-database", self.name);
         let words = [
-            "compose",
             "exec",
-            "-T",
             "-e",
             "PGPASSWORD=not-a-secret",
-            "database",
+            &database,
             "psql",
             "-U",
             "shop",
