@@ -1,6 +1,6 @@
 //! A cell: bring it to its place, let the fault happen, wait for its end.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use flightdeck::release::operation::Outcome;
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,7 +10,7 @@ use super::{
     after::Way,
     cell::{Cell, Fault, Kind, Place, failing_step, may_end},
     prepare::{Before, Memory, newest, plan},
-    server::{Running, Server, Stops, output, wait_until, words},
+    server::{Running, Server, Stops, output, wait_until, wait_until_every, words},
 };
 use crate::support::real_world::script;
 
@@ -243,7 +243,8 @@ impl Attempt<'_> {
     fn end(&self, cockpit: &mut Running) -> Result<Option<Outcome>, String> {
         let end = self.server.operation(self.operation).join("end.json");
         let is_upload = matches!(self.cell.place.step.as_str(), "upload" | "claim");
-        wait_until("the operation's end", || {
+        // To look through all processes takes its time, and the other cells need the machine.
+        wait_until_every(Duration::from_millis(300), "the operation's end", || {
             if end.exists() {
                 return Ok(true);
             }

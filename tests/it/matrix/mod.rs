@@ -25,7 +25,7 @@ use std::{
 use self::{
     cell::{Cell, Fault, Kind},
     prepare::Memory,
-    server::{Engine, Layout, Server},
+    server::{Engine, Layout, Server, sweep_disks},
     table::Tried,
 };
 use crate::support::real_world::{Compose, RealWorld, run as must, script};
@@ -63,6 +63,7 @@ fn every_fault_leaves_the_old_release_or_the_new() {
         now.map_or(0, |now| now.as_secs() / 86_400)
     });
     println!("FLIGHTDECK_MATRIX_SEED={seed}");
+    sweep_disks().expect("what a killed run has left can be taken away");
     let until = std::env::var("FLIGHTDECK_MATRIX_SECONDS")
         .ok()
         .and_then(|text| text.parse().ok())

@@ -176,6 +176,7 @@ Host flightdeck-*
   HostName 127.0.0.1
   Port $SERVERS_PORT
   IdentityFile $PUBLIC/ssh/id
+  KexAlgorithms curve25519-sha256
   IdentitiesOnly yes
   UserKnownHostsFile $PUBLIC/ssh/servers.known_hosts
   GlobalKnownHostsFile /dev/null

@@ -4,6 +4,7 @@
 mod command;
 mod engine;
 mod layout;
+mod leftovers;
 mod sshd;
 mod stops;
 
@@ -16,7 +17,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Pid;
 use serde_json::Value;
 
 use self::layout::Names;
@@ -24,6 +25,7 @@ pub use self::{
     command::{Running, Said, output, wait_until, wait_until_every, words},
     engine::{Container, Engine},
     layout::{HEALTH_INTERVAL, Layout},
+    leftovers::sweep_disks,
     stops::Stops,
 };
 use super::link::Link;
@@ -68,7 +70,7 @@ impl Server {
             .prefix("matrix-")
             .tempdir()
             .map_err(words)?;
-        let name = format!("matrix-{}-{number}", std::process::id());
+        let name = leftovers::name(number);
         let address = sshd::free_address().map_err(words)?;
         let link = Link::to(address).map_err(words)?;
         let disk = home.path().join("disk");
@@ -91,6 +93,7 @@ impl Server {
             versions: Vec::new(),
             name,
         };
+        leftovers::sweep_engine(|arguments| server.ask(arguments))?;
         server.configure().map_err(words)?;
         for tag in ["v20260122.1", "v20260123.1", "v20260124.1"] {
             let version = server.version(tag)?;
@@ -122,7 +125,7 @@ impl Server {
     pub fn lay(&self, version: usize) -> Result<(), String> {
         let directory = self.directory();
         if directory.exists() {
-            self.kill_all_of_it();
+            leftovers::kill_all_in(&self.directory());
             self.docker(&["compose", "down", "-v", "--remove-orphans", "-t", "1"])?;
             fs::remove_dir_all(&directory).map_err(words)?;
         }
@@ -153,9 +156,10 @@ impl Server {
         let home = self.home.path();
         let host_key = fs::read_to_string(ssh.join("host.pub"))?;
         fs::write(home.join("known_hosts"), format!("matrix {host_key}"))?;
+        // The key exchange that ssh prefers takes a sixth of a second on either side, five times a cell.
         let ssh_config = format!(
             "Host matrix\n HostName 127.0.0.1\n Port {}\n HostKeyAlias matrix\n User root\n IdentityFile {}\n \
-             IdentitiesOnly yes\n UserKnownHostsFile {}\n GlobalKnownHostsFile /dev/null\n",
+             KexAlgorithms curve25519-sha256\n IdentitiesOnly yes\n UserKnownHostsFile {}\n GlobalKnownHostsFile /dev/null\n",
             self.link.port(),
             ssh.join("id").display(),
             home.join("known_hosts").display(),
@@ -209,12 +213,20 @@ impl Server {
 
     /// `docker` as a person there would type it, in the project's directory; no hooks.
     pub fn docker(&self, arguments: &[&str]) -> Result<String, String> {
+        output(self.command(arguments).current_dir(self.directory()))
+    }
+
+    /// The same, from anywhere.
+    fn ask(&self, arguments: &[&str]) -> Result<String, String> {
+        output(&mut self.command(arguments))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.world.docker(self.compose);
         command
             .env("DOCKER_HOST", &self.engine.docker_host)
-            .args(arguments)
-            .current_dir(self.directory());
-        output(&mut command)
+            .args(arguments);
+        command
     }
 
     /// Starts flightdeck.
@@ -292,29 +304,7 @@ impl Server {
 
     /// Processes whose working directory lies in the project's.
     pub fn processes(&self) -> Vec<(Pid, String)> {
-        let directory = self.directory();
-        let mut found = Vec::new();
-        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let Some(pid) = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok())
-                .and_then(Pid::from_raw)
-            else {
-                continue;
-            };
-            let within = fs::read_link(entry.path().join("cwd"))
-                .is_ok_and(|cwd| cwd.starts_with(&directory));
-            if within {
-                let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-                let line = String::from_utf8_lossy(&line).replace('\0', " ");
-                // A zombie has no command line.
-                if !line.is_empty() {
-                    found.push((pid, line));
-                }
-            }
-        }
-        found
+        leftovers::processes_in(&self.directory())
     }
 
     /// An image that nothing needs, by the name that it is given.
@@ -336,14 +326,6 @@ impl Server {
             &name,
         ])?;
         Ok(name)
-    }
-
-    /// What a failed cell may have left.
-    fn kill_all_of_it(&self) {
-        for (pid, _) in self.processes() {
-            // It may have ended in between.
-            let _ = kill_process(pid, Signal::KILL);
-        }
     }
 
     pub fn close_registry(&self) {
@@ -387,7 +369,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // Failing here would hide why the test failed.
-        self.kill_all_of_it();
+        leftovers::kill_all_in(&self.directory());
         self.empty_disk();
         if self.directory().exists() {
             let _ = self.docker(&["compose", "down", "-v", "--remove-orphans", "-t", "1"]);
