@@ -4,6 +4,7 @@
 
 mod asker;
 mod gates;
+mod images;
 
 use crate::{
     fleet::{Fleet, world::World},
@@ -108,10 +109,12 @@ pub async fn plan(world: &World, fleet: &Fleet, request: Request) -> Result<Plan
         target.survey(request.clone()),
         gates::facts(world, fleet, &request)
     );
+    let survey = survey?;
     let context = Context {
         operator: world.operator.name.clone(),
         origin: world.operator.origin.clone(),
         gates,
+        unseen: images::unseen(world, fleet, &request, &survey).await,
     };
-    plan::make(&world.config, &request, &survey?, &context)
+    plan::make(&world.config, &request, &survey, &context)
 }

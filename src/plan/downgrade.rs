@@ -98,6 +98,7 @@ pub(super) fn part(
         }
         SchemaChoice::Downgrade => {
             part.warnings.extend(schema::trouble(making.survey));
+            part.warnings.extend(difference.untold(making, migration));
             part.warnings.push(format!(
                 "the schema goes down from {} to {}{}: data that only the newer revisions hold is lost",
                 difference.now_words(),
@@ -243,6 +244,17 @@ impl Difference {
             .as_ref()
             .ok_or("nothing that runs knows the way: its service has no container")?;
         Ok((&way.commands, image))
+    }
+
+    /// Says so where nobody can tell whether the image that goes down has the revision.
+    fn untold(&self, making: &Making<'_>, migration: &Migration) -> Option<String> {
+        if self.goal.is_empty() {
+            return None;
+        }
+        let why = schema::asked(migration, &making.request.deed, making.survey).err()?;
+        let running = making.running.services.get(&migration.service)?;
+        let goal = schema::words(&self.goal);
+        Some(schema::untold(&running.label(), &goal, why))
     }
 
     /// What there is to choose from.

@@ -19,6 +19,7 @@ use crate::{
         plan::{Attachment, ChosenVersion, Deed, FORMAT, PinFile, Plan, PlanKind, Request},
         record::{Record, Release, ServiceRelease},
         survey::{ComposeService, Means, Survey},
+        version::VersionDetails,
     },
 };
 
@@ -146,6 +147,8 @@ pub struct World {
     pub config: Config,
     pub survey: Survey,
     pub gates: GateFacts,
+    /// What registries say of images that do not lie on the server.
+    pub unseen: BTreeMap<Digest, Result<VersionDetails, Fault>>,
     /// What Compose makes of the candidate, where it is another than one expects.
     pub resolved: Option<BTreeMap<ServiceName, ComposeService>>,
 }
@@ -215,6 +218,7 @@ impl World {
             config,
             survey,
             gates,
+            unseen: BTreeMap::new(),
             resolved: None,
         }
     }
@@ -269,6 +273,7 @@ impl World {
             operator: "mira".to_owned(),
             origin: "laptop".to_owned(),
             gates: self.gates.clone(),
+            unseen: self.unseen.clone(),
         };
         super::make(&self.config, request, &self.survey, &context)
     }

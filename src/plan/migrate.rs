@@ -10,7 +10,11 @@ use crate::{
     },
 };
 
-use super::{Draft, Making, backup, holder, promote, running, schema, steps};
+use super::{
+    Draft, Making, backup, holder, promote, running,
+    schema::{self, Named},
+    steps,
+};
 
 pub(super) fn plan(
     making: &Making<'_>,
@@ -26,25 +30,24 @@ pub(super) fn plan(
     })?;
     let mut chosen = promote::chosen(making.environment, making.services, versions)?;
     let mut forward = vec![steps::snapshot(&survey.files, &Default::default())];
-    let image = match chosen.remove(&migration.service) {
+    let (image, label) = match chosen.remove(&migration.service) {
         Some(release) => {
-            let reference = release.reference();
+            let (reference, label) = (release.reference(), release.label());
             forward.push(steps::pull(&migration.service, &reference));
             forward.push(steps::keep(
                 &migration.service,
                 ImageName::Reference(reference.clone()),
             ));
             warnings.push(format!(
-                "the migration runs with {}, which does not run here: what runs must bear the new schema",
-                release.label()
+                "the migration runs with {label}, which does not run here: what runs must bear the new schema"
             ));
-            ImageName::Reference(reference)
+            (ImageName::Reference(reference), label)
         }
         None => making
             .running
             .services
             .get(&migration.service)
-            .map(|release| running::image_name(release, survey))
+            .map(|release| (running::image_name(release, survey), release.label()))
             .ok_or_else(|| {
                 making
                     .fault(
@@ -69,7 +72,8 @@ pub(super) fn plan(
             schema::summary_up(survey),
         )),
         Some(revision) => {
-            let (commands, summary) = to_revision(making, migration, revision, &mut warnings)?;
+            let revision = in_full(making, migration, &label, revision, &mut warnings)?;
+            let (commands, summary) = to_revision(making, migration, &revision, &mut warnings)?;
             for command in commands {
                 let (image, summary) = (image.clone(), summary.clone());
                 forward.push(steps::migrate(migration, image, command, summary));
@@ -100,17 +104,12 @@ fn to_revision(
     warnings: &mut Vec<String>,
 ) -> Result<(Vec<Vec<String>>, String), Fault> {
     let survey = making.survey;
-    if !schema::is_revision(revision) {
-        return Err(making
-            .fault(FaultKind::Invalid, format!("{revision:?} is not a revision"))
-            .remedy("name the revision itself: a relative step can mean two things when it is run twice"));
-    }
     let history = schema::history_for(&making.request.deed, survey);
-    let revision = schema::resolve(history, revision);
     let now = schema::heads_now(survey);
-    if now.as_ref().is_some_and(|(now, recorded)| {
-        !recorded && schema::is_same(now, std::slice::from_ref(&revision))
-    }) {
+    if now
+        .as_ref()
+        .is_some_and(|(now, recorded)| !recorded && *now == [revision])
+    {
         return Err(making.fault(
             FaultKind::Invalid,
             format!("the schema is at {revision} already"),
@@ -123,11 +122,11 @@ fn to_revision(
         .map_or_else(|| "unknown".to_owned(), |(now, _)| schema::words(now));
     let now = now.map(|(now, _)| now).unwrap_or_default();
     let known = schema::Known { history, now: &now };
-    if !schema::is_behind(&known, &revision) {
-        let command = tool.up_to(&revision).map_err(unsupported)?;
+    if !tool.is_behind(&known, revision) {
+        let command = tool.up_to(revision).map_err(unsupported)?;
         return Ok((vec![command], format!("{from} → {revision}")));
     }
-    let way = tool.down_to(&known, &revision).map_err(unsupported)?;
+    let way = tool.down_to(&known, revision).map_err(unsupported)?;
     let undone = if survey.schema_undone.is_empty() {
         &way.undone
     } else {
@@ -146,4 +145,55 @@ fn to_revision(
         schema::undoes(undone)
     ));
     Ok((way.commands, format!("{from} → {revision}")))
+}
+
+/// The revision in full that `text` names to the image that the migration runs with, which people call
+/// `label`.
+///
+/// # Errors
+/// It names none there, or several.
+fn in_full(
+    making: &Making<'_>,
+    migration: &Migration,
+    label: &str,
+    text: &str,
+    warnings: &mut Vec<String>,
+) -> Result<String, Fault> {
+    if !schema::is_revision(text) {
+        return Err(making
+            .fault(FaultKind::Invalid, format!("{text:?} is not a revision"))
+            .remedy("name the revision itself: a relative step can mean two things when it is run twice"));
+    }
+    let (survey, deed) = (making.survey, &making.request.deed);
+    let tool = schema::tool(migration);
+    let history = match schema::asked(migration, deed, survey) {
+        Ok(history) => history,
+        Err(why) => {
+            warnings.push(schema::untold(label, text, why));
+            let others = schema::history_for(deed, survey);
+            return Ok(schema::in_full(&*tool, others, text));
+        }
+    };
+    match tool.named(history, text) {
+        Named::One(_) | Named::Word => Ok(schema::in_full(&*tool, history, text)),
+        Named::Several(meant) => {
+            let meant: Vec<&str> = meant.iter().map(|known| known.revision.as_str()).collect();
+            Err(making
+                .fault(
+                    FaultKind::Invalid,
+                    format!("{text} can mean several revisions of {label}"),
+                )
+                .remedy(format!("name one of them: {}", meant.join(", "))))
+        }
+        Named::Nothing if text == schema::BASE => Ok(text.to_owned()),
+        Named::Nothing => Err(making
+            .fault(
+                FaultKind::Missing,
+                format!("{label} has no revision {text}: nothing can migrate to it"),
+            )
+            .remedy(format!(
+                "name one that it has ({}), or a version that has that revision",
+                schema::listed(history)
+            ))),
+    }
 }

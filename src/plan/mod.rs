@@ -29,12 +29,13 @@ mod switch;
 use std::collections::BTreeMap;
 
 pub use gates::GateFacts;
+pub use patience::unseen_images;
 pub use rollback::{candidates, local_images, recorded_files, recorded_heads};
 
 use crate::{
     config::{Config, Environment, Service},
     release::{
-        Fault, FaultKind, ServiceName,
+        Digest, Fault, FaultKind, ServiceName,
         observation::Container,
         plan::{
             Basis, ConfirmWords, Deed, FORMAT, Gate, Intent, LOCK_GATE, OnFailure, Plan, PlanKind,
@@ -42,6 +43,7 @@ use crate::{
         },
         record::{Release, ServiceRelease},
         survey::Survey,
+        version::VersionDetails,
     },
 };
 
@@ -54,6 +56,8 @@ pub struct Context {
     pub origin: String,
     /// What the gates are judged by.
     pub gates: GateFacts,
+    /// What their registries say of the [`unseen_images`], or why they could not be asked.
+    pub unseen: BTreeMap<Digest, Result<VersionDetails, Fault>>,
 }
 
 /// What a request wants to run, before it is known how to get there.
@@ -138,7 +142,7 @@ pub fn make(
             .collect();
     }
     hooks::weave(&made, &mut plan)?;
-    patience::extend(&mut plan, environment, survey);
+    patience::extend(&mut plan, environment, survey, context);
     steps::finish(&mut plan, &survey.records);
     Ok(plan)
 }

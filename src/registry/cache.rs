@@ -24,7 +24,7 @@ const LARGEST_FILE: u64 = 16 << 20;
 /// Digests kept for one repository.
 pub(super) const MOST: usize = 10_000;
 /// Changes with what [`VersionDetails`] holds.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Document {
@@ -141,10 +141,10 @@ mod tests {
         let cache = Cache::of(directory.path(), &"ghcr.io/acme/shop".parse().unwrap());
         cache.save(kept(3)).await;
         for damage in [
-            &b"{\"format\":1,\"repos"[..],
+            &b"{\"format\":2,\"repos"[..],
             b"",
             b"\0\0\0",
-            b"{\"format\":2}",
+            b"{\"format\":3}",
         ] {
             std::fs::write(&cache.path, damage).unwrap();
             assert_eq!(cache.load().await, Kept::new());

@@ -1,6 +1,6 @@
 //! What lists of tags, manifests, indexes and configurations say of versions. Pure: bytes in, details out.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -130,14 +130,30 @@ struct Configuration {
 #[serde(rename_all = "PascalCase")]
 struct Container {
     labels: Option<Annotations>,
+    healthcheck: Option<serde_json::Value>,
 }
 
-/// Reads an image's configuration: what its labels say, and its build time. `None` for what is none.
+/// Reads an image's configuration: what its labels and its health check say, and its build time. `None`
+/// for what is none.
 pub fn read_configuration(bytes: &[u8]) -> Option<(VersionDetails, Option<Timestamp>)> {
     let configuration: Configuration = serde_json::from_slice(bytes).ok()?;
-    let labels = configuration.config.and_then(|c| c.labels);
     let built = configuration.created.as_deref().and_then(moment);
-    Some((labels.as_ref().map(said).unwrap_or_default(), built))
+    let container = configuration.config.as_ref();
+    let labels = container.and_then(|container| container.labels.as_ref());
+    let details = VersionDetails {
+        start_period: container
+            .and_then(|container| container.healthcheck.as_ref())
+            .and_then(start_period),
+        ..labels.map(said).unwrap_or_default()
+    };
+    Some((details, built))
+}
+
+/// The start period of a health check as Docker writes it, in nanoseconds; 0: nothing is said. Builders
+/// that hold to OCI's own fields leave the health check out, and an Engine then sees none either.
+fn start_period(check: &serde_json::Value) -> Option<Duration> {
+    let nanoseconds = check.get("StartPeriod")?.as_u64()?;
+    (nanoseconds > 0).then(|| Duration::from_nanos(nanoseconds))
 }
 
 /// `first`, with what it leaves open taken from `second`.
@@ -146,6 +162,7 @@ pub(super) fn or(first: VersionDetails, second: VersionDetails) -> VersionDetail
         created: first.created.or(second.created),
         revision: first.revision.or(second.revision),
         source: first.source.or(second.source),
+        start_period: first.start_period.or(second.start_period),
     }
 }
 
@@ -162,6 +179,7 @@ fn said(labels: &Annotations) -> VersionDetails {
         created: of("created").as_deref().and_then(moment),
         revision: of("revision"),
         source: of("source"),
+        start_period: None,
     }
 }
 
@@ -213,6 +231,28 @@ mod tests {
         assert_eq!(said.revision.as_deref(), Some("abcdef"));
         assert_eq!(said.source.unwrap().len(), LONGEST_LABEL);
         assert_eq!((said.created, built), (None, None));
+    }
+
+    #[test]
+    fn a_health_check_says_how_long_a_start_may_take() {
+        let read = |check: serde_json::Value| {
+            let configuration = json!({"config": {"Labels": {}, "Healthcheck": check}});
+            let read = read_configuration(configuration.to_string().as_bytes());
+            read.unwrap().0.start_period
+        };
+        let check = json!({"Test": ["CMD", "health"], "StartPeriod": 300_000_000_000_u64});
+        assert_eq!(read(check), Some(Duration::from_secs(300)));
+        // It says nothing, or nothing that means something: the rest of the configuration stands.
+        for nothing in [
+            json!(null),
+            json!({"Test": ["NONE"]}),
+            json!({"StartPeriod": 0}),
+            json!({"StartPeriod": -1}),
+            json!({"StartPeriod": "5m"}),
+            json!("5m"),
+        ] {
+            assert_eq!(read(nothing.clone()), None, "{nothing}");
+        }
     }
 
     #[test]

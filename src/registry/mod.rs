@@ -165,19 +165,42 @@ impl Catalogue {
         tag: &Tag,
     ) -> Result<(Digest, VersionDetails), Fault> {
         let client = self.client(repository)?;
-        let cache = self.cache(repository);
         let digest = client.digest(tag).await.map_err(|failure| failure.fault)?;
+        let details = self.read_details(&client, repository, &digest).await?;
+        Ok((digest, details))
+    }
+
+    /// What `digest` says of itself: as it was kept, else asked.
+    ///
+    /// # Errors
+    /// The registry's fault, where it has to be asked.
+    pub async fn details(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<VersionDetails, Fault> {
+        let client = self.client(repository)?;
+        self.read_details(&client, repository, digest).await
+    }
+
+    async fn read_details(
+        &self,
+        client: &Client,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<VersionDetails, Fault> {
+        let cache = self.cache(repository);
         let mut kept = cache.load().await;
-        if let Some(details) = kept.get(&digest) {
-            return Ok((digest, details.clone()));
+        if let Some(details) = kept.get(digest) {
+            return Ok(details.clone());
         }
         let details = client
-            .details(&digest)
+            .details(digest)
             .await
             .map_err(|failure| failure.fault)?;
         kept.insert(digest.clone(), details.clone());
         cache.save(kept).await;
-        Ok((digest, details))
+        Ok(details)
     }
 
     /// All tags of `repository` in order; digests and details of the `newest` ones, the others pending.

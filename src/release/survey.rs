@@ -63,7 +63,8 @@ pub struct Survey {
     pub schema_heads: Option<Vec<String>>,
     /// Why they could not be told although they were asked for, in the tool's words, cleaned.
     pub schema_trouble: Option<String>,
-    /// The revisions that the image which runs knows, newest first, where it was asked and could tell.
+    /// The revisions that the image which runs knows, newest first, where it was asked and could tell;
+    /// and those that the database has beside them, where the tool tells.
     pub schema_history: Vec<SchemaRevision>,
     /// The revisions that a chosen image knows, newest first, where it lies on the server, was asked and
     /// could tell without a database.
@@ -229,8 +230,12 @@ pub struct SchemaRevision {
     pub parents: Vec<String>,
     /// Other revisions that have to be there before it.
     pub depends_on: Vec<String>,
+    /// The names of its branch, by which some tools take it too.
+    pub labels: Vec<String>,
     /// What it says of itself, cleaned.
     pub message: String,
+    /// Whether the database has it, where the tool tells that with each.
+    pub standing: Standing,
     /// Its script's path in the image, where the tool tells.
     pub script: Option<String>,
     /// Whether it can be undone.
@@ -244,11 +249,26 @@ impl SchemaRevision {
             revision: revision.into(),
             parents: Vec::new(),
             depends_on: Vec::new(),
+            labels: Vec::new(),
             message: message.into(),
+            standing: Standing::Untold,
             script: None,
             undo: Undo::Unknown,
         }
     }
+}
+
+/// Where a revision stands, as a tool that asks its database tells it with the revision's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The tool does not tell: its graph does, from the heads down.
+    Untold,
+    /// The database has it.
+    Applied,
+    /// The database has it, and the image that was asked has no script for it.
+    Missing,
+    /// The image has a script for it, and the database does not have it.
+    Pending,
 }
 
 /// Whether a revision can be undone.

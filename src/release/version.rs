@@ -1,6 +1,6 @@
 //! Versions in a registry: a tag, what it points at, and how tags are ordered.
 
-use std::{cmp::Ordering, collections::BTreeMap, fmt, str::FromStr};
+use std::{cmp::Ordering, collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,8 @@ pub struct VersionDetails {
     pub revision: Option<String>,
     /// `org.opencontainers.image.source`: the repository that it was built from.
     pub source: Option<String>,
+    /// How long its image's own health check gives a container to start; `None` if it says nothing.
+    pub start_period: Option<Duration>,
 }
 
 /// How far one tag is known.

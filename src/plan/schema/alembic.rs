@@ -9,7 +9,9 @@ use crate::release::{
     text,
 };
 
-use super::{Known, MOST_ASKED, MOST_REVISIONS, Tool, WayDown, graph, is_revision, with};
+use super::{
+    BASE, Known, MOST_ASKED, MOST_REVISIONS, Named, Tool, WayDown, graph, is_revision, naming, with,
+};
 
 pub struct Alembic<'a> {
     /// What starts it: `["alembic"]`.
@@ -55,6 +57,8 @@ impl Tool for Alembic<'_> {
                 known.parents = names(parents);
             } else if let Some(needed) = line.strip_prefix("Also depends on: ") {
                 known.depends_on = names(needed);
+            } else if let Some(labels) = line.strip_prefix("Branch names: ") {
+                known.labels = names(labels);
             } else if let Some(path) = line.strip_prefix("Path: ") {
                 known.script = Some(path.to_owned());
             } else if line.starts_with("    ") && known.message.is_empty() {
@@ -63,6 +67,20 @@ impl Tool for Alembic<'_> {
             }
         }
         found
+    }
+
+    fn named<'a>(&self, history: &'a [SchemaRevision], text: &str) -> Named<'a> {
+        let mut labels = history.iter().flat_map(|known| &known.labels);
+        if ["head", "heads", BASE].contains(&text) || labels.any(|label| label.starts_with(text)) {
+            return Named::Word;
+        }
+        naming::abbreviated(history, text)
+    }
+
+    fn is_behind(&self, known: &Known<'_>, revision: &str) -> bool {
+        revision == BASE
+            || (!known.now.iter().any(|head| head == revision)
+                && graph::in_place(known.history, known.now).contains(revision))
     }
 
     fn up(&self) -> Vec<String> {
@@ -80,7 +98,7 @@ impl Tool for Alembic<'_> {
         }
         if known.history.is_empty() {
             return match goal {
-                [] => Ok(self.blind("base")),
+                [] => Ok(self.blind(BASE)),
                 [head] => Ok(self.blind(head)),
                 _ => Err(
                     "its history could not be read, and that release ran at several heads"
@@ -117,7 +135,7 @@ impl Tool for Alembic<'_> {
         let below = [revision.to_owned()];
         let above = |candidate: &SchemaRevision| {
             let heads = [candidate.revision.clone()];
-            revision == super::BASE
+            revision == BASE
                 || (candidate.revision != revision
                     && graph::in_place(known.history, &heads).contains(below[0].as_str()))
         };

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use crate::release::{
     plan::{HeadsFormat, HeadsQuery},
-    survey::{SchemaRevision, Undo},
+    survey::{SchemaRevision, Standing, Undo},
     text,
 };
 
-use super::{Known, MOST_ASKED, MOST_REVISIONS, Tool, WayDown, is_revision, with};
+use super::{Known, MOST_ASKED, MOST_REVISIONS, Named, Tool, WayDown, is_revision, naming, with};
 
 pub struct Django<'a> {
     /// What starts it: `["python", "manage.py"]`.
@@ -30,18 +30,48 @@ impl Tool for Django<'_> {
         Some(with(self.command, &["showmigrations", "--plan"]))
     }
 
-    /// Those that are applied: what else the image knows says nothing of the database.
     fn revisions(&self, printed: &str) -> Vec<SchemaRevision> {
         let mut found: Vec<SchemaRevision> = printed
             .lines()
-            .filter_map(|line| line.trim().strip_prefix("[X]"))
-            .map(str::trim)
-            .filter(|name| is_revision(name) && name.contains('.'))
+            .filter_map(|line| {
+                let line = line.trim();
+                let (standing, name) = match line.strip_prefix("[X]") {
+                    Some(name) => (Standing::Applied, name.trim()),
+                    None => (Standing::Pending, line.strip_prefix("[ ]")?.trim()),
+                };
+                is_migration(name).then(|| SchemaRevision {
+                    standing,
+                    ..SchemaRevision::new(text::clean(name), "")
+                })
+            })
             .take(MOST_REVISIONS)
-            .map(|name| SchemaRevision::new(name, ""))
             .collect();
         found.reverse();
         found
+    }
+
+    fn named<'a>(&self, history: &'a [SchemaRevision], text: &str) -> Named<'a> {
+        let is_app_of = |known: &SchemaRevision, app: &str| {
+            known
+                .revision
+                .split_once('.')
+                .is_some_and(|(of, _)| of == app)
+        };
+        match text.split_once('.') {
+            Some((app, "zero")) if history.iter().any(|known| is_app_of(known, app)) => Named::Word,
+            Some((_, name)) if !name.is_empty() => naming::abbreviated(history, text),
+            _ => Named::Nothing,
+        }
+    }
+
+    fn is_behind(&self, known: &Known<'_>, revision: &str) -> bool {
+        match named(revision) {
+            Ok((app, "zero")) => {
+                let mut now = known.now.iter();
+                now.any(|head| named(head).is_ok_and(|(of, _)| of == app))
+            }
+            _ => naming::is_applied_below(known, revision),
+        }
     }
 
     fn up(&self) -> Vec<String> {
@@ -61,6 +91,9 @@ impl Tool for Django<'_> {
                 .collect()
         };
         let (now, goal) = (by_app(known.now)?, by_app(goal)?);
+        if now.is_empty() {
+            return Err("which migrations are applied could not be read".to_owned());
+        }
         if let Some(app) = goal.keys().find(|app| !now.contains_key(*app)) {
             return Err(format!(
                 "{app} has no migration applied now: it would have to go up"
@@ -70,7 +103,7 @@ impl Tool for Django<'_> {
             undone: Vec::new(),
             commands: Vec::new(),
         };
-        let newest_first = known.history.iter().map(|known| &known.revision);
+        let newest_first = known.applied().map(|known| &known.revision);
         let mut apps: Vec<&str> = Vec::new();
         for (app, _) in newest_first.filter_map(|name| named(name).ok()) {
             if now.get(app) != goal.get(app) && !apps.contains(&app) {
@@ -80,8 +113,7 @@ impl Tool for Django<'_> {
         for app in apps {
             let target = goal.get(app).map_or("zero", String::as_str);
             let above = known
-                .history
-                .iter()
+                .applied()
                 .filter(|known| named(&known.revision).is_ok_and(|(of, _)| of == app));
             let (mut between, mut met) = (Vec::new(), target == "zero");
             for revision in above {

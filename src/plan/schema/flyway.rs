@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use crate::release::{
     plan::{HeadsFormat, HeadsQuery},
-    survey::{SchemaRevision, Undo},
+    survey::{SchemaRevision, Standing, Undo},
     text,
 };
 
-use super::{Known, MOST_REVISIONS, Tool, WayDown, filled, is_revision, with};
+use super::{Known, MOST_REVISIONS, Named, Tool, WayDown, filled, is_revision, with};
 
 pub struct Flyway<'a> {
     /// What starts it: `["flyway"]`.
@@ -30,7 +30,7 @@ impl Tool for Flyway<'_> {
         Some(with(self.command, &["info", "-outputType=json"]))
     }
 
-    /// Those that are applied, in the order that Flyway tells them, turned round.
+    /// In the order that Flyway tells them, turned round.
     fn revisions(&self, printed: &str) -> Vec<SchemaRevision> {
         let told: Option<Value> = printed
             .find('{')
@@ -44,10 +44,13 @@ impl Tool for Flyway<'_> {
             .filter_map(|migration| {
                 let word = |key: &str| migration.get(key).and_then(Value::as_str);
                 let version = word("version").filter(|version| is_revision(version))?;
-                let is_applied = matches!(word("state"), Some("Success" | "Future" | "Missing"));
-                let mut known = is_applied.then(|| {
-                    SchemaRevision::new(version, text::clean(word("description").unwrap_or("")))
-                })?;
+                let description = text::clean(word("description").unwrap_or(""));
+                let mut known = SchemaRevision::new(version, description);
+                known.standing = match word("state")? {
+                    "Success" | "Out of Order" => Standing::Applied,
+                    "Future" | "Missing" => Standing::Missing,
+                    _ => Standing::Pending,
+                };
                 if word("undoable").is_some_and(|undoable| undoable == "No") {
                     known.undo = Undo::Refused("Flyway has no undo script for it".to_owned());
                 }
@@ -57,6 +60,18 @@ impl Tool for Flyway<'_> {
             .collect();
         found.reverse();
         found
+    }
+
+    /// Flyway takes 1, 1.0 and 01 for the same version.
+    fn named<'a>(&self, history: &'a [SchemaRevision], text: &str) -> Named<'a> {
+        if ["current", "latest", "next"].contains(&text) {
+            return Named::Word;
+        }
+        let meant = parts(text);
+        let mut known = history.iter();
+        known
+            .find(|known| parts(&known.revision) == meant)
+            .map_or(Named::Nothing, Named::One)
     }
 
     fn up(&self) -> Vec<String> {
@@ -76,18 +91,13 @@ impl Tool for Flyway<'_> {
         let [revision] = goal else {
             return Err("Flyway goes down to one version, and not to none".to_owned());
         };
-        if !known
-            .history
-            .iter()
-            .any(|known| known.revision == *revision)
-        {
+        if !known.applied().any(|known| known.revision == *revision) {
             return Err(format!(
                 "{revision} is not applied: it does not lie below where the database is"
             ));
         }
         let undone = known
-            .history
-            .iter()
+            .applied()
             .take_while(|known| known.revision != *revision)
             .cloned()
             .collect();
@@ -96,4 +106,14 @@ impl Tool for Flyway<'_> {
             commands: vec![filled(down, revision)],
         })
     }
+}
+
+/// A version's parts, without zeros that mean nothing.
+fn parts(version: &str) -> Vec<&str> {
+    let parts = version.split(['.', '_']);
+    let mut parts: Vec<&str> = parts.map(|part| part.trim_start_matches('0')).collect();
+    while parts.last() == Some(&"") {
+        parts.pop();
+    }
+    parts
 }

@@ -39,6 +39,11 @@ pub fn undone(
             "the database is at {unknown}, which the image that runs does not know"
         ));
     }
+    if let Some(unknown) = goal.iter().find(|head| !is_known(head)) {
+        return Err(format!(
+            "{unknown} is no revision that the image that runs knows"
+        ));
+    }
     let there = in_place(history, now);
     if let Some(elsewhere) = goal.iter().find(|head| !there.contains(head.as_str())) {
         return Err(format!(
@@ -66,16 +71,4 @@ pub fn lowest(undone: &[SchemaRevision]) -> impl Iterator<Item = &SchemaRevision
             .chain(&known.depends_on)
             .any(|before| undone.iter().any(|other| other.revision == *before))
     })
-}
-
-/// The revision in full that an abbreviation means, if it means exactly one; else the text itself.
-pub fn resolve(history: &[SchemaRevision], text: &str) -> String {
-    let mut meant = history
-        .iter()
-        .filter(|known| text.len() >= 4 && known.revision.starts_with(text));
-    match (meant.next(), meant.next()) {
-        _ if history.iter().any(|known| known.revision == text) => text.to_owned(),
-        (Some(known), None) => known.revision.clone(),
-        _ => text.to_owned(),
-    }
 }

@@ -9,15 +9,20 @@ mod command;
 mod django;
 mod flyway;
 mod graph;
+mod naming;
 mod prisma;
 mod rails;
+mod told;
+
+pub use naming::Named;
+pub use told::{UNKNOWN_HERE, heads_now, way_of};
+pub(super) use told::{ahead_of_candidate, asked, history_for, summary_up, trouble, untold};
 
 use crate::{
     config::{Migration, MigrationTool},
     release::{
-        plan::{Deed, HeadsQuery},
-        record::Record,
-        survey::{SchemaRevision, Survey, Undo},
+        plan::HeadsQuery,
+        survey::{SchemaRevision, Standing, Undo},
         text::clean,
     },
 };
@@ -49,6 +54,16 @@ pub trait Tool {
     fn revisions(&self, printed: &str) -> Vec<SchemaRevision> {
         let _ = printed;
         Vec::new()
+    }
+
+    /// What a text names to it, among the revisions that an image knows.
+    fn named<'a>(&self, history: &'a [SchemaRevision], text: &str) -> Named<'a> {
+        naming::in_full(history, text)
+    }
+
+    /// Whether a revision lies behind where the database is.
+    fn is_behind(&self, known: &Known<'_>, revision: &str) -> bool {
+        naming::is_applied_below(known, revision)
     }
 
     /// The command that migrates to the newest revision.
@@ -96,6 +111,14 @@ pub struct Known<'a> {
     pub history: &'a [SchemaRevision],
     /// Where the database is.
     pub now: &'a [String],
+}
+
+impl<'a> Known<'a> {
+    /// Those that the database has, for a tool that tells it with each.
+    fn applied(&self) -> impl Iterator<Item = &'a SchemaRevision> {
+        let history = self.history.iter();
+        history.filter(|known| known.standing != Standing::Pending)
+    }
 }
 
 /// A way down.
@@ -182,82 +205,6 @@ pub(super) fn listed(revisions: &[SchemaRevision]) -> String {
     words.join("; ")
 }
 
-/// The schema's heads: as read now, else as last recorded. With whether they are only recorded.
-pub fn heads_now(survey: &Survey) -> Option<(Vec<String>, bool)> {
-    if let Some(heads) = &survey.schema_heads {
-        return Some((heads.clone(), false));
-    }
-    survey
-        .records
-        .iter()
-        .rev()
-        .find_map(recorded_heads)
-        .map(|heads| (heads, true))
-}
-
-/// What a survey says of a revision that the database has and an image does not.
-pub const UNKNOWN_HERE: &str = "which that image does not have";
-
-/// Whether a tool's complaint says that the database is at a revision which its image does not have.
-pub(super) fn is_ahead(complaint: &str) -> bool {
-    complaint.contains("Can't locate revision") || complaint.contains(UNKNOWN_HERE)
-}
-
-/// Says so where the database is at a revision that the image which runs does not know.
-pub(super) fn trouble(survey: &Survey) -> Option<String> {
-    let trouble = survey.schema_trouble.as_ref()?;
-    Some(if is_ahead(trouble) {
-        format!("the database is ahead of the image that runs: {trouble}")
-    } else {
-        format!("where the schema is could not be read now: {trouble}")
-    })
-}
-
-/// Says so where the database is at a revision that the chosen image does not have, which lies on the
-/// server and was asked.
-pub(super) fn ahead_of_candidate(survey: &Survey, label: &str) -> Option<String> {
-    let (candidate, now) = (
-        survey.candidate_history.as_ref()?,
-        survey.schema_heads.as_ref()?,
-    );
-    let unknown = unknown_to(candidate, now);
-    (!unknown.is_empty()).then(|| {
-        format!(
-            "the database is ahead of {label}: it is at {}, which that image does not know",
-            words(&unknown)
-        )
-    })
-}
-
-/// What a migration to the newest revision does, in words: `a1f3 → c9e2 (2 revisions)` where the
-/// candidate lies on the server and could be asked.
-pub(super) fn summary_up(survey: &Survey) -> String {
-    let from = survey
-        .schema_heads
-        .as_deref()
-        .map_or_else(|| "unknown".to_owned(), words);
-    let pending = survey
-        .candidate_history
-        .as_ref()
-        .zip(survey.schema_heads.as_ref())
-        .map(|(candidate, now)| pending(candidate, now));
-    match pending.as_deref() {
-        Some([]) => format!("{from}: nothing to do"),
-        Some(pending) => {
-            let pending: Vec<SchemaRevision> = pending.iter().copied().cloned().collect();
-            format!("{from} → head, {}: {}", counted(&pending), listed(&pending))
-        }
-        None => format!("{from} → head"),
-    }
-}
-
-fn recorded_heads(record: &Record) -> Option<Vec<String>> {
-    let result = record.results.get("schema_heads");
-    result
-        .map(|line| heads_of_result(line))
-        .or_else(|| record.runs().and_then(|r| r.schema_heads.clone()))
-}
-
 /// Whether both name the same heads, in any order.
 pub(super) fn is_same(a: &[String], b: &[String]) -> bool {
     let sorted = |heads: &[String]| {
@@ -268,75 +215,13 @@ pub(super) fn is_same(a: &[String], b: &[String]) -> bool {
     sorted(a) == sorted(b)
 }
 
-/// The way that a request would take the schema down, and where to: what a survey has to ask about.
-/// `recorded` are the heads of the release that a rollback returns to.
-pub fn way_of(
-    migration: &Migration,
-    deed: &Deed,
-    recorded: Option<&[String]>,
-    survey: &Survey,
-) -> Option<WayDown> {
-    let (now, _) = heads_now(survey)?;
-    let known = Known {
-        history: history_for(deed, survey),
-        now: &now,
-    };
-    let tool = tool(migration);
-    match deed {
-        Deed::Rollback { .. } => {
-            let goal = recorded?;
-            (!is_same(&now, goal))
-                .then(|| tool.way_down(&known, goal).ok())
-                .flatten()
-        }
-        Deed::Migrate { to: Some(to), .. } => {
-            let to = graph::resolve(known.history, to);
-            is_behind(&known, &to)
-                .then(|| tool.down_to(&known, &to).ok())
-                .flatten()
-        }
-        _ => None,
+/// A revision in full, where the history knows the one that an abbreviation means.
+pub(super) fn in_full(tool: &dyn Tool, history: &[SchemaRevision], text: &str) -> String {
+    match tool.named(history, text) {
+        // One with a blank in its name, as Django's may have, is no word of a command.
+        Named::One(known) if is_revision(&known.revision) => known.revision.clone(),
+        _ => text.to_owned(),
     }
-}
-
-/// The revisions known to the image that a deed's migration would run with.
-pub(super) fn history_for<'a>(deed: &Deed, survey: &'a Survey) -> &'a [SchemaRevision] {
-    match (deed, &survey.candidate_history) {
-        (Deed::Migrate { .. }, Some(candidate)) => candidate,
-        _ => &survey.schema_history,
-    }
-}
-
-/// Whether a revision lies behind where the database is.
-pub(super) fn is_behind(known: &Known<'_>, revision: &str) -> bool {
-    revision == BASE
-        || (!known.now.iter().any(|head| head == revision)
-            && graph::in_place(known.history, known.now).contains(revision))
-}
-
-/// A revision in full, where the history knows one that an abbreviation means.
-pub(super) fn resolve(history: &[SchemaRevision], revision: &str) -> String {
-    graph::resolve(history, revision)
-}
-
-/// The revisions that an image knows and a database at `now` does not have.
-pub(super) fn pending<'a>(
-    candidate: &'a [SchemaRevision],
-    now: &[String],
-) -> Vec<&'a SchemaRevision> {
-    let there = graph::in_place(candidate, now);
-    candidate
-        .iter()
-        .filter(|known| !there.contains(known.revision.as_str()))
-        .collect()
-}
-
-/// The heads that an image does not know.
-pub(super) fn unknown_to(candidate: &[SchemaRevision], now: &[String]) -> Vec<String> {
-    now.iter()
-        .filter(|head| !candidate.iter().any(|known| known.revision == **head))
-        .cloned()
-        .collect()
 }
 
 /// What is undone, as the end of a sentence: `, undoing 1 revision: c9e2 orders have a price`.

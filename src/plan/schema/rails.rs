@@ -4,11 +4,15 @@
 
 use crate::release::{
     plan::{HeadsFormat, HeadsQuery},
-    survey::{SchemaRevision, Undo},
+    survey::{SchemaRevision, Standing, Undo},
     text,
 };
 
-use super::{Known, MOST_REVISIONS, Tool, WayDown, with};
+use super::{Known, MOST_REVISIONS, Named, Tool, WayDown, naming, with};
+
+/// The version of a schema without any migration.
+const NOTHING: &str = "0";
+const NO_FILE: &str = "the image that runs does not have its file";
 
 pub struct Rails<'a> {
     /// What starts it: `["bin/rails"]`.
@@ -27,21 +31,24 @@ impl Tool for Rails<'_> {
         Some(with(self.command, &["db:migrate:status"]))
     }
 
-    /// Those that are up.
     fn revisions(&self, printed: &str) -> Vec<SchemaRevision> {
         let mut found: Vec<SchemaRevision> = printed
             .lines()
             .filter_map(|line| {
-                let (version, name) = line
-                    .trim()
-                    .strip_prefix("up ")?
-                    .trim_start()
-                    .split_once(' ')?;
-                let mut known = is_version(version)
-                    .then(|| SchemaRevision::new(version, text::clean(name.trim())))?;
-                if name.contains("NO FILE") {
-                    known.undo =
-                        Undo::Refused("the image that runs does not have its file".to_owned());
+                let (standing, rest) = line.trim().split_once(' ')?;
+                let (version, name) = rest.trim_start().split_once(' ')?;
+                if !is_version(version) {
+                    return None;
+                }
+                let mut known = SchemaRevision::new(version, text::clean(name.trim()));
+                known.standing = match (standing, name.contains("NO FILE")) {
+                    ("up", true) => Standing::Missing,
+                    ("up", false) => Standing::Applied,
+                    ("down", false) => Standing::Pending,
+                    _ => return None,
+                };
+                if known.standing == Standing::Missing {
+                    known.undo = Undo::Refused(NO_FILE.to_owned());
                 }
                 Some(known)
             })
@@ -49,6 +56,20 @@ impl Tool for Rails<'_> {
             .collect();
         found.sort_by_key(|known| std::cmp::Reverse(number(&known.revision)));
         found
+    }
+
+    fn named<'a>(&self, history: &'a [SchemaRevision], text: &str) -> Named<'a> {
+        match text {
+            NOTHING => Named::Word,
+            _ => naming::in_full(history, text),
+        }
+    }
+
+    fn is_behind(&self, known: &Known<'_>, revision: &str) -> bool {
+        match revision {
+            NOTHING => !known.now.is_empty(),
+            _ => naming::is_applied_below(known, revision),
+        }
     }
 
     fn up(&self) -> Vec<String> {
@@ -67,18 +88,27 @@ impl Tool for Rails<'_> {
 
     fn way_down(&self, known: &Known<'_>, goal: &[String]) -> Result<WayDown, String> {
         let target = match goal {
-            [] => "0",
+            [] => NOTHING,
             [version] if is_version(version) => version,
             _ => return Err(format!("{} is no version of Rails'", goal.join(", "))),
         };
-        if target != "0" && !known.history.iter().any(|known| known.revision == target) {
-            return Err(format!(
-                "{target} is not up: it does not lie below where the database is"
-            ));
+        if known.history.is_empty() {
+            return Err("which versions are up could not be read".to_owned());
+        }
+        let at = known.applied().find(|known| known.revision == target);
+        match at.map(|at| at.standing) {
+            None if target != NOTHING => {
+                return Err(format!(
+                    "{target} is not up: it does not lie below where the database is"
+                ));
+            }
+            Some(Standing::Missing) => {
+                return Err(format!("Rails cannot go to {target}: {NO_FILE}"));
+            }
+            _ => {}
         }
         let undone = known
-            .history
-            .iter()
+            .applied()
             .take_while(|known| number(&known.revision) > number(target))
             .cloned()
             .collect();

@@ -195,6 +195,53 @@ fn a_slow_start_is_waited_for_whoever_says_so() {
 }
 
 #[test]
+fn a_slow_start_is_waited_for_before_its_image_lies_on_the_server() {
+    use crate::release::{Fault, FaultKind, version::VersionDetails};
+    use std::time::Duration;
+    let says = |seconds: Option<u64>| {
+        Ok(VersionDetails {
+            start_period: seconds.map(Duration::from_secs),
+            ..VersionDetails::default()
+        })
+    };
+    let patience = |world: &mut World| {
+        let plan = world.plan(promote(2)).unwrap();
+        (plan.health_timeout.as_secs(), plan.warnings)
+    };
+    let unseen = |world: &World| {
+        let request = world.request(promote(2));
+        super::super::unseen_images(&world.config.services, &request, &world.survey)
+    };
+    let mut world = World::new();
+    assert_eq!(unseen(&world), [], "it lies there, and is asked itself");
+    world.survey.images.retain(|image| image.id != image_id(2));
+    let wanted = unseen(&world);
+    assert_eq!(wanted[0].digest, Some(digest(2)));
+
+    world.unseen = [(digest(2), says(Some(300)))].into();
+    let (timeout, warnings) = patience(&mut world);
+    assert_eq!(timeout, 330);
+    let words = "backend may take 300 s to start";
+    assert!(warnings.iter().any(|w| w.contains(words)), "{warnings:?}");
+    // It says that it needs no longer: what runs now has no say in it.
+    world.unseen = [(digest(2), says(None))].into();
+    world.survey.containers.containers[0].start_period = Some(Duration::from_secs(300));
+    assert_eq!(patience(&mut world), (120, Vec::new()));
+    // A registry that does not tell stops nothing: what runs is the next best, and the plan says so.
+    let gone = Fault::new(FaultKind::Unreachable, "ghcr.io", "cannot be reached");
+    world.unseen = [(digest(2), Err(gone))].into();
+    let (timeout, warnings) = patience(&mut world);
+    assert_eq!(timeout, 330);
+    let words = "how long backend may take to start cannot be told before its image is pulled (ghcr.io: \
+                 cannot be reached): what is not healthy is given up after 330 s";
+    assert!(warnings.iter().any(|w| w.contains(words)), "{warnings:?}");
+    // The compose file decides, and nobody is asked.
+    world.service("backend").start_period = Some(Duration::from_secs(10));
+    assert_eq!(patience(&mut world), (120, Vec::new()));
+    assert_eq!(unseen(&world), []);
+}
+
+#[test]
 fn what_only_one_container_can_have_keeps_a_service_from_being_rolled_and_the_plan_says_what() {
     use crate::release::survey::Exclusive;
     let plan = |change: &dyn Fn(&mut World)| {

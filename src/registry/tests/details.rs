@@ -1,5 +1,5 @@
 use super::{super::cache::Cache, *};
-use crate::release::{FaultKind, version::Known};
+use crate::release::{Digest, FaultKind, version::Known};
 
 #[tokio::test]
 async fn an_index_with_attestations_has_the_details_of_its_image() {
@@ -96,6 +96,44 @@ async fn a_second_start_asks_no_digest_again_what_it_says() {
     assert_eq!(*watched.all().await, first);
     assert_eq!(world.fake.requests("GET /v2/shop/blobs/").len(), 20);
     assert_eq!(world.fake.requests("GET /v2/shop/manifests/").len(), 20);
+}
+
+#[tokio::test]
+async fn how_long_an_image_may_take_to_start_is_known_without_asking_again() {
+    use std::time::Duration;
+    let world = World::new(Access::Anybody, 1000, Password::None).await;
+    let mut slow = image("abc");
+    slow["config"]["Healthcheck"] =
+        json!({"Test": ["CMD", "health"], "StartPeriod": 300_000_000_000_u64});
+    let slow: Digest = world.fake.push("v20260123.1", &slow).parse().unwrap();
+    let quick: Digest = world
+        .fake
+        .push("v20260122.1", &image("def"))
+        .parse()
+        .unwrap();
+    let (repository, start_period) = (world.repository(), Some(Duration::from_secs(300)));
+    // Listed before, and kept; or never seen.
+    let versions = world.list().await.unwrap();
+    let listed = version(&versions, "v20260123.1").details.value().unwrap();
+    assert_eq!(listed.start_period, start_period);
+    let asked = world.fake.requests("").len();
+    let details = |digest: Digest| {
+        let (catalogue, repository) = (&world.catalogue, &repository);
+        async move { catalogue.details(repository, &digest).await.unwrap() }
+    };
+    assert_eq!(details(slow.clone()).await.start_period, start_period);
+    assert_eq!(details(quick).await.start_period, None);
+    assert_eq!(world.fake.requests("").len(), asked);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let again = catalogue(
+        &world.fake,
+        elsewhere.path(),
+        Password::None,
+        Clock::system(),
+    );
+    let details = again.details(&repository, &slow).await.unwrap();
+    assert_eq!(details.start_period, start_period);
+    assert_eq!(world.fake.requests("").len(), asked + 2);
 }
 
 #[tokio::test]

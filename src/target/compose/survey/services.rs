@@ -86,7 +86,9 @@ fn one(service: &Value, hash: &str) -> ComposeService {
             .is_some_and(|check| check.get("disable") != Some(&Value::Bool(true))),
         start_period: service
             .get("healthcheck")
-            .and_then(|check| period(check, "start_period")),
+            .and_then(|check| period(check, "start_period"))
+            // The Engine takes 0 as nothing said, and the image's own counts.
+            .filter(|period| !period.is_zero()),
         stop_grace_period: period(service, "stop_grace_period"),
         replicas: replicas(service),
         exclusive: exclusive(service),
@@ -269,7 +271,10 @@ mod tests {
         let read = one(&service, "");
         assert_eq!(read.stop_grace_period, Some(Duration::from_secs(600)));
         assert_eq!(read.start_period, Some(Duration::from_secs(90)));
-        let read = one(&json!({"stop_grace_period": 10}), "");
+        let read = one(
+            &json!({"stop_grace_period": 10, "healthcheck": {"start_period": "0s"}}),
+            "",
+        );
         assert_eq!((read.stop_grace_period, read.start_period), (None, None));
     }
 

@@ -1,0 +1,180 @@
+//! What a survey tells of the schema: where the database is, what an image knows of it, which way leads
+//! down, and what nobody can tell.
+
+use crate::{
+    config::Migration,
+    release::{
+        plan::Deed,
+        record::Record,
+        survey::{SchemaRevision, Survey},
+    },
+};
+
+use super::{
+    Known, WayDown, counted, graph, heads_of_result, in_full, is_same, listed, tool, words,
+};
+
+/// The schema's heads: as read now, else as last recorded. With whether they are only recorded.
+pub fn heads_now(survey: &Survey) -> Option<(Vec<String>, bool)> {
+    if let Some(heads) = &survey.schema_heads {
+        return Some((heads.clone(), false));
+    }
+    survey
+        .records
+        .iter()
+        .rev()
+        .find_map(recorded_heads)
+        .map(|heads| (heads, true))
+}
+
+/// What a survey says of a revision that the database has and an image does not.
+pub const UNKNOWN_HERE: &str = "which that image does not have";
+
+/// Whether a tool's complaint says that the database is at a revision which its image does not have.
+fn is_ahead(complaint: &str) -> bool {
+    complaint.contains("Can't locate revision") || complaint.contains(UNKNOWN_HERE)
+}
+
+/// Says so where the database is at a revision that the image which runs does not know.
+pub fn trouble(survey: &Survey) -> Option<String> {
+    let trouble = survey.schema_trouble.as_ref()?;
+    Some(if is_ahead(trouble) {
+        format!("the database is ahead of the image that runs: {trouble}")
+    } else {
+        format!("where the schema is could not be read now: {trouble}")
+    })
+}
+
+/// Says so where the database is at a revision that the chosen image does not have, which lies on the
+/// server and was asked.
+pub fn ahead_of_candidate(survey: &Survey, label: &str) -> Option<String> {
+    let (candidate, now) = (
+        survey.candidate_history.as_ref()?,
+        survey.schema_heads.as_ref()?,
+    );
+    let unknown = unknown_to(candidate, now);
+    (!unknown.is_empty()).then(|| {
+        format!(
+            "the database is ahead of {label}: it is at {}, which that image does not know",
+            words(&unknown)
+        )
+    })
+}
+
+/// What a migration to the newest revision does, in words: `a1f3 → c9e2 (2 revisions)` where the
+/// candidate lies on the server and could be asked.
+pub fn summary_up(survey: &Survey) -> String {
+    let from = survey
+        .schema_heads
+        .as_deref()
+        .map_or_else(|| "unknown".to_owned(), words);
+    let pending = survey
+        .candidate_history
+        .as_ref()
+        .zip(survey.schema_heads.as_ref())
+        .map(|(candidate, now)| pending(candidate, now));
+    match pending.as_deref() {
+        Some([]) => format!("{from}: nothing to do"),
+        Some(pending) => {
+            let pending: Vec<SchemaRevision> = pending.iter().copied().cloned().collect();
+            format!("{from} → head, {}: {}", counted(&pending), listed(&pending))
+        }
+        None => format!("{from} → head"),
+    }
+}
+
+fn recorded_heads(record: &Record) -> Option<Vec<String>> {
+    let result = record.results.get("schema_heads");
+    result
+        .map(|line| heads_of_result(line))
+        .or_else(|| record.runs().and_then(|r| r.schema_heads.clone()))
+}
+
+/// The way that a request would take the schema down, and where to: what a survey has to ask about.
+/// `recorded` are the heads of the release that a rollback returns to.
+pub fn way_of(
+    migration: &Migration,
+    deed: &Deed,
+    recorded: Option<&[String]>,
+    survey: &Survey,
+) -> Option<WayDown> {
+    let (now, _) = heads_now(survey)?;
+    let known = Known {
+        history: history_for(deed, survey),
+        now: &now,
+    };
+    let tool = tool(migration);
+    match deed {
+        Deed::Rollback { .. } => {
+            let goal = recorded?;
+            (!is_same(&now, goal))
+                .then(|| tool.way_down(&known, goal).ok())
+                .flatten()
+        }
+        Deed::Migrate { to: Some(to), .. } => {
+            let to = in_full(&*tool, known.history, to);
+            tool.is_behind(&known, &to)
+                .then(|| tool.down_to(&known, &to).ok())
+                .flatten()
+        }
+        _ => None,
+    }
+}
+
+/// The revisions known to the image that a deed's migration would run with.
+pub fn history_for<'a>(deed: &Deed, survey: &'a Survey) -> &'a [SchemaRevision] {
+    match (deed, &survey.candidate_history) {
+        (Deed::Migrate { .. }, Some(candidate)) => candidate,
+        _ => &survey.schema_history,
+    }
+}
+
+/// The revisions of the very image that a deed's migration would run with, or why nobody can tell them.
+pub fn asked<'a>(
+    migration: &Migration,
+    deed: &Deed,
+    survey: &'a Survey,
+) -> Result<&'a [SchemaRevision], &'static str> {
+    let tool = tool(migration);
+    if tool.history().is_none() {
+        return Err("its migration tool names no revisions");
+    }
+    let chosen = match deed {
+        Deed::Migrate { versions, .. } => versions.contains_key(&migration.service),
+        _ => false,
+    };
+    match (chosen, &survey.candidate_history) {
+        (true, Some(candidate)) => Ok(candidate),
+        (true, None) if !tool.history_needs_no_database() => {
+            Err("its migration tool names revisions only in a container that runs")
+        }
+        (true, None) => Err("its image does not lie on the server yet, or did not answer"),
+        (false, _) if survey.schema_history.is_empty() => Err("it did not name its revisions"),
+        (false, _) => Ok(&survey.schema_history),
+    }
+}
+
+/// Says that nobody can tell whether an image has a revision.
+pub fn untold(label: &str, revision: &str, why: &str) -> String {
+    format!(
+        "whether {label} has the revision {revision} cannot be told ({why}): if it has not, the migration \
+         fails"
+    )
+}
+
+/// The revisions that an image knows and a database at `now` does not have.
+fn pending<'a>(candidate: &'a [SchemaRevision], now: &[String]) -> Vec<&'a SchemaRevision> {
+    let there = graph::in_place(candidate, now);
+    candidate
+        .iter()
+        .filter(|known| !there.contains(known.revision.as_str()))
+        .collect()
+}
+
+/// The heads that an image does not know.
+fn unknown_to(candidate: &[SchemaRevision], now: &[String]) -> Vec<String> {
+    now.iter()
+        .filter(|head| !candidate.iter().any(|known| known.revision == **head))
+        .cloned()
+        .collect()
+}
