@@ -9,9 +9,10 @@
 ledger_lines=1000
 ledger_bytes=4194304
 
-# ends_whole FILE: whether the next line can be appended as it is.
+# ends_whole FILE: whether the next line can be appended as it is. Counted, since a shell
+# drops the zeros that a file may end in after a power cut.
 ends_whole() {
-	[ ! -s "$1" ] || [ -z "$(tail -c 1 "$1")" ]
+	[ ! -s "$1" ] || [ "$(tail -c 1 "$1" | wc -l)" -eq 1 ]
 }
 
 # append_ledger LINE: a line after a torn one starts with a line end.

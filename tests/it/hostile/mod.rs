@@ -3,7 +3,7 @@
 //! same: see [`holds`].
 
 pub mod holds;
-mod spoilt;
+pub mod spoilt;
 
 use proptest::prelude::*;
 

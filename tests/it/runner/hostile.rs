@@ -61,7 +61,7 @@ fn text() -> impl Strategy<Value = String> + Clone {
 }
 
 /// Tries few cases, and always the same: each costs some processes.
-fn of_some<T: Debug>(cases: u32, given: impl Strategy<Value = T>, holds: impl Fn(T)) {
+pub(super) fn of_some<T: Debug>(cases: u32, given: impl Strategy<Value = T>, holds: impl Fn(T)) {
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let config = Config {
         cases,

@@ -4,13 +4,16 @@ use std::{collections::BTreeSet, fs, io::Write as _};
 
 use flightdeck::{
     release::operation::{OperationId, Outcome},
-    target::compose::script::{Refusal, StartReply, read_ledger},
+    target::compose::script::{LedgerShape, Refusal, StartReply, history, read_ledger},
 };
+use proptest::prelude::*;
 
 use super::{
+    hostile::of_some,
     under_each_shell,
     world::{Operation, World},
 };
+use crate::hostile::spoilt::{edited, edits};
 
 fn short() -> Operation {
     Operation::promotion().step("pull", "echo pulled")
@@ -62,6 +65,18 @@ fn numbers(world: &World, directory: &str) -> BTreeSet<u64> {
                 .unwrap()
         })
         .collect()
+}
+
+/// The lines of `ledger` that are told to be damaged where only its last one is read.
+fn noticed(world: &World, ledger: &[u8]) -> BTreeSet<usize> {
+    fs::create_dir_all(world.state()).unwrap();
+    fs::write(world.state().join("ledger.jsonl"), ledger).unwrap();
+    let told = world.run(&history(&world.place, 1).unwrap());
+    let between = told.windows(3).position(|bytes| bytes == b"\n-\n").unwrap();
+    let read = read_ledger(&told[between + 3..]);
+    assert_eq!(read.lines, 1);
+    let whole = LedgerShape::read(&told[..between]).complete(read, false);
+    whole.damaged_at.iter().map(|place| place.line).collect()
 }
 
 under_each_shell! {
@@ -117,6 +132,72 @@ under_each_shell! {
         assert_eq!(ledger.damaged, 2);
         let numbers: Vec<u64> = ledger.records.iter().map(|r| r.operation.0).collect();
         assert_eq!(numbers, [1, 3, 4]);
+    }
+
+    fn what_is_no_json_is_noticed_in_the_oldest_line(world) {
+        let whole = line(1).replace("mira", "mi\u{7f}ra é😀 \\u0007");
+        let spoilt = prop::collection::vec(edits(), 1..80);
+        of_some(4, spoilt, |spoilt| {
+            let lines: Vec<Vec<u8>> = spoilt
+                .iter()
+                .map(|edits| {
+                    let mut line = edited(whole.as_bytes(), edits);
+                    line.retain(|&byte| byte != b'\n');
+                    line
+                })
+                .collect();
+            let noticed = noticed(world, &[lines.join(&b'\n'), format!("\n{whole}\n").into()].concat());
+            for (number, line) in (1..).zip(&lines) {
+                let is_json = serde_json::from_slice::<serde_json::Value>(line).is_ok();
+                let is_blank = line.trim_ascii().is_empty();
+                let shown = String::from_utf8_lossy(line);
+                assert!(is_json || is_blank || noticed.contains(&number), "not noticed: {shown}");
+                assert!(line != whole.as_bytes() || !noticed.contains(&number), "whole: {shown}");
+            }
+        });
+    }
+
+    fn what_is_json_and_no_record_of_ours_is_not_called_whole(world) {
+        let whole = line(7);
+        let with = |from: &str, to: &str| whole.replacen(from, to, 1);
+        let lines = [
+            (false, whole.clone()),
+            (false, with("\"novelty\"", "\"v\":{\"x\":[]},\"novelty\"")),
+            (false, with("\"ended\":6,\"outcome\":\"succeeded\"", "\"ended\":6,\"outcome\":\"went_far\"")),
+            (false, "{\"v\":2,\"canary\":[{}]}".to_owned()),
+            (true, "{\"v\":2,\"canary\":[{]}}".to_owned()),
+            (true, with("\"operation\":7", "\"operand\":7")),
+            (true, with("\"outcome\":\"succeeded\"", "\"outcome\":null")),
+            (true, with(",\"results\":{}", "")),
+            // Torn at a comma, and the next one after it.
+            (true, format!("{},{whole}", with(",\"operation\":7", "\n").lines().next().unwrap())),
+            (true, "{\"v\":1}".to_owned()),
+            (true, "[]".to_owned()),
+        ];
+        let text: String = lines.iter().map(|(_, line)| format!("{line}\n")).collect();
+        let damaged = (1..).zip(&lines).filter(|(_, (is_damaged, _))| *is_damaged);
+        let damaged: BTreeSet<usize> = damaged.map(|(number, _)| number).collect();
+        assert_eq!(noticed(world, format!("{text}{whole}\n").as_bytes()), damaged);
+    }
+
+    fn a_ledger_that_was_never_halved_is_looked_through_all_the_same(world) {
+        let mut lines = vec![line(7); 100_000];
+        // Among the older ones what is no sign of JSON is noticed, and a bracket too many is not.
+        lines[50_000] = line(7).replace("mira", "mi\u{1}ra");
+        lines[50_001] = line(7).replace("[1,", "[[1,");
+        lines[99_000] = line(7).replace("[1,", "[[1,");
+        let ledger = lines.join("\n") + "\n";
+        assert_eq!(noticed(world, ledger.as_bytes()), [50_001, 99_001].into());
+    }
+
+    fn the_zeros_of_a_power_cut_take_no_line_with_them(world) {
+        past(world, 1, 1);
+        let ledger = world.state().join("ledger.jsonl");
+        fs::File::options().append(true).open(&ledger).unwrap().write_all(&[0; 700]).unwrap();
+        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+        let ledger = read_ledger(&fs::read(ledger).unwrap());
+        let numbers: Vec<u64> = ledger.records.iter().map(|record| record.operation.0).collect();
+        assert_eq!((numbers.as_slice(), ledger.damaged), (&[1, 2][..], 1));
     }
 
     fn what_is_forgotten_is_not_there_to_be_recovered(world) {

@@ -74,12 +74,12 @@ pub fn read_ledger(bytes: &[u8]) -> Ledger {
     }
     let mut ledger = Ledger::default();
     let mut records: BTreeMap<OperationId, Record> = BTreeMap::new();
-    let lines: Vec<&[u8]> = bytes
-        .split_inclusive(|&byte| byte == b'\n')
-        .filter(|line| !line.trim_ascii().is_empty())
-        .collect();
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|&byte| byte == b'\n').collect();
     ledger.lines = lines.len();
     for (index, line) in lines.iter().enumerate() {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
         let format = serde_json::from_slice::<Format>(line);
         if format.is_ok_and(|format| format.v > FORMAT) {
             ledger.newer += 1;

@@ -1,5 +1,10 @@
 //! Where a ledger is damaged, as `assets/ledger_shape.sh` tells of all of it, brought together with what
 //! was read of its end. Pure.
+//!
+//! What was read is judged by whether it is a record; of older lines the server's shell tells which are no
+//! JSON, or lack what the runner writes last. So an older line is not noticed that is JSON and yet no
+//! record, such as one without an operator; and no line is, old or new, in which a letter or a digit became
+//! another: none has a sum of its own.
 
 use crate::release::record::{DamagedLine, Ledger};
 
@@ -125,6 +130,14 @@ mod tests {
         let read = read_ledger(b"x\n{\"v\":2}\n");
         let whole = shape.complete(read, false);
         assert_eq!(places(&whole), ["ledger.1.jsonl line 2"]);
+    }
+
+    #[test]
+    fn an_empty_line_is_a_line_and_not_damaged() {
+        let shape = LedgerShape::read(b"ledger.jsonl\n4\n1\n");
+        let read = read_ledger(b"x\n\n{\"v\":2}\n \n");
+        assert_eq!((read.lines, read.damaged_lines.as_slice()), (4, &[4][..]));
+        assert_eq!(places(&shape.complete(read, true)), ["ledger.jsonl line 1"]);
     }
 
     #[test]
