@@ -21,7 +21,7 @@ fn is_left(name: &str) -> bool {
     process.is_some_and(|process| !Path::new("/proc").join(process).exists())
 }
 
-/// Takes away the disks of earlier runs, and what still works on them.
+/// Takes away the disks of earlier runs, what still works on them, and the cockpits that wait for it.
 pub fn sweep_disks() -> Result<(), String> {
     let mounts = fs::read_to_string("/proc/self/mounts").map_err(words)?;
     for mount in mounts.lines() {
@@ -29,15 +29,13 @@ pub fn sweep_disks() -> Result<(), String> {
         let (Some(name), Some(disk)) = (fields.next(), fields.next()) else {
             continue;
         };
-        if !is_left(name) {
-            continue;
-        }
         let disk = Path::new(disk);
-        kill_all_in(disk);
+        let Some(home) = disk.parent().filter(|_| is_left(name)) else {
+            continue;
+        };
+        kill_all_in(home);
         output(Command::new("umount").arg("-l").arg(disk))?;
-        if let Some(home) = disk.parent() {
-            fs::remove_dir_all(home).map_err(words)?;
-        }
+        fs::remove_dir_all(home).map_err(words)?;
     }
     Ok(())
 }
