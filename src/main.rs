@@ -12,12 +12,12 @@ use clap::Parser;
 use flightdeck::{
     cli::{self, Arguments, Command, Exit, Failure, Next, Output, Session},
     clock::Clock,
-    cockpit::Options,
+    cockpit::{OpenAt, Options},
     config::locate,
     demo,
     diagnostics::{self, Panics},
     fleet::world::{Operator, Settings, World},
-    release::{Permit, plan::Request, text},
+    release::{Permit, text},
     target::compose::connection::askpass,
 };
 
@@ -126,7 +126,12 @@ async fn face(arguments: Arguments) -> Result<Exit, Failure> {
             };
             match session.run(command, permit).await? {
                 Next::Exit(exit) => Ok(exit),
-                Next::Cockpit(request) => cockpit(world, Some(permit), Some(request)).await,
+                Next::Plan(request) => {
+                    cockpit(world, Some(permit), Some(OpenAt::Plan(request))).await
+                }
+                Next::Recovery(wish) => {
+                    cockpit(world, Some(permit), Some(OpenAt::Recovery(wish))).await
+                }
             }
         }
     }
@@ -148,7 +153,7 @@ fn world(explicit: Option<PathBuf>, asking: bool) -> Result<Arc<World>, Failure>
 async fn cockpit(
     world: Arc<World>,
     permit: Option<Permit>,
-    open_at: Option<Request>,
+    open_at: Option<OpenAt>,
 ) -> Result<Exit, Failure> {
     let options = Options {
         open_at,

@@ -1,7 +1,5 @@
 //! What promote, rollback, migrate and adopt have in common: plan, show, confirm, start, follow.
 
-use std::io::{self, IsTerminal};
-
 use serde_json::json;
 
 use crate::{
@@ -27,10 +25,10 @@ use super::{
 pub struct DeedFlags {
     /// Start without asking; without it the cockpit opens at the plan
     #[arg(long, short)]
-    yes: bool,
+    pub yes: bool,
     /// Print the plan and its commands, and change nothing
     #[arg(long, conflicts_with = "yes")]
-    dry_run: bool,
+    pub dry_run: bool,
     /// Why, for the record
     #[arg(
         long,
@@ -41,7 +39,7 @@ pub struct DeedFlags {
     pub reason: String,
     /// Return as soon as it has started instead of following it
     #[arg(long)]
-    detach: bool,
+    pub detach: bool,
 }
 
 impl DeedFlags {
@@ -51,7 +49,7 @@ impl DeedFlags {
             && !self.dry_run
             && !session.output.json
             && session.output.terminal
-            && io::stdin().is_terminal()
+            && session.interactive
     }
 
     /// Refuses before anything is asked of a server: nobody could confirm.
@@ -82,7 +80,7 @@ impl Session {
         permit: Permit,
     ) -> Result<Next, Failure> {
         if flags.wants_cockpit(self) {
-            return Ok(Next::Cockpit(request));
+            return Ok(Next::Plan(request));
         }
         flags.check()?;
         let mut names = vec![request.environment.clone()];

@@ -34,7 +34,7 @@ use crate::{
     clock::Clock,
     diagnostics::LogLevel,
     fleet::world::World,
-    release::{EnvironmentName, Fault, FaultKind, Permit, plan::Request},
+    release::{EnvironmentName, Fault, FaultKind, Permit, plan::Request, recovery::RecoveryWish},
 };
 
 pub use attendant::Attendant;
@@ -152,7 +152,9 @@ pub enum Next {
     /// It is done.
     Exit(Exit),
     /// It goes on in the cockpit, at the plan for this request.
-    Cockpit(Request),
+    Plan(Request),
+    /// It goes on in the cockpit, where this recovery is to be confirmed.
+    Recovery(RecoveryWish),
 }
 
 impl Session {
@@ -171,7 +173,7 @@ impl Session {
             Command::CleanUp(clean_up) => return clean_up.run(self, permit).await,
             Command::Adopt(adopt) => return adopt.run(self, permit).await,
             Command::MarkBad(mark) => return mark.run(self, permit).await,
-            Command::Recover(recover) => recover.run(self, permit).await?,
+            Command::Recover(recover) => return recover.run(self, permit).await,
             Command::Lock(lock) => lock.run(self, permit).await?,
             Command::Unlock(unlock) => unlock.run(self, permit).await?,
             Command::Logs(logs) => logs.run(self).await?,

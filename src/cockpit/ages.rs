@@ -107,6 +107,33 @@ impl Ages {
         }
         freshness
     }
+
+    /// What is said while something of a server is waited for: since when, or, where it is the link that
+    /// makes it wait, why.
+    pub fn waiting<T>(&self, since: Moment, observed: Option<&Observed<T>>) -> String {
+        let waited = self.age(self.now.moment.since(since), true);
+        match observed.and_then(|observed| self.link_words(observed)) {
+            Some(words) => format!("connecting… {words}"),
+            None => format!("looking at the server… {waited}"),
+        }
+    }
+
+    fn link_words<T>(&self, observed: &Observed<T>) -> Option<String> {
+        match self.freshness(observed) {
+            Freshness::Connecting { for_ } => Some(self.age(for_, true)),
+            Freshness::Unknown => Some(String::new()),
+            Freshness::Unreachable { fault, retry_in }
+            | Freshness::Stale {
+                fault: Some(fault),
+                retry_in,
+                ..
+            } => {
+                let retry = retry_in.map(|left| format!("; retry in {}", self.left(left)));
+                Some(format!("{}{}", fault.message, retry.unwrap_or_default()))
+            }
+            Freshness::Fresh | Freshness::Stale { fault: None, .. } => None,
+        }
+    }
 }
 
 /// A time of day as lists show it: `14:01`, and the date where it is not today: `11-20 14:01`.

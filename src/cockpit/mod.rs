@@ -51,4 +51,4 @@ pub mod view;
 #[cfg(test)]
 mod tests;
 
-pub use run::{Options, run};
+pub use run::{OpenAt, Options, run};

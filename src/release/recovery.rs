@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    EnvironmentName,
     operation::{
         Direction, End, Event, JournalLine, Liveness, OperationId, OperationState, Outcome,
     },
@@ -77,6 +78,34 @@ pub struct RecoveryRequest {
     pub seen_dead: bool,
     /// Why, in the operator's words; may be empty.
     pub reason: String,
+}
+
+/// The same before it is known which operation there is to do it to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryWish {
+    /// Where.
+    pub environment: EnvironmentName,
+    /// What to do.
+    pub recovery: Recovery,
+    /// What to do about the step at which it stopped.
+    pub stopped_step: StoppedStep,
+    /// As [`RecoveryRequest::seen_dead`].
+    pub seen_dead: bool,
+    /// Why, in the operator's words; may be empty.
+    pub reason: String,
+}
+
+impl RecoveryWish {
+    /// The same about that operation.
+    pub fn about(self, operation: OperationId) -> RecoveryRequest {
+        RecoveryRequest {
+            operation,
+            recovery: self.recovery,
+            stopped_step: self.stopped_step,
+            seen_dead: self.seen_dead,
+            reason: self.reason,
+        }
+    }
 }
 
 /// A lock by hand: nobody changes the environment until it is unlocked.

@@ -11,12 +11,12 @@ use crate::{
         EnvironmentName, Fault, FaultKind, Permit,
         confirm::Answer,
         operation::{Liveness, OperationId, OperationState, Outcome, Progress},
-        recovery::{self, Recovery, RecoveryRequest, StoppedStep},
+        recovery::{self, Recovery, RecoveryRequest, RecoveryWish, StoppedStep},
     },
 };
 
 use self::telling::Told;
-use super::{Attendant, Exit, Failure, Session, progress::Followed};
+use super::{Attendant, Exit, Failure, Next, Session, deed::DeedFlags, progress::Followed};
 
 /// Cancel the operation that runs, or deal with one that did not end well.
 #[derive(Debug, clap::Args)]
@@ -36,23 +36,8 @@ pub struct Recover {
     /// looked, and nothing of it does
     #[arg(long)]
     seen_dead: bool,
-    /// Do it without asking; without it the command only says what it would run
-    #[arg(long, short)]
-    yes: bool,
-    /// Print what would run with its commands, and change nothing
-    #[arg(long, conflicts_with = "yes")]
-    dry_run: bool,
-    /// Why, for the record
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "",
-        hide_default_value = true
-    )]
-    reason: String,
-    /// Return as soon as it has started instead of following it
-    #[arg(long)]
-    detach: bool,
+    #[command(flatten)]
+    flags: DeedFlags,
 }
 
 /// What to do about an operation.
@@ -80,48 +65,50 @@ impl From<How> for Recovery {
 }
 
 impl Recover {
-    pub(super) async fn run(self, session: &mut Session, permit: Permit) -> Result<Exit, Failure> {
-        let name = session.environment(&self.environment)?.name.clone();
-        let recovery = Recovery::from(self.how);
-        if recovery == Recovery::Cancel && !self.yes && !self.dry_run {
-            return Err(Failure::Usage(
-                "add --yes to cancel it, --dry-run to see what that does, or use the cockpit, which shows it first"
-                    .to_owned(),
-            ));
-        }
-        let (found, told) = self.find(session, &name, recovery).await?;
-        let request = RecoveryRequest {
-            operation: found,
-            recovery,
+    pub(super) async fn run(self, session: &mut Session, permit: Permit) -> Result<Next, Failure> {
+        let wish = RecoveryWish {
+            environment: session.environment(&self.environment)?.name.clone(),
+            recovery: self.how.into(),
             stopped_step: match (self.again, self.skip) {
                 (true, _) => StoppedStep::Again,
                 (_, true) => StoppedStep::Skip,
                 _ => StoppedStep::Ask,
             },
             seen_dead: self.seen_dead,
-            reason: self.reason.clone(),
+            reason: self.flags.reason.clone(),
         };
-        if self.dry_run {
+        if self.flags.wants_cockpit(session) {
+            return Ok(Next::Recovery(wish));
+        }
+        self.carry_out(wish, session, permit).await.map(Next::Exit)
+    }
+
+    async fn carry_out(
+        &self,
+        wish: RecoveryWish,
+        session: &mut Session,
+        permit: Permit,
+    ) -> Result<Exit, Failure> {
+        let (name, recovery) = (wish.environment.clone(), wish.recovery);
+        // Of the others it is told first what they would run.
+        if recovery == Recovery::Cancel {
+            self.flags.check()?;
+        }
+        let (found, told) = self.find(session, &name, recovery).await?;
+        let request = wish.about(found);
+        if self.flags.dry_run {
             return print_plan(session, &name, &request, told.as_ref());
         }
         if let (Some(told), true) = (&told, recovery != Recovery::Cancel) {
             tell(session, &name, &request, told)?;
         }
-        if !self.yes {
-            return Err(Failure::Usage(format!(
-                "add --yes to {} operation {found}, --dry-run to see the commands, or use the cockpit, which asks",
-                match recovery {
-                    Recovery::Back => "take back",
-                    other => other.word(),
-                }
-            )));
-        }
+        self.flags.check()?;
         let environment = session.environment(&self.environment)?;
         let words = recovery::confirm_words(recovery, environment.confirm_words());
         let confirmed = permit.confirm_with(request, words.as_ref(), Answer::YesFlag)?;
         let started = operation::recover(&session.world, &name, confirmed).await?;
         let followed = started.unwrap_or(found);
-        if self.detach {
+        if self.flags.detach {
             return session.print_started(followed, &name);
         }
         match session.follow(&name, followed, Some(permit)).await? {

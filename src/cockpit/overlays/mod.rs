@@ -41,6 +41,8 @@ pub enum Overlay {
     Chooser(chooser::Chooser),
     /// What is to become of an operation.
     Recover(recover::Recover),
+    /// The same, until it is known which.
+    Awaited(recover::awaited::Awaited),
     /// A lock by hand that is made or ended.
     Lock(lock::Lock),
     /// All actions by their names.
@@ -67,6 +69,7 @@ impl Overlay {
             Self::Plan(_)
             | Self::Commands(_)
             | Self::Chooser(_)
+            | Self::Awaited(_)
             | Self::Help(_)
             | Self::Message(_) => false,
         }
@@ -107,6 +110,7 @@ impl Overlay {
     pub fn shown(&mut self) {
         match self {
             Self::Plan(plan) => plan.shown(),
+            Self::Recover(recover) => recover.shown(),
             Self::Question(asked) => asked.shown = true,
             _ => {}
         }
@@ -125,7 +129,7 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
         Overlay::Question(_) => question::key(model, key),
         Overlay::Search(_) => search::key(model, key),
         Overlay::Message(_) => message::key(model, key),
-        Overlay::Plan(_) | Overlay::Commands(_) | Overlay::Help(_) => None,
+        Overlay::Plan(_) | Overlay::Commands(_) | Overlay::Awaited(_) | Overlay::Help(_) => None,
     }
 }
 
@@ -153,6 +157,7 @@ pub fn view(
         Overlay::Confirm(confirm) => return confirm::view(model, confirm, area, buf),
         Overlay::Chooser(chooser) => chooser::view(model, chooser, area, buf),
         Overlay::Recover(recover) => return recover::view(model, recover, area, buf),
+        Overlay::Awaited(awaited) => recover::awaited::view(model, awaited, ages, area, buf),
         Overlay::Lock(lock) => return lock::view(model, lock, area, buf),
         Overlay::Palette(palette) => return palette::view(model, palette, area, buf),
         Overlay::Help(help) => help::view(model, help, area, buf),

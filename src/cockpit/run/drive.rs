@@ -25,7 +25,7 @@ use crate::{
     release::Moment,
 };
 
-use super::{Options, cockpit::Cockpit};
+use super::{OpenAt, Options, cockpit::Cockpit};
 
 /// Keys that are taken in before the screen is drawn for them.
 pub(super) const KEYS_A_FRAME: usize = 64;
@@ -68,13 +68,16 @@ pub async fn drive<S: Screen>(
         filter: AnswerFilter::default(),
         leaving: false,
     };
-    if let Some(request) = options.open_at {
-        cockpit
-            .model
-            .environments
-            .choose(request.environment.clone());
-        let effects = overlays::plan::open(&mut cockpit.model, request);
-        cockpit.carry_out(effects, terminal)?;
+    if let Some(at) = options.open_at {
+        let environment = at.environment().clone();
+        cockpit.model.environments.choose(environment);
+        match at {
+            OpenAt::Plan(request) => {
+                let effects = overlays::plan::open(&mut cockpit.model, request);
+                cockpit.carry_out(effects, terminal)?;
+            }
+            OpenAt::Recovery(wish) => overlays::recover::awaited::open(&mut cockpit.model, wish),
+        }
     }
     if let Some(guidance) = &guidance {
         cockpit.model.guidance.clone_from(&guidance.borrow());

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use crate::{
     config::Config,
     fleet::{feeds, inbox::Inbox, world::World},
-    release::{Permit, plan::Request},
+    release::{EnvironmentName, Permit, plan::Request, recovery::RecoveryWish},
 };
 
 use super::{
@@ -30,12 +30,30 @@ use super::{
     theme::Theme,
 };
 
+/// What a command opens the cockpit with. Nothing is begun by that.
+#[derive(Debug)]
+pub enum OpenAt {
+    /// A plan.
+    Plan(Request),
+    /// What is to become of an operation.
+    Recovery(RecoveryWish),
+}
+
+impl OpenAt {
+    pub(super) fn environment(&self) -> &EnvironmentName {
+        match self {
+            Self::Plan(request) => &request.environment,
+            Self::Recovery(wish) => &wish.environment,
+        }
+    }
+}
+
 /// How a cockpit is opened.
 pub struct Options {
     /// The right to change things; without one it is watch mode.
     pub permit: Option<Permit>,
-    /// A plan that it opens with.
-    pub open_at: Option<Request>,
+    /// What it opens with.
+    pub open_at: Option<OpenAt>,
     /// A line that leads through the demo.
     pub guidance: Option<watch::Receiver<String>>,
     /// A badge in the header, such as `DEMO`.

@@ -205,6 +205,13 @@ pictures! {
         model
     };
 
+    a_cancel_with_its_reason: |width, height| {
+        let mut model = fixtures::full(width, height);
+        fixtures::told(&mut model, "production", fixtures::held(Liveness::Alive));
+        press(&mut model, "r down enter tab \"the space \"wrong space \"tag");
+        model
+    };
+
     an_operation_goes_back: |width, height| {
         let mut model = fixtures::full(width, height);
         follow(&mut model);

@@ -142,18 +142,23 @@ pub fn recover(model: &mut Model) -> Vec<Effect> {
         return nothing();
     };
     if !recover::open(model, &name) {
-        // What was started from here is followed before the server's files tell of it.
-        let begun = model
-            .operations
-            .open()
-            .filter(|followed| followed.environment == name && followed.end.is_none())
-            .map(|followed| followed.id);
-        model.complain(match begun {
-            Some(id) => format!("{id} has just begun on {name}: once more in a moment"),
-            None => format!("no operation is under way on {name}, and none waits to be recovered"),
-        });
+        nothing_to_recover(model, &name);
     }
     nothing()
+}
+
+/// Says that there is no operation of which anything could become.
+pub fn nothing_to_recover(model: &mut Model, name: &EnvironmentName) {
+    // What was started from here is followed before the server's files tell of it.
+    let begun = model
+        .operations
+        .open()
+        .filter(|followed| followed.environment == *name && followed.end.is_none())
+        .map(|followed| followed.id);
+    model.complain(match begun {
+        Some(id) => format!("{id} has just begun on {name}: once more in a moment"),
+        None => format!("no operation is under way on {name}, and none waits to be recovered"),
+    });
 }
 
 /// `K`: a lock by hand for the environment under the cursor, or the end of the one that stands.

@@ -3,7 +3,7 @@
 use crate::{
     cockpit::{
         model::{Effect, Model, Outcome, Ticket},
-        overlays::{Overlay, message::Message, plan, question::Asked},
+        overlays::{Overlay, message::Message, plan, question::Asked, recover},
         panes::{operations, versions},
     },
     fleet::{Fact, join::Recoverable},
@@ -31,6 +31,7 @@ pub fn arrived(model: &mut Model, facts: Vec<Fact>) -> Vec<Effect> {
     tell_ends(model, before);
     tell_interrupted(model, &interrupted_before);
     versions::settle(model);
+    recover::awaited::settle(model);
     answering
         .iter()
         .flat_map(|name| plan::link_is_back(model, name))

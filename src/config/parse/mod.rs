@@ -1,7 +1,9 @@
 //! From text to a checked configuration, with every problem of the file at once.
 
+mod agree;
 mod backup;
 mod checks;
+mod compose;
 mod environment;
 mod hooks;
 mod list;
@@ -9,7 +11,7 @@ mod reader;
 mod rules;
 mod service;
 
-use std::{collections::BTreeMap, ops::Range, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use toml::{
     Spanned,
@@ -22,10 +24,9 @@ use self::{
     service::Services,
 };
 use super::{
-    Config, Environment, GateRule, GitHub, Interface, Pin, Registry, SecretReference, Target, keys,
+    Config, GitHub, Interface, Registry, SecretReference, keys,
     problem::{ConfigError, Problems},
 };
-use crate::release::ServiceName;
 
 /// How often workflow runs are asked for, unless configured, in seconds.
 const POLL: u64 = 15;
@@ -59,7 +60,7 @@ fn read(root: &Value<'_>, path: &Path, p: &mut Problems) -> Option<Config> {
     let services = service::read(root.get("services"), p);
     let environments = environments(&root, &services, github.is_some(), base, p);
     let interface = interface(&root, p);
-    agree(&services, &root, &environments, p);
+    agree::all(&services, &root, &environments, p);
     Some(Config {
         path: path.to_owned(),
         github: match github {
@@ -241,7 +242,7 @@ pub(super) fn secret(value: &Value<'_>, key: &str, p: &mut Problems) -> Option<S
         ["command"] => fields.words("command", p).map(SecretReference::Command),
         ["file"] => {
             let file = fields.text("file", p)?;
-            environment::local_file(&file, p).map(SecretReference::File)
+            compose::local_file(&file, p).map(SecretReference::File)
         }
         _ => {
             p.disagree(
@@ -287,121 +288,5 @@ fn interface(root: &Fields<'_>, p: &mut Problems) -> Interface {
         theme: fields.text("theme", p).map(|t| (*t.get_ref()).to_owned()),
         log_lines: usize::try_from(lines).unwrap_or(default.log_lines),
         keys: bindings,
-    }
-}
-
-/// What can only be judged when everything has been read.
-fn agree(
-    services: &Services,
-    root: &Fields<'_>,
-    environments: &[environment::Read],
-    p: &mut Problems,
-) {
-    let all_were_read = root
-        .get("environments")
-        .and_then(|value| value.get_ref().as_table())
-        .is_some_and(|table| table.len() == environments.len());
-    if all_were_read {
-        for (name, read) in &services.read {
-            if !environments.iter().any(|e| e.releases.contains(name)) {
-                p.disagree(
-                    read.span.clone(),
-                    format!("no environment releases {name}"),
-                    format!("add {name:?} to the \"services\" of an environment, or take it away"),
-                );
-            }
-        }
-    }
-    let whole: Vec<(&Environment, &environment::Read)> = environments
-        .iter()
-        .filter_map(|read| Some((read.environment.as_ref()?, read)))
-        .collect();
-    for (at, (environment, read)) in whole.iter().enumerate() {
-        let same = whole[..at]
-            .iter()
-            .find(|(other, _)| is_same_place(&other.target, &environment.target));
-        if let Some((same, _)) = same {
-            p.disagree(
-                read.span.clone(),
-                format!(
-                    "{} is the Compose project that {} is already",
-                    environment.name, same.name
-                ),
-                "give it another host, or a \"project\" of its own",
-            );
-        }
-        for (other, _) in &whole[..at] {
-            if let Some((service, pin)) = shared_pin(services, other, environment) {
-                p.disagree(
-                    read.span.clone(),
-                    format!(
-                        "{} and {} lie in one directory, and {pin} there would pin {service} for both",
-                        other.name, environment.name
-                    ),
-                    "give each project pins of its own: another service with another variable or file",
-                );
-            }
-        }
-        for (gate, span) in environment.gates.iter().zip(&read.gate_spans) {
-            gate_can_open(environment, gate, span.clone(), &whole, p);
-        }
-    }
-}
-
-/// Whether two targets are one Compose project: the Engine knows projects by name alone.
-fn is_same_place(a: &Target, b: &Target) -> bool {
-    let (Target::Compose(a), Target::Compose(b)) = (a, b);
-    a.host.reach == b.host.reach && a.host.socket == b.host.socket && a.project == b.project
-}
-
-/// What would pin a service of two projects that lie in one directory.
-fn shared_pin<'a>(
-    services: &'a Services,
-    a: &Environment,
-    b: &'a Environment,
-) -> Option<(&'a ServiceName, &'a str)> {
-    let (Target::Compose(in_a), Target::Compose(in_b)) = (&a.target, &b.target);
-    let apart = in_a.host.reach != in_b.host.reach
-        || in_a.directory != in_b.directory
-        || in_a.project == in_b.project;
-    if apart {
-        return None;
-    }
-    let mut both = b.services.iter().filter(|name| a.services.contains(name));
-    let service = both.next()?;
-    let (Pin::Variable { variable: pin, .. } | Pin::Override { file: pin }) =
-        &services.read.get(service)?.service.pin;
-    Some((service, pin))
-}
-
-/// A gate on an environment that runs none of the same services could never open.
-fn gate_can_open(
-    environment: &Environment,
-    gate: &GateRule,
-    span: Range<usize>,
-    whole: &[(&Environment, &environment::Read)],
-    p: &mut Problems,
-) {
-    let GateRule::HealthyIn {
-        environment: name, ..
-    } = gate
-    else {
-        return;
-    };
-    let shares = whole
-        .iter()
-        .find(|(other, _)| other.name == *name)
-        .is_none_or(|(other, _)| {
-            environment
-                .services
-                .iter()
-                .any(|service| other.services.contains(service))
-        });
-    if !shares {
-        p.disagree(
-            span,
-            format!("{name} runs none of the services of {}", environment.name),
-            "this gate could never open",
-        );
     }
 }

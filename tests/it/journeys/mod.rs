@@ -4,6 +4,7 @@
 //! nothing, and in the real one (`FLIGHTDECK_REAL=1`), each time on a project of its own.
 
 mod ahead;
+mod asked;
 mod backup;
 mod cockpit;
 mod drift;

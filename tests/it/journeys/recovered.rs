@@ -167,7 +167,7 @@ fn what_still_runs_is_ended_first() {
 }
 
 /// The process group of the step that began last.
-fn step_group(world: &impl World, operation: OperationId) -> Pid {
+pub(super) fn step_group(world: &impl World, operation: OperationId) -> Pid {
     let mut lines = world.journal(operation).into_iter().rev();
     let group = lines.find_map(|line| match line.event {
         Event::StepStart { group, .. } => Pid::from_raw(i32::try_from(group).ok()?),

@@ -32,11 +32,8 @@ pub fn view(model: &Model, view: &PlanView, ages: &Ages, area: Rect, buf: &mut B
     };
     let (title, lines) = match &view.state {
         State::Preparing { since, .. } => {
-            let waited = ages.age(ages.now().moment.since(*since), true);
-            let words = match link_words(model, environment, ages) {
-                Some(words) => format!("connecting… {words}"),
-                None => format!("looking at the server… {waited}"),
-            };
+            let facts = model.fleet.environment(environment);
+            let words = ages.waiting(*since, facts.map(|facts| &facts.containers));
             (
                 format!("Plan for {environment}"),
                 cells::paragraph(&words, width, theme.warning),
@@ -136,26 +133,6 @@ fn protected(model: &Model, environment: &EnvironmentName) -> bool {
         .config
         .environment(environment)
         .is_some_and(is_protected)
-}
-
-/// Why the plan takes time, where it is the link that does.
-fn link_words(model: &Model, environment: &EnvironmentName, ages: &Ages) -> Option<String> {
-    use crate::release::observed::Freshness;
-    let facts = model.fleet.environment(environment)?;
-    match ages.freshness(&facts.containers) {
-        Freshness::Connecting { for_ } => Some(ages.age(for_, true)),
-        Freshness::Unknown => Some(String::new()),
-        Freshness::Unreachable { fault, retry_in }
-        | Freshness::Stale {
-            fault: Some(fault),
-            retry_in,
-            ..
-        } => {
-            let retry = retry_in.map(|left| format!("; retry in {}", ages.left(left)));
-            Some(format!("{}{}", fault.message, retry.unwrap_or_default()))
-        }
-        Freshness::Fresh | Freshness::Stale { fault: None, .. } => None,
-    }
 }
 
 fn plan_lines<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {

@@ -16,8 +16,12 @@ pub(super) struct Confirm {
     pub recovery: Recovery,
     pub stopped_step: StoppedStep,
     pub reason: LineInput,
+    /// What has to be typed, if anything has.
+    pub words: Option<ConfirmWords>,
     /// Where keys go.
     field: Field,
+    /// Where they go at first, and after the reason.
+    first: Field,
     word: LineInput,
     /// Whether Enter was pressed on a word that does not match.
     pub is_wrong: bool,
@@ -45,17 +49,26 @@ pub(super) enum Pressed {
 }
 
 impl Confirm {
-    /// A confirmation that asks for a word, or for a button with Cancel in focus.
-    pub fn of(recovery: Recovery, stopped_step: StoppedStep, asks_for_word: bool) -> Self {
+    /// A confirmation that asks for a word, or for a button with Cancel in focus; what runs is cancelled
+    /// by the next Enter: who chose that has gone past letting it go on.
+    pub fn of(
+        recovery: Recovery,
+        stopped_step: StoppedStep,
+        words: Option<ConfirmWords>,
+        reason: &str,
+    ) -> Self {
+        let first = match (&words, recovery) {
+            (Some(_), _) => Field::Word,
+            (None, Recovery::Cancel) => Field::Go,
+            (None, _) => Field::Cancel,
+        };
         Self {
             recovery,
             stopped_step,
-            reason: LineInput::default(),
-            field: if asks_for_word {
-                Field::Word
-            } else {
-                Field::Cancel
-            },
+            reason: LineInput::of(reason),
+            words,
+            field: first,
+            first,
             word: LineInput::default(),
             is_wrong: false,
         }
@@ -73,9 +86,9 @@ impl Confirm {
         }
     }
 
-    /// Takes a key. Tab goes round the fields; Enter in the reason goes on to the next one.
-    pub fn key(&mut self, key: KeyEvent, asks_for_word: bool) -> Pressed {
-        let fields: &[Field] = if asks_for_word {
+    /// Takes a key. Tab goes round the fields; Enter in the reason leaves it.
+    pub fn key(&mut self, key: KeyEvent) -> Pressed {
+        let fields: &[Field] = if self.words.is_some() {
             &[Field::Word, Field::Reason]
         } else {
             &[Field::Cancel, Field::Go, Field::Reason]
@@ -86,13 +99,17 @@ impl Confirm {
             .unwrap_or_default();
         let step = match (key.code, self.field) {
             (KeyCode::Esc, _) => return Pressed::Unused,
-            (KeyCode::Tab | KeyCode::Down, _) | (KeyCode::Enter, Field::Reason) => 1,
+            (KeyCode::Tab | KeyCode::Down, _) => 1,
             (KeyCode::BackTab | KeyCode::Up, _) => fields.len() - 1,
             (KeyCode::Enter, Field::Word) => {
                 return Pressed::Meant(Some(self.word.text().to_owned()));
             }
             (KeyCode::Enter, Field::Go) => return Pressed::Meant(None),
             (KeyCode::Enter, Field::Cancel) => return Pressed::Left,
+            (KeyCode::Enter, Field::Reason) => {
+                self.field = self.first;
+                return Pressed::Taken;
+            }
             (_, Field::Word) => {
                 self.is_wrong &= !self.word.key(key);
                 0
@@ -113,20 +130,23 @@ impl Confirm {
     pub fn lines<'a>(
         &'a self,
         model: &Model,
-        words: Option<&'a ConfirmWords>,
-        verb: &'a str,
         width: usize,
     ) -> (Vec<Line<'a>>, Option<(usize, usize)>) {
         let (line, column) = self.reason_line(&model.theme, width);
         let mut lines = vec![line];
-        let Some(words) = words else {
+        let Some(words) = &self.words else {
             let at = match self.field {
                 Field::Cancel => 0,
                 Field::Go => 1,
                 // None of the buttons.
                 Field::Word | Field::Reason => 2,
             };
-            lines.push(popup::buttons(model, &["Cancel", verb], at));
+            let leave = match self.recovery {
+                Recovery::Cancel => "let it go on",
+                Recovery::Resume | Recovery::Back | Recovery::Abandon => "Cancel",
+            };
+            let buttons = [leave, verb(self.recovery)];
+            lines.push(popup::buttons(model, &buttons, at));
             return (lines, (self.field == Field::Reason).then_some((column, 0)));
         };
         let (asked, word_column) = popup::word_asked_for(
@@ -163,5 +183,14 @@ impl Confirm {
         let column = cells::width(label) + cells::width(&typed);
         let spans = vec![Span::styled(label, style), Span::styled(typed, theme.title)];
         (Line::from(spans), column)
+    }
+}
+
+fn verb(recovery: Recovery) -> &'static str {
+    match recovery {
+        Recovery::Resume => "go on",
+        Recovery::Back => "go back",
+        Recovery::Cancel => "cancel it",
+        Recovery::Abandon => "abandon",
     }
 }

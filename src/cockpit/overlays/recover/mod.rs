@@ -1,6 +1,7 @@
 //! What is to become of an operation that runs, was interrupted or ended badly: what can be done, what
 //! each choice will run, and the confirmation. The first choice is always to leave it.
 
+pub mod awaited;
 mod confirm;
 mod view;
 
@@ -18,7 +19,7 @@ use crate::{
         confirm::Answer,
         operation::{End, JournalLine, Liveness, OperationId},
         plan::{ConfirmWords, Plan},
-        recovery::{self, Course, Recovery, RecoveryRequest, StoppedStep},
+        recovery::{self, Course, Recovery, RecoveryRequest, RecoveryWish, StoppedStep},
         text::clean,
     },
 };
@@ -41,6 +42,10 @@ pub struct Recover {
     /// What has to be typed, where the environment is protected.
     words: Option<ConfirmWords>,
     stage: Stage,
+    /// What a command asked for.
+    wish: Option<RecoveryWish>,
+    /// Whether keys are meant for it: what opens by itself has been on the screen first.
+    shown: bool,
 }
 
 /// How the operation stands.
@@ -130,7 +135,28 @@ impl Recover {
             situation,
             words,
             stage: Stage::What(0),
+            wish: None,
+            shown: true,
         })
+    }
+
+    /// It has been on the screen.
+    pub fn shown(&mut self) {
+        self.shown = true;
+    }
+
+    /// What a command said about the step at which it stopped.
+    fn said_of_step(&self, recovery: Recovery) -> StoppedStep {
+        let wish = self.wish.as_ref();
+        wish.filter(|wish| wish.recovery == recovery)
+            .map_or(StoppedStep::Ask, |wish| wish.stopped_step)
+    }
+
+    /// The confirmation of a recovery.
+    fn confirm(&self, recovery: Recovery, stopped_step: StoppedStep) -> Confirm {
+        let words = recovery::confirm_words(recovery, self.words.clone());
+        let reason = self.wish.as_ref().map_or("", |wish| &wish.reason);
+        Confirm::of(recovery, stopped_step, words, reason)
     }
 
     /// Whether printable keys are text now.
@@ -212,8 +238,10 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
     let Some(Overlay::Recover(recover)) = model.overlays.last_mut() else {
         return None;
     };
+    if !recover.shown {
+        return Some(nothing());
+    }
     let choices = recover.choices();
-    let asks_for_word = recover.words.is_some();
     match &mut recover.stage {
         Stage::What(at) => match popup::choose(key, *at, choices.len())? {
             Choice::Moved(to) => *at = to,
@@ -231,11 +259,10 @@ pub fn key(model: &mut Model, key: KeyEvent) -> Option<Vec<Effect>> {
                         StoppedStep::Skip
                     },
                 );
-                let confirm = Confirm::of(recovery, stopped_step, asks_for_word);
-                recover.stage = Stage::Confirm(confirm);
+                recover.stage = Stage::Confirm(recover.confirm(recovery, stopped_step));
             }
         },
-        Stage::Confirm(confirm) => match confirm.key(key, asks_for_word) {
+        Stage::Confirm(confirm) => match confirm.key(key) {
             Pressed::Unused => return None,
             Pressed::Taken => {}
             Pressed::Left => drop(model.overlays.pop()),
@@ -260,17 +287,6 @@ fn chosen(model: &mut Model, deed: Deed) -> Vec<Effect> {
             let environment = recover.environment.clone();
             return deeds::roll_back_to_last_healthy(model, environment);
         }
-        // What one sees running may be cancelled without a word.
-        Deed::Recover(Recovery::Cancel) => {
-            let no_reason = String::new();
-            return ask_for(
-                model,
-                Recovery::Cancel,
-                StoppedStep::Ask,
-                no_reason,
-                Answer::Button,
-            );
-        }
         Deed::SeeDead => {
             if let Some(Overlay::Recover(recover)) = model.overlays.last_mut() {
                 recover.situation = Situation::SeenDead;
@@ -280,49 +296,40 @@ fn chosen(model: &mut Model, deed: Deed) -> Vec<Effect> {
         }
         Deed::Recover(recovery) => recovery,
     };
-    let Some(known) = Known::of(model, recover) else {
-        model.complain("what it was to do has not been read yet: a moment");
-        return nothing();
-    };
-    let Some(course) = known.course(recovery) else {
-        model.complain("its plan has no way back: go on with it, roll back, or abandon it");
-        return nothing();
-    };
-    let stage = match course.ask {
-        Some(_) => Stage::Ask(recovery, 0),
-        None => Stage::Confirm(Confirm::of(
-            recovery,
-            StoppedStep::Ask,
-            recover.words.is_some(),
-        )),
-    };
-    if let Some(Overlay::Recover(recover)) = model.overlays.last_mut() {
-        recover.stage = stage;
+    match stage_of(model, recover, recovery) {
+        Ok(stage) => {
+            if let Some(Overlay::Recover(recover)) = model.overlays.last_mut() {
+                recover.stage = stage;
+            }
+        }
+        Err(why) => model.complain(why),
     }
     nothing()
 }
 
-fn confirmed(model: &mut Model, answer: Answer<'_>) -> Vec<Effect> {
-    let Some(Overlay::Recover(Recover {
-        stage: Stage::Confirm(confirm),
-        ..
-    })) = model.overlays.last()
-    else {
-        return nothing();
-    };
-    let (recovery, stopped_step) = (confirm.recovery, confirm.stopped_step);
-    let reason = confirm.reason.text().trim().to_owned();
-    ask_for(model, recovery, stopped_step, reason, answer)
+/// What comes after a recovery was chosen: the question about its step, or the confirmation.
+///
+/// # Errors
+/// Why it cannot be chosen now.
+fn stage_of(model: &Model, recover: &Recover, recovery: Recovery) -> Result<Stage, &'static str> {
+    // Whatever it was to do, what one sees running can be told to stop.
+    if recovery == Recovery::Cancel {
+        return Ok(Stage::Confirm(recover.confirm(recovery, StoppedStep::Ask)));
+    }
+    let known =
+        Known::of(model, recover).ok_or("what it was to do has not been read yet: a moment")?;
+    let course = known
+        .course(recovery)
+        .ok_or("its plan has no way back: go on with it, roll back, or abandon it")?;
+    Ok(match (course.ask, recover.said_of_step(recovery)) {
+        (None, _) => Stage::Confirm(recover.confirm(recovery, StoppedStep::Ask)),
+        (Some(_), StoppedStep::Ask) => Stage::Ask(recovery, 0),
+        (Some(_), said) => Stage::Confirm(recover.confirm(recovery, said)),
+    })
 }
 
 /// Has it done, which takes a permit and what the environment asks for.
-fn ask_for(
-    model: &mut Model,
-    recovery: Recovery,
-    stopped_step: StoppedStep,
-    reason: String,
-    answer: Answer<'_>,
-) -> Vec<Effect> {
+fn confirmed(model: &mut Model, answer: Answer<'_>) -> Vec<Effect> {
     let Some(permit) = model.permit else {
         model.complain("read-only: watch mode");
         return nothing();
@@ -330,21 +337,21 @@ fn ask_for(
     let Some(Overlay::Recover(recover)) = model.overlays.last_mut() else {
         return nothing();
     };
+    let Stage::Confirm(confirm) = &mut recover.stage else {
+        return nothing();
+    };
     let (environment, id) = (recover.environment.clone(), recover.id);
     let request = RecoveryRequest {
-        seen_dead: recover.situation == Situation::SeenDead,
         operation: id,
-        recovery,
-        stopped_step,
-        reason,
+        recovery: confirm.recovery,
+        stopped_step: confirm.stopped_step,
+        seen_dead: recover.situation == Situation::SeenDead,
+        reason: confirm.reason.text().trim().to_owned(),
     };
-    let words = recovery::confirm_words(recovery, recover.words.clone());
-    let confirmed = match permit.confirm_with(request, words.as_ref(), answer) {
+    let confirmed = match permit.confirm_with(request, confirm.words.as_ref(), answer) {
         Ok(confirmed) => confirmed,
         Err(reason) => {
-            if let Stage::Confirm(confirm) = &mut recover.stage {
-                confirm.is_wrong = true;
-            }
+            confirm.is_wrong = true;
             model.complain(reason.to_string());
             return nothing();
         }

@@ -28,7 +28,14 @@ pub fn view(model: &Model, recover: &Recover, area: Rect, buf: &mut Buffer) -> O
     let theme = &model.theme;
     let width = popup::text_width(area).min(76);
     let known = Known::of(model, recover);
-    let mut lines = wrapped(&standing(recover, known), width, theme.text);
+    let has_ended = has_ended(model, recover);
+    let words = if has_ended {
+        let Recover { kind, id, .. } = recover;
+        format!("{kind} {id} has ended meanwhile: nothing of it runs that could be cancelled.")
+    } else {
+        standing(recover, known)
+    };
+    let mut lines = wrapped(&words, width, theme.text);
     lines.push(Line::default());
     let mut typed_at = None;
     let shown = match &recover.stage {
@@ -38,7 +45,7 @@ pub fn view(model: &Model, recover: &Recover, area: Rect, buf: &mut Buffer) -> O
                 lines.push(choice(theme, &words, index == *at));
             }
             match recover.choices().get(*at) {
-                Some(Deed::Recover(recovery)) => Some((*recovery, StoppedStep::Again)),
+                Some(Deed::Recover(recovery)) => Some((*recovery, recover.said_of_step(*recovery))),
                 Some(Deed::SeeDead) => {
                     lines.push(Line::default());
                     lines.extend(wrapped(&vouching(recover), width, theme.warning));
@@ -76,7 +83,7 @@ pub fn view(model: &Model, recover: &Recover, area: Rect, buf: &mut Buffer) -> O
             Some((confirm.recovery, confirm.stopped_step))
         }
     };
-    if let Some((recovery, stopped_step)) = shown {
+    if let Some((recovery, stopped_step)) = shown.filter(|_| !has_ended) {
         if typed_at.is_none() {
             lines.push(Line::default());
         }
@@ -86,12 +93,11 @@ pub fn view(model: &Model, recover: &Recover, area: Rect, buf: &mut Buffer) -> O
     if let Some(confirm) = typed_at {
         lines.push(Line::default());
         let above = lines.len();
-        let verb = verb(confirm.recovery);
-        let (asked, typed) = confirm.lines(model, recover.words.as_ref(), verb, width);
+        let (asked, typed) = confirm.lines(model, width);
         lines.extend(asked);
         cursor = typed.map(|(column, line)| (column, above + line));
     }
-    let border = if recover.words.is_some() && typed_at.is_some() {
+    let border = if typed_at.is_some_and(|confirm| confirm.words.is_some()) {
         theme.protected
     } else {
         theme.warning
@@ -114,6 +120,14 @@ pub fn view(model: &Model, recover: &Recover, area: Rect, buf: &mut Buffer) -> O
             inner.y + row,
         )
     })
+}
+
+/// Whether what was under way when the choice was opened has ended since.
+fn has_ended(model: &Model, recover: &Recover) -> bool {
+    let was_under_way = matches!(recover.situation, Situation::UnderWay | Situation::Unseen);
+    let facts = model.fleet.environment(&recover.environment);
+    let held = facts.and_then(|facts| facts.operation());
+    was_under_way && held.is_none_or(|held| held.id != recover.id || held.end.is_some())
 }
 
 fn wrapped<'a>(words: &str, width: usize, style: ratatui::style::Style) -> Vec<Line<'a>> {
@@ -198,15 +212,6 @@ fn vouching(recover: &Recover) -> String {
          run, two operations change {} at once.",
         recover.id, recover.environment
     )
-}
-
-fn verb(recovery: Recovery) -> &'static str {
-    match recovery {
-        Recovery::Resume => "go on",
-        Recovery::Back => "go back",
-        Recovery::Cancel => "cancel it",
-        Recovery::Abandon => "abandon",
-    }
 }
 
 /// What a recovery will do, step by step.

@@ -43,6 +43,7 @@ enum Happening {
     AllFacts,
     Lost,
     Held(Liveness),
+    Asked(Recovery),
     NoVersions,
     Planned(u64, bool),
     Started(u64, bool),
@@ -65,6 +66,13 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Lost),
         2 => prop::sample::select(vec![Liveness::Alive, Liveness::Dead, Liveness::Unknown])
             .prop_map(Happening::Held),
+        1 => prop::sample::select(vec![
+            Recovery::Resume,
+            Recovery::Back,
+            Recovery::Cancel,
+            Recovery::Abandon,
+        ])
+        .prop_map(Happening::Asked),
         1 => Just(Happening::NoVersions),
         6 => (0u64..6, any::<bool>()).prop_map(|(t, ok)| Happening::Planned(t, ok)),
         3 => (0u64..8, any::<bool>()).prop_map(|(t, ok)| Happening::Started(t, ok)),
@@ -92,6 +100,10 @@ fn apply(model: &mut Model, happening: Happening, at: &mut crate::release::Now) 
         Happening::AllFacts => Msg::Facts(fixtures::facts()),
         Happening::Lost => reading(Reading::EngineLink(fixtures::lost())),
         Happening::Held(liveness) => reading(fixtures::held(liveness)),
+        Happening::Asked(recovery) => {
+            awaited::open(model, asked::wish(recovery));
+            return;
+        }
         Happening::NoVersions => {
             let mut none = fixtures::versions("backend");
             none.versions.clear();

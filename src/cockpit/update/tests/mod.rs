@@ -1,6 +1,7 @@
 //! What keys and facts do, as an operator would notice it; and that nothing, in any order, panics.
 
 mod any_order;
+mod asked;
 mod choosing;
 mod confirming;
 mod looking;
@@ -17,7 +18,7 @@ use secrecy::ExposeSecret;
 use crate::{
     cockpit::{
         model::{Effect, Model, Msg, Outcome, Refusal, Ticket, Want, wants},
-        overlays::{Overlay, plan::State},
+        overlays::{Overlay, plan::State, recover::awaited},
         panes::Pane,
         tests::{
             fixtures::{self, full, now},
@@ -33,7 +34,7 @@ use crate::{
         observed::Link,
         operation::{Liveness, OperationId, Outcome as Ended, Progress},
         plan::{Deed, Intent, Request, RollbackTo, SchemaChoice, SchemaOffer, Verdict},
-        recovery::Recovery,
+        recovery::{Recovery, RecoveryWish, StoppedStep},
         version::Known,
     },
     target::{Answerer, Question, Reading},

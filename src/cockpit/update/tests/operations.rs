@@ -7,16 +7,73 @@ fn r_during_an_operation_means_cancel_and_go_back_and_the_first_choice_is_to_let
     let mut model = full(80, 24);
     fixtures::told(&mut model, "production", fixtures::held(Liveness::Alive));
     assert!(press(&mut model, "r enter").is_empty());
-    let effects = press(&mut model, "r down enter");
+    assert!(press(&mut model, "r down enter").is_empty());
+    let effects = press(&mut model, "enter");
     let [Effect::Recover(_, environment, recovery)] = &effects[..] else {
         panic!("{effects:?}");
     };
     assert_eq!(environment.as_str(), "production");
     let request = recovery.get();
     assert_eq!(
-        (request.operation, request.recovery),
-        (OperationId(42), Recovery::Cancel)
+        (request.operation, request.recovery, &*request.reason),
+        (OperationId(42), Recovery::Cancel, "")
     );
+}
+
+#[test]
+fn a_cancel_takes_a_reason_and_asks_for_no_word_where_one_is_asked_for_elsewhere() {
+    for key in ["r", "u"] {
+        let mut model = full(80, 24);
+        fixtures::told(&mut model, "production", fixtures::held(Liveness::Alive));
+        press(&mut model, &format!("{key} down enter"));
+        let screen = text(&model);
+        assert!(
+            screen.contains("[ let it go on ]  [ cancel it ]"),
+            "{screen}"
+        );
+        press(&mut model, "tab \"the space \"wrong space \"tag");
+        let screen = text(&model);
+        assert!(
+            screen.contains("reason, for the record > the wrong tag"),
+            "{screen}"
+        );
+        // Enter in the reason cancels nothing; the button does.
+        assert!(press(&mut model, "enter").is_empty());
+        let effects = press(&mut model, "enter");
+        let [Effect::Recover(_, _, recovery)] = &effects[..] else {
+            panic!("{effects:?}");
+        };
+        let request = recovery.get();
+        assert_eq!(
+            (request.recovery, &*request.reason),
+            (Recovery::Cancel, "the wrong tag")
+        );
+    }
+}
+
+#[test]
+fn what_has_ended_while_its_reason_was_typed_is_not_said_to_run() {
+    let mut model = full(80, 24);
+    fixtures::told(&mut model, "production", fixtures::held(Liveness::Alive));
+    press(&mut model, "r down enter tab \"why");
+    assert!(text(&model).contains("is under way"));
+    let mut files = fixtures::files("production");
+    let record = fixtures::record(42, "production", Ended::Succeeded, 2, 3, 60);
+    files.records.push(record);
+    fixtures::told(&mut model, "production", Reading::Files(Arc::new(files)));
+    let screen = text(&model);
+    assert!(screen.contains("has ended meanwhile"), "{screen}");
+    assert!(!screen.contains("cancel ends"), "{screen}");
+}
+
+#[test]
+fn who_thinks_better_of_a_cancel_lets_it_go_on() {
+    for keys in ["r down enter left enter", "r down enter esc"] {
+        let mut model = full(80, 24);
+        fixtures::told(&mut model, "production", fixtures::held(Liveness::Alive));
+        assert!(press(&mut model, keys).is_empty(), "{keys}");
+        assert!(model.overlays.is_empty(), "{keys}");
+    }
 }
 
 #[test]

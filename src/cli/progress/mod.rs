@@ -1,6 +1,8 @@
 //! Follows an operation: a line that lives on a terminal, plain lines in a pipe.
 
-use std::{collections::VecDeque, io, time::Duration};
+mod order;
+
+use std::{io, time::Duration};
 
 use futures::StreamExt;
 
@@ -14,6 +16,7 @@ use crate::{
     target::BoxStream,
 };
 
+use self::order::{Order, Told};
 use super::{Failure, Output};
 
 /// How often the line of a running step is written anew on a terminal.
@@ -92,27 +95,13 @@ struct Running {
     begun: tokio::time::Instant,
 }
 
-/// How long the output was when a journal line was written.
-fn offset(line: &JournalLine) -> u64 {
-    match &line.event {
-        Event::StepStart { offset, .. } | Event::StepEnd { offset, .. } => *offset,
-        _ => 0,
-    }
-}
-
 struct Printer<'a> {
     operation: OperationId,
     output: &'a mut Output,
     plan: Option<Box<Plan>>,
     running: Option<Running>,
     cutter: LineCutter,
-    /// How many journal lines and output bytes came since following (re)began, and how many of them
-    /// were printed already: after a lost connection everything comes once more.
-    journal: (usize, usize),
-    bytes: (usize, usize),
-    /// Journal lines that are told when the output has come as far as it was when they were written:
-    /// the two travel apart.
-    ahead: VecDeque<JournalLine>,
+    order: Order,
 }
 
 impl<'a> Printer<'a> {
@@ -123,9 +112,7 @@ impl<'a> Printer<'a> {
             plan: None,
             running: None,
             cutter: LineCutter::default(),
-            journal: (0, 0),
-            bytes: (0, 0),
-            ahead: VecDeque::new(),
+            order: Order::default(),
         }
     }
 
@@ -146,25 +133,15 @@ impl<'a> Printer<'a> {
                 self.plan = Some(plan);
             }
             Progress::Journal(line) => {
-                self.journal.0 += 1;
-                if self.journal.0 > self.journal.1 {
-                    self.journal.1 = self.journal.0;
-                    self.ahead.push_back(line);
-                    self.catch_up()?;
-                }
+                let told = self.order.journal(line);
+                self.tell(told)?;
             }
             Progress::Output(bytes) => {
-                let known = self.bytes.1.saturating_sub(self.bytes.0).min(bytes.len());
-                self.bytes.0 += bytes.len();
-                self.bytes.1 = self.bytes.1.max(self.bytes.0);
-                for line in self.cutter.push(&bytes[known..]) {
-                    self.line(&format!("    {line}"))?;
-                }
-                self.catch_up()?;
+                let told = self.order.output(bytes);
+                self.tell(told)?;
             }
             Progress::Lost(fault) => {
-                self.journal.0 = 0;
-                self.bytes.0 = 0;
+                self.order.restarted();
                 self.line(&format!("not to be seen now, goes on: {fault}"))?;
             }
             Progress::End(_) | Progress::Gone(_) => {}
@@ -173,16 +150,34 @@ impl<'a> Printer<'a> {
         Ok(())
     }
 
-    /// Tells the journal lines that the output has caught up with.
-    fn catch_up(&mut self) -> io::Result<()> {
-        let seen = self.bytes.1 as u64;
-        while let Some(line) = self.ahead.pop_front_if(|line| offset(line) <= seen) {
-            self.journal_line(line)?;
+    fn tell(&mut self, told: Vec<Told>) -> io::Result<()> {
+        for told in told {
+            match told {
+                Told::Journal(line) => self.journal_line(line)?,
+                Told::Output(bytes) => {
+                    for line in self.cutter.push(&bytes) {
+                        self.line(&format!("    {line}"))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What was printed last without a line break is a line all the same.
+    fn end_line(&mut self) -> io::Result<()> {
+        if !self.cutter.is_empty()
+            && let Some(line) = self.cutter.finish()
+        {
+            self.line(&format!("    {line}"))?;
         }
         Ok(())
     }
 
     fn journal_line(&mut self, line: JournalLine) -> io::Result<()> {
+        if let Event::StepStart { .. } | Event::StepEnd { .. } = line.event {
+            self.end_line()?;
+        }
         match line.event {
             Event::Begin { direction } => match direction {
                 Direction::Forward => {}
@@ -297,12 +292,8 @@ impl<'a> Printer<'a> {
         if self.output.json {
             return Ok(());
         }
-        if !self.cutter.is_empty()
-            && let Some(line) = self.cutter.finish()
-        {
-            self.line(&format!("    {line}"))?;
-        }
-        while let Some(line) = self.ahead.pop_front() {
+        self.end_line()?;
+        for line in self.order.rest() {
             self.journal_line(line)?;
         }
         self.clear_step()?;
@@ -312,121 +303,4 @@ impl<'a> Printer<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        cli::output::tests::Printed,
-        release::{Fault, FaultKind, operation::Outcome},
-    };
-
-    fn journal(at: i64, event: Event) -> Progress {
-        Progress::Journal(JournalLine { v: 1, at, event })
-    }
-
-    fn start(at: i64, direction: Direction, step: &str) -> Progress {
-        let step = step.to_owned();
-        journal(
-            at,
-            Event::StepStart {
-                direction,
-                step,
-                group: 7,
-                offset: 0,
-            },
-        )
-    }
-
-    fn ended(at: i64, direction: Direction, step: &str, exit: i64, offset: u64) -> Progress {
-        let step = step.to_owned();
-        journal(
-            at,
-            Event::StepEnd {
-                direction,
-                step,
-                exit: Some(exit),
-                offset,
-                why: None,
-            },
-        )
-    }
-
-    fn output(text: &str) -> Progress {
-        Progress::Output(bytes::Bytes::copy_from_slice(text.as_bytes()))
-    }
-
-    fn end(outcome: Outcome) -> Progress {
-        Progress::End(End {
-            outcome,
-            step: Some("verify-health".to_owned()),
-            exit: Some(1),
-            why: None,
-            back_step: None,
-            changed: true,
-            started: 100,
-            ended: 120,
-        })
-    }
-
-    async fn printed(progress: Vec<Progress>, json: bool) -> String {
-        let printed = Printed::default();
-        let mut out = Output::to(printed.clone(), json, false);
-        let stream = Box::pin(futures::stream::iter(progress));
-        let died = std::future::pending();
-        let followed = follow(OperationId(42), stream, died, &mut out)
-            .await
-            .unwrap();
-        assert!(matches!(followed, Followed::Ended(_)));
-        printed.text()
-    }
-
-    #[tokio::test]
-    async fn a_pipe_gets_each_step_and_its_output_once_though_the_connection_broke() {
-        let forward = Direction::Forward;
-        let first = [start(100, forward, "pull-backend"), output("layer 1\nlay")];
-        let mut all = first.to_vec();
-        all.push(Progress::Lost(Fault::new(
-            FaultKind::Unreachable,
-            "shop",
-            "no answer",
-        )));
-        all.extend(first);
-        all.extend([
-            // 22 bytes were printed when the step ended, and they travel slower than its end.
-            ended(112, forward, "pull-backend", 0, 22),
-            output("er \u{1b}[31m2\n"),
-            start(112, forward, "verify-health"),
-            ended(115, forward, "verify-health", 1, 22),
-            journal(
-                115,
-                Event::Begin {
-                    direction: Direction::Back,
-                },
-            ),
-            start(115, Direction::Back, "switch-backend"),
-            ended(118, Direction::Back, "switch-backend", 0, 22),
-            end(Outcome::WentBack),
-        ]);
-        insta::assert_snapshot!(printed(all, false).await, @r"
-          pull-backend started
-            layer 1
-        not to be seen now, goes on: shop: no answer
-            layer 2
-          pull-backend ok  12 s
-          verify-health started
-          verify-health FAILED: exit code 1  3 s
-        going back
-          switch-backend started
-          switch-backend ok  3 s
-        ");
-    }
-
-    #[tokio::test]
-    async fn json_is_silent_until_the_end() {
-        let all = vec![
-            start(1, Direction::Forward, "pull-backend"),
-            output("layer\n"),
-            end(Outcome::Succeeded),
-        ];
-        assert_eq!(printed(all, true).await, "");
-    }
-}
+mod tests;
