@@ -21,6 +21,7 @@ use std::{
     },
 };
 
+use bollard::models::SystemVersion;
 use openssh::{ForwardType, Socket};
 
 use self::{
@@ -239,9 +240,8 @@ impl Connected {
     }
 
     async fn greet(&self, engine: &Engine) -> Result<EngineVersion, Fault> {
-        let version = engine
-            .api()
-            .version()
+        let version: SystemVersion = engine
+            .ask("/version")
             .await
             .map_err(|error| crate::target::compose::engine::fault_of(&error, self.label()))?;
         Ok(EngineVersion {

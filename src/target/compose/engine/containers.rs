@@ -3,8 +3,8 @@
 use std::{collections::HashMap, time::Duration};
 
 use bollard::models::{
-    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthConfig,
-    HealthStatusEnum, ImageInspect,
+    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, ContainerSummary,
+    HealthConfig, HealthStatusEnum, ImageInspect,
 };
 use jiff::Timestamp;
 
@@ -17,6 +17,18 @@ use crate::release::{
 
 /// What the Engine writes for "never".
 const NEVER: &str = "0001-01-01T00:00:00Z";
+
+/// The IDs of those that are listed, one-off ones left out.
+pub fn ids(listed: Vec<ContainerSummary>) -> Vec<String> {
+    listed
+        .into_iter()
+        .filter(|summary| {
+            let one_off = summary.labels.as_ref().and_then(|l| l.get(label::ONE_OFF));
+            !one_off.is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        })
+        .filter_map(|summary| summary.id)
+        .collect()
+}
 
 /// A container with its number among its service's; `None` for a one-off container, one that is not
 /// Compose's, or one whose image has no ID.

@@ -3,7 +3,10 @@
 
 mod coalesce;
 pub mod containers;
+pub mod events;
 pub mod watch;
+
+use std::io;
 
 use bollard::errors::Error;
 
@@ -29,6 +32,20 @@ pub mod label {
     pub const CONFIG_FILES: &str = "com.docker.compose.project.config_files";
 }
 
+/// A part of a path, whatever it holds.
+pub fn segment(text: &str) -> String {
+    // What is written with a `+` in a query is none in a path.
+    let written: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    written.replace('+', "%20")
+}
+
+/// What stands behind the question mark.
+fn query(pairs: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish()
+}
+
 /// What a client's error means; `host` is what people call the server.
 pub fn fault_of(error: &Error, host: &str) -> Fault {
     let (kind, message) = match error {
@@ -50,6 +67,17 @@ pub fn fault_of(error: &Error, host: &str) -> Fault {
             FaultKind::Malformed,
             "the Docker Engine's answer cannot be understood",
         ),
+        Error::IOError { err } if err.kind() == io::ErrorKind::FileTooLarge => {
+            return Fault::new(
+                FaultKind::Malformed,
+                host,
+                "the Docker Engine's answer is longer than any that we ask for",
+            )
+            .because(chain(error))
+            .remedy(
+                "look there, by docker ps and docker inspect, at what is so long: its labels?",
+            );
+        }
         _ => (FaultKind::Unreachable, "the Docker Engine does not answer"),
     };
     Fault::new(kind, host, message).because(chain(error))

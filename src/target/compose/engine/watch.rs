@@ -8,16 +8,16 @@ use std::{
 };
 
 use bollard::{
-    Docker,
     errors::Error,
-    models::{EventMessage, EventMessageTypeEnum},
-    query_parameters::{EventsOptions, ListContainersOptions},
+    models::{ContainerInspectResponse, ContainerSummary, EventMessageTypeEnum},
 };
 use futures::{StreamExt, TryStreamExt, stream};
+use serde_json::json;
 use tokio::{sync::mpsc, time::Instant};
-use tokio_util::task::AbortOnDropHandle;
 
-use super::{coalesce::Coalescer, containers, ended, fault_of, label};
+use super::{
+    coalesce::Coalescer, containers, ended, events::Events, fault_of, label, query, segment,
+};
 use crate::{
     release::{
         ImageId,
@@ -35,8 +35,6 @@ use crate::{
 const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 /// Requests under way at once for one look.
 const AT_ONCE: usize = 8;
-/// Events that may wait for us; the Engine keeps the rest.
-const WAITING_EVENTS: usize = 64;
 
 /// Watches `project` until the Engine is lost, and says why it was. What is seen first goes to `readings`
 /// before the link is called live, so that nobody takes old data for true; the same containers are not
@@ -63,7 +61,6 @@ async fn watch_engine(
     was_live: &mut bool,
 ) -> Result<(), Error> {
     let mut events = Events::subscribe(engine, project, None).await?;
-    let api = engine.api();
     let mut images = HashMap::new();
     let mut coalescer = Coalescer::default();
     let mut last: Option<Arc<Containers>> = None;
@@ -91,7 +88,7 @@ async fn watch_engine(
             },
             () = look => {
                 coalescer.look(Instant::now());
-                let containers = list(&api, version, project, &mut images).await?;
+                let containers = list(engine, version, project, &mut images).await?;
                 *was_live = true;
                 if last.as_deref() != Some(&containers) {
                     let containers = Arc::new(containers);
@@ -102,7 +99,7 @@ async fn watch_engine(
                 }
             }
             _ = alive.tick() => {
-                api.ping().await?;
+                engine.ping().await?;
             }
         }
         if readings
@@ -115,104 +112,12 @@ async fn watch_engine(
     }
 }
 
-/// The Engine's events of one project's containers, and of all images.
-pub struct Events {
-    received: mpsc::Receiver<Result<EventMessage, Error>>,
-    _reader: AbortOnDropHandle<()>,
-}
-
-impl Events {
-    /// Returns once the Engine has taken the subscription: what it tells after that is not missed.
-    /// With a `service`, only the containers of that.
-    ///
-    /// # Errors
-    /// The client's.
-    pub async fn subscribe(
-        engine: &Engine,
-        project: &str,
-        service: Option<&str>,
-    ) -> Result<Self, Error> {
-        let (api, bell) = engine.api_with_bell();
-        let (sender, received) = mpsc::channel(WAITING_EVENTS);
-        let project = project.to_owned();
-        let service = service.map(str::to_owned);
-        let with_images = service.is_none();
-        let reader = AbortOnDropHandle::new(tokio::spawn(async move {
-            let mut events = std::pin::pin!(api.events(Some(filters(with_images))));
-            while let Some(event) = events.next().await {
-                let is_ours = match &event {
-                    Ok(event) => concerns(event, &project, service.as_deref()),
-                    Err(_) => true,
-                };
-                if is_ours && sender.send(event).await.is_err() {
-                    return;
-                }
-            }
-        }));
-        bell.notified().await;
-        Ok(Self {
-            received,
-            _reader: reader,
-        })
-    }
-
-    /// The next event; `None` when the stream has ended. Cancel-safe.
-    pub async fn next(&mut self) -> Option<Result<EventMessage, Error>> {
-        self.received.recv().await
-    }
-}
-
-/// What the Engine itself leaves out: above all `exec_*`, which every health check sends. The project
-/// is looked at here, since the Engine would hold images against the same label.
-fn filters(with_images: bool) -> EventsOptions {
-    let container = [
-        "create",
-        "start",
-        "restart",
-        "stop",
-        "die",
-        "oom",
-        "kill",
-        "pause",
-        "unpause",
-        "rename",
-        "destroy",
-        "update",
-        "health_status",
-    ];
-    let image = ["pull", "tag", "untag", "delete", "import", "load"];
-    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-    let (types, events) = if with_images {
-        (
-            words(&["container", "image"]),
-            words(&[&container[..], &image[..]].concat()),
-        )
-    } else {
-        (words(&["container"]), words(&container))
-    };
-    EventsOptions {
-        filters: Some(HashMap::from([
-            ("type".to_owned(), types),
-            ("event".to_owned(), events),
-        ])),
-        ..EventsOptions::default()
-    }
-}
-
-fn concerns(event: &EventMessage, project: &str, service: Option<&str>) -> bool {
-    if event.typ == Some(EventMessageTypeEnum::IMAGE) {
-        return service.is_none();
-    }
-    let attributes = event.actor.as_ref().and_then(|a| a.attributes.as_ref());
-    let has = |name: &str, value: &str| {
-        attributes.is_some_and(|a| a.get(name).map(String::as_str) == Some(value))
-    };
-    has(label::PROJECT, project) && service.is_none_or(|service| has(label::SERVICE, service))
-}
-
 /// The IDs of a project's containers, one-off ones left out; with a `service`, only of that.
+///
+/// # Errors
+/// The client's.
 pub async fn list_ids(
-    api: &Docker,
+    engine: &Engine,
     project: &str,
     service: Option<&str>,
 ) -> Result<Vec<String>, Error> {
@@ -220,34 +125,22 @@ pub async fn list_ids(
         Some(format!("{}={project}", label::PROJECT)),
         service.map(|service| format!("{}={service}", label::SERVICE)),
     ];
-    let options = ListContainersOptions {
-        all: true,
-        filters: Some(HashMap::from([(
-            "label".to_owned(),
-            labels.into_iter().flatten().collect(),
-        )])),
-        ..ListContainersOptions::default()
-    };
-    let listed = api.list_containers(Some(options)).await?;
-    Ok(listed
-        .into_iter()
-        .filter(|summary| {
-            let one_off = summary.labels.as_ref().and_then(|l| l.get(label::ONE_OFF));
-            !one_off.is_some_and(|value| value.eq_ignore_ascii_case("true"))
-        })
-        .filter_map(|summary| summary.id)
-        .collect())
+    let labels: Vec<String> = labels.into_iter().flatten().collect();
+    let filters = json!({ "label": labels }).to_string();
+    let query = query(&[("all", "true"), ("filters", &filters)]);
+    let listed: Vec<ContainerSummary> = engine.ask(&format!("/containers/json?{query}")).await?;
+    Ok(containers::ids(listed))
 }
 
 async fn list(
-    api: &Docker,
+    engine: &Engine,
     version: &EngineVersion,
     project: &str,
     images: &mut HashMap<ImageId, Image>,
 ) -> Result<Containers, Error> {
-    let ids = list_ids(api, project, None).await?;
+    let ids = list_ids(engine, project, None).await?;
     let mut found: Vec<_> = stream::iter(ids)
-        .map(|id| async move { gone_is_none(api.inspect_container(&id, None).await) })
+        .map(|id| async move { gone_is_none(inspect(engine, &id).await) })
         .buffer_unordered(AT_ONCE)
         .try_filter_map(|inspected| {
             std::future::ready(Ok(inspected.and_then(containers::container)))
@@ -268,7 +161,10 @@ async fn list(
     unknown.sort();
     unknown.dedup();
     let read: Vec<Option<Image>> = stream::iter(unknown)
-        .map(|id| async move { gone_is_none(api.inspect_image(id.as_str()).await) })
+        .map(|id| async move {
+            let path = format!("/images/{}/json", segment(id.as_str()));
+            gone_is_none(engine.ask(&path).await)
+        })
         .buffer_unordered(AT_ONCE)
         .map_ok(|inspected| inspected.and_then(containers::image))
         .try_collect()
@@ -287,6 +183,16 @@ async fn list(
         containers,
         engine_version: version.version.clone(),
     })
+}
+
+/// What the Engine tells of the container `id`.
+///
+/// # Errors
+/// The client's.
+pub async fn inspect(engine: &Engine, id: &str) -> Result<ContainerInspectResponse, Error> {
+    engine
+        .ask(&format!("/containers/{}/json", segment(id)))
+        .await
 }
 
 /// What went away between the list and the look is no error.

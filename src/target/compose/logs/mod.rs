@@ -22,10 +22,7 @@ use super::{
         server::{Server, Settled, settled},
         transport::Engine,
     },
-    engine::{
-        ended, fault_of,
-        watch::{Events, list_ids},
-    },
+    engine::{ended, events::Events, fault_of, watch::list_ids},
 };
 use crate::{
     release::Fault,
@@ -130,7 +127,7 @@ impl Follower {
     ) -> Result<(), Error> {
         let service = self.query.service.as_str();
         let mut events = Events::subscribe(engine, &self.project, Some(service)).await?;
-        let there = list_ids(&engine.api(), &self.project, Some(service)).await?;
+        let there = list_ids(engine, &self.project, Some(service)).await?;
         *was_live = true;
         if std::mem::take(noted) {
             let again = Chunk::Note("taken up again".to_owned());

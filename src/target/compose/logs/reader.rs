@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bollard::{errors::Error, query_parameters::InspectContainerOptions};
+use bollard::errors::Error;
 use bytes::BytesMut;
 use http_body_util::BodyExt as _;
 use tokio::{
@@ -19,7 +19,10 @@ use crate::{
     release::text::clean,
     target::{
         Chunk,
-        compose::connection::{attempts, transport::Engine},
+        compose::{
+            connection::{attempts, transport::Engine},
+            engine::{segment, watch::inspect},
+        },
     },
 };
 
@@ -163,8 +166,7 @@ impl Reading {
         if let Some(known) = &self.container {
             return Ok(Some(known.clone()));
         }
-        let options = None::<InspectContainerOptions>;
-        let inspected = match engine.api().inspect_container(&self.id, options).await {
+        let inspected = match inspect(engine, &self.id).await {
             Err(Error::DockerResponseServerError {
                 status_code: 404, ..
             }) => return Ok(None),
@@ -188,7 +190,7 @@ impl Reading {
             (None, Some(tail)) => tail.to_string(),
             _ => "all".to_owned(),
         };
-        let id: String = url::form_urlencoded::byte_serialize(self.id.as_bytes()).collect();
+        let id = segment(&self.id);
         format!(
             "/containers/{id}/logs?follow=true&stdout=true&stderr=true&timestamps=true&since={since}&tail={tail}"
         )
