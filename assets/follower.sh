@@ -12,8 +12,8 @@
 # Relative paths are meant from DIRECTORY; no path holds a line end.
 #
 # Prints frames, "@INDEX PART LENGTH\n", LENGTH bytes, "\n". The first pass tells
-# every part of every environment, empty ones too, and ends with "@- ready 0";
-# later only what has changed. Parts:
+# every part but shape of every environment, empty ones too, and ends with
+# "@- ready 0"; then shape, for which nobody waits; later only what has changed. Parts:
 #   fault      empty, or "directory" where that cannot be entered
 #   pin        a line a pin: NUMBER TAB the variable's line as it stands in the
 #              file (the last one wins); all lines of an override file. Never
@@ -304,8 +304,6 @@ look() {
 		contents=
 		[ ! -r "$root/ledger.jsonl" ] || contents tail -n 200 "$root/ledger.jsonl"
 		tell ledger "$contents"
-		contents ledger_shape "$root"
-		tell shape "$contents"
 	fi
 	recall shown
 	if changed operation "$root/claims" "$root/operations/$recalled/plan.json" \
@@ -374,6 +372,18 @@ look_everywhere() {
 	done
 }
 
+tell_shapes() {
+	index=0
+	while [ "$index" -lt "$environments" ]; do
+		enter "$index"
+		if changed shape "$root/ledger.jsonl"; then
+			contents ledger_shape "$root"
+			tell shape "$contents"
+		fi
+		index=$((index + 1))
+	done
+}
+
 tell_clock() {
 	clock=$(date +%s.%N)
 	case $clock in *[!0-9.]* | *.) clock=$(date +%s) ;; esac
@@ -404,6 +414,7 @@ watch_files() {
 	look_everywhere
 	first_pass=
 	frame - ready ''
+	tell_shapes
 	ticks=0
 	while :; do
 		busy=no
@@ -425,6 +436,7 @@ watch_files() {
 		if [ "$stamps" != "$told_stamps" ]; then
 			told_stamps=$stamps
 			look_everywhere
+			tell_shapes
 		elif [ "$busy" = yes ] && [ $((ticks % 4)) = 0 ]; then
 			# A process that dies touches no file.
 			look_at_holders

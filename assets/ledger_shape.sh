@@ -10,7 +10,8 @@
 # Not noticed is what is JSON all the same: letters and digits that became others, since
 # no line has a sum of its own; a value of another kind than it should be, and a field
 # that is missing from a line's beginning, which whoever reads the line notices.
-# What a newer format means is not known: of that only whether it is JSON.
+# What a newer format means is not known: of that only whether it is JSON. All of it is
+# taken as flightdeck writes it, without blanks between.
 #
 # A ledger that is halved when it is long has fewer lines than are looked at in full.
 # Of one that is not, whose older lines could take a slow server minutes, these are
@@ -42,17 +43,24 @@ ledger_shape() {
 	done
 }
 
-# shape_bytes FILE: with another control character for NUL, which some a sed takes for
-# the end of a line.
+# shape_bytes FILE: with another control character for NUL, which busybox takes for the
+# end of a line.
 shape_bytes() {
 	tr '\000' '\001' <"$1"
 }
 
 # shape_signs: sets shape_signs to a pattern for what JSON is made of: signs, words,
-# numbers and texts, and for the texts UTF-8 as it has to be, byte by byte.
+# numbers and texts, and for the texts UTF-8 as it has to be, byte by byte. Repetition is
+# written out: musl counts wrong.
 shape_signs() {
-	shape_signs=$(printf '[\302-\337][\200-\277]|\340[\240-\277][\200-\277]|[\341-\354\356\357][\200-\277]{2}')
-	shape_signs=$shape_signs$(printf '|\355[\200-\237][\200-\277]|\360[\220-\277][\200-\277]{2}')
-	shape_signs=$shape_signs$(printf '|[\361-\363][\200-\277]{3}|\364[\200-\217][\200-\277]{2}|[] !#-[^-\177]')
-	shape_signs="\"($shape_signs|\\\\([\"\\\\/bfnrt]|u[0-9A-Fa-f]{4}))*\"|[][{}:,]|true|false|null|[-+.0-9eE]+"
+	shape_more=$(printf '[\200-\277]')
+	shape_digit='[0-9A-Fa-f]'
+	shape_signs="[] !#-[^-~$(printf '\177')]|$(printf '[\302-\337]')$shape_more"
+	shape_signs="$shape_signs|$(printf '\340[\240-\277]')$shape_more|$(printf '\355[\200-\237]')$shape_more"
+	shape_signs="$shape_signs|$(printf '[\341-\354\356\357]')$shape_more$shape_more"
+	shape_signs="$shape_signs|$(printf '\360[\220-\277]')$shape_more$shape_more"
+	shape_signs="$shape_signs|$(printf '[\361-\363]')$shape_more$shape_more$shape_more"
+	shape_signs="$shape_signs|$(printf '\364[\200-\217]')$shape_more$shape_more"
+	shape_signs="$shape_signs|\\\\[\"\\\\/bfnrt]|\\\\u$shape_digit$shape_digit$shape_digit$shape_digit"
+	shape_signs="\"($shape_signs)*\"|[][{}:,]|true|false|null|[-+.0-9eE]+"
 }

@@ -9,13 +9,13 @@ mod docker;
 pub mod engine;
 #[cfg(test)]
 mod fake_engine;
-mod files;
+pub mod files;
 mod follow;
 mod follower;
 mod history;
 mod hook_secrets;
 mod lock;
-mod logs;
+pub mod logs;
 mod operate;
 pub mod pin;
 mod readings;

@@ -29,13 +29,20 @@ macro_rules! holds_of_spoilt_examples {
 }
 
 holds_of_spoilt_examples! {
-    answers: "heads" "reference" "refused" "cancelling";
+    answers: "heads" "reference" "refused" "cancelling" "facts"
+        "alembic" "django" "django_undo" "rails" "flyway";
     configuration: "example.toml";
-    engine: "container" "image";
+    engine: "container" "image" "list" "event";
     environment_file: "dotenv" "override";
-    frames: "stream";
+    frames: "stream" "follower";
     github: "runs" "jobs";
-    logs: "coloured";
-    records: "journal" "ledger";
+    logs: "coloured" "framed";
+    records: "journal" "ledger" "shape";
     registry: "tags" "index" "manifest" "configuration";
+    survey: "shop";
+}
+
+#[test]
+fn an_answer_that_is_not_spoilt_becomes_a_plan() {
+    holds::survey_example(include_bytes!("../../../fuzz/corpus/survey/shop"));
 }

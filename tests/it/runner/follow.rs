@@ -81,12 +81,12 @@ impl Follower {
         self.told.get(&(0, part)).map_or("", String::as_str)
     }
 
-    fn until_ready(&mut self) {
+    pub(super) fn until_ready(&mut self) {
         while self.next().part != Part::Ready {}
     }
 
     /// Closes its standard input, and waits for its end.
-    fn end(mut self) {
+    pub(super) fn end(mut self) {
         drop(self.stdin.take());
         self.child.wait().unwrap();
         while self.frames.recv_timeout(PATIENCE).is_ok() {}
@@ -128,10 +128,13 @@ under_each_shell! {
         let parts = [
             "cancel", "end", "fault", "files", "journal", "ledger", "liveness", "operation", "pin", "plan", "shape",
         ];
+        let told = |follower: &Follower, index| -> Vec<_> {
+            follower.told.keys().filter(|key| key.0 == index).map(|key| key.1).collect()
+        };
         for index in [0, 1] {
-            let told: Vec<_> = follower.told.keys().filter(|k| k.0 == index).map(|k| k.1).collect();
-            assert_eq!(told, parts);
+            assert_eq!(told(&follower, index), parts[..10]);
         }
+        follower.until(|f| [0, 1].iter().all(|index| told(f, *index) == parts));
         assert_eq!(follower.told[&(0, "fault")], "");
         assert_eq!(follower.told[&(1, "fault")], "directory");
         let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -163,7 +166,7 @@ under_each_shell! {
         fs::write(&ledger, &text).unwrap();
         fs::write(world.state().join("ledger.1.jsonl"), format!("{line}{{\"v\":1,\n\u{1}\u{2}\n")).unwrap();
         let mut follower = Follower::of(world, &[watched(world)]);
-        follower.until_ready();
+        follower.until(|f| !f.says("shape").is_empty());
         let numbers: Vec<String> = (5..5 + torn.len()).map(|number| number.to_string()).collect();
         let told = follower.says("shape").trim_end();
         assert_eq!(

@@ -6,7 +6,7 @@ mod claim;
 mod direction;
 mod faults;
 mod follow;
-mod hostile;
+pub mod hostile;
 mod ledger;
 mod lock;
 mod logind;

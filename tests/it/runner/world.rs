@@ -85,13 +85,18 @@ impl World {
 
     /// The same server, another directory of it.
     pub fn at(&self, directory: &str) -> Self {
+        self.called(directory, &self.place.project)
+    }
+
+    /// Likewise, another project too.
+    pub fn called(&self, directory: &str, project: &str) -> Self {
         Self {
             root: self.root.clone(),
             path: self.path.clone(),
             proc: self.proc.clone(),
             place: Place {
                 directory: directory.to_owned(),
-                project: self.place.project.clone(),
+                project: project.to_owned(),
             },
             _directory: tempfile::tempdir().unwrap(),
         }
@@ -196,11 +201,12 @@ impl World {
 
     /// Where operations are kept, whatever the place is called.
     pub fn state(&self) -> PathBuf {
-        let directory = match self.place.directory.strip_prefix("~/") {
-            Some(rest) => self.root.parent().unwrap().join(rest),
+        let home = self.root.parent().unwrap();
+        let directory = match self.place.directory.strip_prefix('~') {
+            Some(rest) => home.join(rest.trim_start_matches('/')),
             None => PathBuf::from(&self.place.directory),
         };
-        directory.join(".flightdeck/shop")
+        directory.join(".flightdeck").join(&self.place.project)
     }
 
     pub fn folder(&self, id: OperationId) -> PathBuf {

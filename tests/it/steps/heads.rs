@@ -1,12 +1,22 @@
 //! What migration tools print, read by the shells that servers have.
 
-use std::process::Command;
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+use proptest::prelude::*;
+
+use crate::{
+    hostile::spoilt::{edited, edits},
+    runner::hostile::of_some,
+};
 
 const HEADS: &str = include_str!("../../../src/target/compose/render/sh/heads.sh");
 
-/// `heads` and `ahead` as read of what a tool prints; `unknown` where they cannot be told.
-#[track_caller]
-fn holds(format: &str, printed: &str, expected: &str) {
+/// `heads` and `ahead` as each shell reads them of what a tool prints; `unknown` where they cannot be told.
+fn told(format: &str, printed: &[u8]) -> Vec<(&'static str, String)> {
+    let mut told = Vec::new();
     for shell in ["dash", "busybox", "bash"] {
         let applet: &[&str] = if shell == "busybox" { &["sh"] } else { &[] };
         let script = format!(
@@ -16,20 +26,58 @@ fn holds(format: &str, printed: &str, expected: &str) {
         let Ok(mut child) = Command::new(shell)
             .args(applet)
             .args(["-c", &script])
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
         else {
             continue;
         };
-        use std::io::Write as _;
         let mut input = child.stdin.take().unwrap();
-        input.write_all(printed.as_bytes()).unwrap();
+        input.write_all(printed).unwrap();
         drop(input);
         let output = child.wait_with_output().unwrap();
-        let told = String::from_utf8(output.stdout).unwrap();
+        told.push((shell, String::from_utf8(output.stdout).unwrap()));
+    }
+    told
+}
+
+#[track_caller]
+fn holds(format: &str, printed: &str, expected: &str) {
+    for (shell, told) in told(format, printed.as_bytes()) {
         assert_eq!(told, expected, "{shell}: {printed:?}");
     }
+}
+
+#[test]
+fn whatever_is_printed_is_revisions_or_unknown() {
+    let examples = vec![
+        ("lines", include_str!("../../../fuzz/corpus/answers/heads")),
+        (
+            "django",
+            include_str!("../../../fuzz/corpus/answers/django"),
+        ),
+        ("rails", include_str!("../../../fuzz/corpus/answers/rails")),
+        (
+            "flyway",
+            include_str!("../../../fuzz/corpus/answers/flyway"),
+        ),
+    ];
+    let given = (prop::sample::select(examples), edits());
+    of_some(60, given, |((format, example), edits)| {
+        let printed = edited(example.as_bytes(), &edits);
+        let is_revision = |word: &str| {
+            let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+            !word.is_empty() && word.bytes().all(is_plain)
+        };
+        for (shell, told) in told(format, &printed) {
+            let is_told = told.split_once(" ahead=").is_some_and(|(heads, ahead)| {
+                heads.split(',').all(is_revision) && (ahead.is_empty() || is_revision(ahead))
+            });
+            let shown = String::from_utf8_lossy(&printed);
+            assert!(is_told || told == "unknown", "{shell}: {told:?} of {shown}");
+        }
+    });
 }
 
 #[test]

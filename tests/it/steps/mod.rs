@@ -4,6 +4,7 @@ mod alembic;
 mod checks;
 mod heads;
 mod hooks;
+mod hostile;
 mod real;
 mod rolling;
 mod server;

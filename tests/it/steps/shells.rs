@@ -108,7 +108,7 @@ impl Server {
         fs::set_permissions(docker, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    fn environment(&self) -> Environment {
+    pub(super) fn environment(&self) -> Environment {
         Environment {
             name: "production".parse().unwrap(),
             target: Target::Compose(config::Compose {
@@ -242,6 +242,7 @@ impl Server {
     pub(super) fn sh(&self, script: &[u8]) -> Vec<u8> {
         let mut child = Command::new(self.file("bin/sh"))
             .env("PATH", &self.path)
+            .env("HOME", self.directory.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -6,7 +6,8 @@ use crate::{
     release::{Fault, FaultKind, text},
     target::compose::{
         docker,
-        shell::{Shell, ShellOutput},
+        script::{Unquotable, quote},
+        shell::Shell,
     },
 };
 
@@ -60,14 +61,15 @@ pub enum SocketState {
 /// Asks the server behind `shell`.
 ///
 /// # Errors
-/// The link's faults; [`Unsupported`](FaultKind::Unsupported) if it runs no `sh`.
+/// The link's faults; [`Unsupported`](FaultKind::Unsupported) if it runs no `sh`;
+/// [`Invalid`](FaultKind::Invalid) where its docker or its socket cannot be named.
 pub async fn ask(shell: &dyn Shell, host: &Host) -> Result<Facts, Fault> {
-    let mut script = [docker::ENDPOINT, SCRIPT].concat().into_bytes();
-    let socket = host.socket.as_deref().unwrap_or_default();
-    let words = std::iter::once(socket).chain(host.docker.iter().map(String::as_str));
-    script.extend_from_slice(format!("facts {} </dev/null\n", shell_words::join(words)).as_bytes());
-    let output = shell.run(script).await?;
-    let facts = read(&output);
+    let script = script(host).map_err(|error| {
+        let message = "its docker or socket holds something that no command can be given";
+        Fault::new(FaultKind::Invalid, host.label(), message).because(error)
+    })?;
+    let output = shell.run(script.into_bytes()).await?;
+    let facts = read(&output.stdout);
     if output.status != 0 && facts.system.is_empty() {
         return Err(Fault::new(
             FaultKind::Unsupported,
@@ -83,10 +85,20 @@ pub async fn ask(shell: &dyn Shell, host: &Host) -> Result<Facts, Fault> {
     Ok(facts)
 }
 
-fn read(output: &ShellOutput) -> Facts {
+fn script(host: &Host) -> Result<String, Unquotable> {
+    Ok(format!(
+        "{}{SCRIPT}facts {} {} </dev/null\n",
+        docker::ENDPOINT,
+        quote(host.socket.as_deref().unwrap_or_default())?,
+        docker::quoted(&host.docker)?
+    ))
+}
+
+/// Reads what the script printed. What is none of it is left out.
+pub fn read(printed: &[u8]) -> Facts {
     let mut facts = Facts::default();
     let mut socket = String::new();
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
+    for line in String::from_utf8_lossy(printed).lines() {
         let Some((key, value)) = line.split_once(' ') else {
             continue;
         };
@@ -124,11 +136,7 @@ mod tests {
     fn a_server_is_read_from_what_it_says() {
         let said = "system Linux 6.1 x86_64\nuser deploy\nsetsid yes\ndocker yes\n\
                     socket /run/user/1000/docker.sock\nstate denied\n";
-        let facts = read(&ShellOutput {
-            status: 0,
-            stdout: said.into(),
-            stderr: Vec::new(),
-        });
+        let facts = read(said.as_bytes());
         assert!(facts.has_setsid && facts.has_docker);
         assert_eq!(
             facts.endpoint,

@@ -142,7 +142,10 @@ async fn whole(mut body: Incoming, longest: usize, path: &str) -> Result<BytesMu
 /// That an answer to a GET of `path`, or one of a stream's, is longer than `longest`.
 pub fn too_long(path: &str, longest: usize) -> Error {
     let longest = text::bytes(longest as u64);
-    let words = format!("GET {} answers with more than {longest}", without_query(path));
+    let words = format!(
+        "GET {} answers with more than {longest}",
+        without_query(path)
+    );
     io::Error::new(io::ErrorKind::FileTooLarge, words).into()
 }
 

@@ -74,7 +74,9 @@ pub fn fault_of(error: &Error, host: &str) -> Fault {
                 "the Docker Engine's answer is longer than any that we ask for",
             )
             .because(chain(error))
-            .remedy("look there, by docker ps and docker inspect, at what is so long: its labels?");
+            .remedy(
+                "look there, by docker ps and docker inspect, at what is so long: its labels?",
+            );
         }
         _ => (FaultKind::Unreachable, "the Docker Engine does not answer"),
     };

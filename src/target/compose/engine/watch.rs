@@ -12,10 +12,12 @@ use bollard::{
     models::{ContainerInspectResponse, ContainerSummary, EventMessageTypeEnum},
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use tokio::{sync::mpsc, time::Instant};
 use serde_json::json;
+use tokio::{sync::mpsc, time::Instant};
 
-use super::{coalesce::Coalescer, containers, ended, events::Events, fault_of, label, query, segment};
+use super::{
+    coalesce::Coalescer, containers, ended, events::Events, fault_of, label, query, segment,
+};
 use crate::{
     release::{
         ImageId,

@@ -3,8 +3,8 @@
 //! Readers are tasks of their own and hand over whole lines through a bounded channel: where nobody
 //! takes them, the Engine keeps them, and nothing here grows.
 
-mod frames;
-mod lines;
+pub mod frames;
+pub mod lines;
 mod reader;
 
 use std::{collections::HashMap, sync::Arc};

@@ -7,7 +7,7 @@ use std::{
 
 use super::super::{
     docker,
-    script::{Unquotable, quote},
+    script::{self, Unquotable, quote},
 };
 use crate::{
     config::{Environment, Pin, Service},
@@ -60,7 +60,7 @@ pub(super) fn text(
     for fragment in FRAGMENTS {
         text.push_str(&docker::bare(fragment));
     }
-    let directory = directory(&super::compose(environment).directory)?;
+    let directory = script::directory(&super::compose(environment).directory)?;
     text.push_str(&format!(
         "enter {directory} || fail \"cannot enter the project's directory\"\n"
     ));
@@ -151,13 +151,5 @@ pub fn heads_format(format: HeadsFormat) -> &'static str {
         HeadsFormat::Django => "django",
         HeadsFormat::Rails => "rails",
         HeadsFormat::Flyway => "flyway",
-    }
-}
-
-/// A directory as a shell word; `~/` is the server's home.
-fn directory(path: &str) -> Result<String, Unquotable> {
-    match path.strip_prefix("~/") {
-        Some(rest) => Ok(format!("\"$HOME\"/{}", quote(rest)?)),
-        None => quote(path),
     }
 }

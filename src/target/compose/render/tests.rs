@@ -315,8 +315,13 @@ fn the_library_knows_docker_compose_and_the_directory() {
     insta::assert_snapshot!(plain);
     let whole = library::text(&environment(host()), &services(), Duration::from_secs(120)).unwrap();
     assert!(whole.ends_with(
-        "enter \"$HOME\"/'the shop' || fail \"cannot enter the project's directory\"\n"
+        "enter \"$HOME\"'/the shop' || fail \"cannot enter the project's directory\"\n"
     ));
+    let mut home = environment(host());
+    let Target::Compose(compose) = &mut home.target;
+    compose.directory = "~".to_owned();
+    let whole = library::text(&home, &services(), Duration::from_secs(120)).unwrap();
+    assert!(whole.contains("\nenter \"$HOME\" || fail "), "{whole}");
 }
 
 #[test]

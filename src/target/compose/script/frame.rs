@@ -50,7 +50,7 @@ pub enum Part {
     Liveness,
     /// The server's clock.
     Clock,
-    /// Everything has been told once.
+    /// Everything has been told once, but for the ledger's shape, which comes after.
     Ready,
     /// There is no such operation.
     Missing,

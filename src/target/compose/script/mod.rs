@@ -17,7 +17,7 @@ mod travel;
 pub use folder::{Access, Folder, LayError, Pass, Scripts};
 pub use frame::{Frame, FrameCodec, FrameError, Part};
 pub use lines::{JournalLines, read_ledger};
-pub use quote::{Unquotable, printf, quote};
+pub use quote::{Unquotable, directory, printf, quote};
 pub use reply::{
     CancelReply, Refusal, StartFailure, StartReply, UnlockReply, Unreadable, VerdictReply,
     cancel_reply, find_reply, start_reply, unlock_reply, verdict_reply,

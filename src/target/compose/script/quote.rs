@@ -26,6 +26,18 @@ pub fn quote(text: &str) -> Result<String, Unquotable> {
     Ok(format!("'{}'", text.replace('\'', r"'\''")))
 }
 
+/// A directory as a shell word; `~` is the home of whoever logs in there.
+///
+/// # Errors
+/// A NUL byte.
+pub fn directory(path: &str) -> Result<String, Unquotable> {
+    match path.strip_prefix('~') {
+        Some("") => Ok("\"$HOME\"".to_owned()),
+        Some(rest) if rest.starts_with('/') => Ok(format!("\"$HOME\"{}", quote(rest)?)),
+        _ => quote(path),
+    }
+}
+
 /// A `printf` that prints exactly `bytes`, NUL bytes too. Its text is printable ASCII: shells differ in
 /// what they make of other bytes.
 pub fn printf(bytes: &[u8]) -> String {
@@ -66,6 +78,18 @@ mod tests {
         assert_eq!(quote("").unwrap(), "''");
         assert_eq!(quote("~/shop").unwrap(), "'~/shop'");
         assert_eq!(quote("a'b $x").unwrap(), r"'a'\''b $x'");
+    }
+
+    #[test]
+    fn a_directory_may_be_a_home_or_lie_in_it() {
+        for (path, word) in [
+            ("~", "\"$HOME\""),
+            ("~/it's", "\"$HOME\"'/it'\\''s'"),
+            ("~mira", "'~mira'"),
+            ("/srv/shop", "/srv/shop"),
+        ] {
+            assert_eq!(directory(path).unwrap(), word);
+        }
     }
 
     #[test]

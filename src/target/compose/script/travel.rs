@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     folder::{Access, Folder},
-    quote::{Unquotable, printf, quote},
+    quote::{Unquotable, directory, printf, quote},
 };
 use crate::release::{
     check::{CheckAnswer, CheckVerdict},
@@ -161,13 +161,13 @@ fn place_file(
 pub fn follow(watched: &[Watched]) -> Result<Vec<u8>, Unquotable> {
     let mut body = bare(CLAIM) + &bare(LEDGER_SHAPE) + &bare(FOLLOWER);
     for (index, environment) in watched.iter().enumerate() {
-        let Place { directory, project } = &environment.place;
+        let place = &environment.place;
         line(
             &mut body,
             &format!(
                 "environment {index} {} {}",
-                one_line(directory)?,
-                one_line(project)?
+                one_line(&place.directory)?,
+                one_line(&place.project)?
             ),
         );
         for (number, pin) in environment.pins.iter().enumerate() {
@@ -298,15 +298,6 @@ fn travelling(body: &str) -> Vec<u8> {
         "__flightdeck() {{\n[ \"${{1-}}\" = complete ] || return 1\n{body}exit\n}}\n__flightdeck complete\n"
     )
     .into_bytes()
-}
-
-/// A directory as a shell word; `~` is the server's home.
-fn directory(path: &str) -> Result<String, Unquotable> {
-    match path.strip_prefix('~') {
-        Some("") => Ok("\"$HOME\"".to_owned()),
-        Some(rest) if rest.starts_with('/') => Ok(format!("\"$HOME\"{}", quote(rest)?)),
-        _ => quote(path),
-    }
 }
 
 /// The follower keeps its lists a line an entry.

@@ -16,7 +16,7 @@ use super::{
         docker,
         pin::{Rendered, keep},
         render::library,
-        script::{Unquotable, printf, quote},
+        script::{Unquotable, directory, printf, quote},
     },
     copies, files, storage,
 };
@@ -390,13 +390,4 @@ fn familiar(repository: &str) -> &str {
         .strip_prefix("docker.io/library/")
         .or_else(|| repository.strip_prefix("docker.io/"))
         .unwrap_or(repository)
-}
-
-/// A directory as a shell word; `~` is the server's home.
-fn directory(path: &str) -> Result<String, Unquotable> {
-    match path.strip_prefix('~') {
-        Some("") => Ok("\"$HOME\"".to_owned()),
-        Some(rest) if rest.starts_with('/') => Ok(format!("\"$HOME\"{}", quote(rest)?)),
-        _ => quote(path),
-    }
 }

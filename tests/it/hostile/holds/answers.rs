@@ -1,11 +1,13 @@
-//! What scripts, migration tools and people say in a line: replies, heads of a schema, references, names.
+//! What scripts, migration tools and people say in a few lines: replies, what a server tells of itself, the
+//! revisions of a schema, references, names.
 
 use flightdeck::{
     config::{Migration, MigrationTool},
-    plan::schema,
-    release::{ImageReference, ServiceName, Tag, text::clean},
-    target::compose::script::{
-        cancel_reply, find_reply, quote, start_reply, unlock_reply, verdict_reply,
+    plan::schema::{self, WayDown},
+    release::{ImageReference, ServiceName, Tag, survey::Undo, text::clean},
+    target::compose::{
+        connection::facts::{self, Endpoint},
+        script::{cancel_reply, find_reply, quote, start_reply, unlock_reply, verdict_reply},
     },
 };
 
@@ -24,12 +26,26 @@ pub fn answers(bytes: &[u8]) {
         assert!(words.len() < 4096, "{words}");
         assert_eq!(clean(&words), words);
     }
+    facts(bytes);
     let text = String::from_utf8_lossy(bytes);
     revisions(&text);
     names(&text);
 }
 
-/// Revisions are no options of the tool that they are given to.
+/// What a server tells of itself draws nothing.
+fn facts(bytes: &[u8]) {
+    let told = facts::read(bytes);
+    let endpoint = match told.endpoint {
+        Endpoint::Socket { path, .. } => path,
+        Endpoint::Other(endpoint) => endpoint,
+        Endpoint::Unknown => String::new(),
+    };
+    for words in [told.system, told.user, endpoint] {
+        assert_eq!(clean(&words), words);
+    }
+}
+
+/// Revisions are no options of the tool that they are given to, and draw nothing.
 fn revisions(printed: &str) {
     let command = || vec!["tool".to_owned()];
     for tool in [
@@ -49,6 +65,21 @@ fn revisions(printed: &str) {
         for revision in schema::tool(&migration).revisions(printed) {
             assert!(schema::is_revision(&revision.revision), "{revision:?}");
             assert_eq!(clean(&revision.message), revision.message);
+        }
+        // As an answer to whether they can be undone.
+        let undone = schema::tool(&migration).revisions(printed);
+        let way = WayDown {
+            commands: vec![command(); undone.len()],
+            undone,
+        };
+        for revision in schema::tool(&migration).judge(way, &[Some(printed.to_owned())]) {
+            let mut words = vec![revision.revision, revision.message];
+            if let Undo::Refused(why) = revision.undo {
+                words.push(why);
+            }
+            for words in words {
+                assert_eq!(clean(&words), words);
+            }
         }
     }
     for head in schema::heads_of_result(printed) {

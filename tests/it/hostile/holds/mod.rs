@@ -10,11 +10,19 @@ mod github;
 mod logs;
 mod records;
 mod registry;
+mod survey;
 
 pub use self::{
-    answers::answers, configuration::configuration, engine::engine,
-    environment_file::environment_file, frames::frames, github::github, logs::logs,
-    records::records, registry::registry,
+    answers::answers,
+    configuration::configuration,
+    engine::engine,
+    environment_file::environment_file,
+    frames::frames,
+    github::github,
+    logs::logs,
+    records::records,
+    registry::registry,
+    survey::{survey, survey_example},
 };
 
 use flightdeck::release::text::clean;
