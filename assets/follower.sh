@@ -198,8 +198,9 @@ tell_operation() {
 	recall shown
 	if [ "$shown" != "$recalled" ]; then
 		remember shown "$shown"
-		# The liveness of one operation is nothing that another inherits.
-		remember told_liveness ''
+		# Nothing of one operation is another's, even where both say the same: a recovery has
+		# the plan of what it recovers.
+		for part in plan journal cancel end liveness; do remember "told_$part" ''; done
 		relist=yes
 	fi
 	# One that never began is nobody's business.

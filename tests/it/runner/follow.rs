@@ -246,6 +246,28 @@ under_each_shell! {
         follower.end();
     }
 
+    fn a_recovery_has_the_plan_of_what_it_recovers_and_it_is_told_again(world) {
+        let mut follower = Follower::of(world, &[watched(world)]);
+        let mut tail = world.started(
+            &Operation::promotion()
+                .step("switch", "echo switching; exec sleep 600")
+                .back("pin", ":")
+                .with("plan.json", "{\"plan\":1}")
+                .folder(),
+        );
+        tail.until_printed("switching");
+        follower.until(|f| f.says("liveness") == "alive" && !f.says("plan").is_empty());
+        world.kill(tail.id, "supervisor");
+        world.kill(tail.id, "pid");
+        kill_process_group(tail.group(), Signal::KILL).unwrap();
+        follower.until(|f| f.says("liveness") == "dead");
+        // Whoever reads this takes nothing of the first one for the second's.
+        follower.told.retain(|(_, part), _| *part != "plan");
+        world.started(&Operation::recovery(tail.id, "back")).end();
+        follower.until(|f| f.says("operation").starts_with("2\n") && f.says("plan") == "{\"plan\":1}");
+        follower.end();
+    }
+
     fn it_ends_with_its_standard_input_while_nothing_happens(world) {
         let mut follower = Follower::of(world, &[]);
         follower.until_ready();
