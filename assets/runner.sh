@@ -37,7 +37,7 @@
 #                     [A-Za-z0-9 ._:/@+,-]; goes into the ledger line. The runner's
 #                     own: reported and skipped, steps with commas between
 #   secrets/          removed when the operation has ended
-#   cancel            put there by anybody: asks to cancel
+#   cancel            put there by anybody: asks to cancel; one line of JSON, who and why
 # A RECOVERY has only who.json, record.json, recovers, runner.sh and perhaps passes
 # (lock, unknown); all else it takes from the operation that it recovers:
 #   recovers          <six digits> <resume|back|abandon> <ask|again|skip>. resume goes
@@ -83,7 +83,8 @@
 #                     "back_exit", "back_why" of the failed step back; put in
 #                     place by rename; its being there releases the claim
 #   ../../ledger.jsonl   record.json + ,"operation":42,"started":…,"ended":…,
-#                     "outcome":…, the same others, if so "passed_lock",
+#                     "outcome":…, the same others, if so "passed_lock" and
+#                     "cancelled_by": what cancel says of whoever was heard,
 #                     "times":{"<id>":<seconds>},"results":{…}}; a step of another
 #                     list is "back/<id>". See ledger.sh
 # OUTCOMES: succeeded, went_back (to where it was: also when nothing had been

@@ -36,7 +36,8 @@ finish() {
 	results
 	record='{"v":1'
 	IFS= read -r record <record.json || [ -n "$record" ] || record='{"v":1'
-	ledger_line="$record,$end_when,$end_more,${passed_lock:+\"passed_lock\":$passed_lock,}\"times\":{${times#,}},\"results\":{${results#,}}}"
+	who_cancelled
+	ledger_line="$record,$end_when,$end_more,${passed_lock:+\"passed_lock\":$passed_lock,}${canceller:+\"cancelled_by\":$canceller,}\"times\":{${times#,}},\"results\":{${results#,}}}"
 	[ "$unwritten" = no ] || rm -f reserve
 	# A copy that was being made when its step was killed. Whoever holds the claim alone
 	# makes any.
@@ -52,6 +53,18 @@ finish() {
 		rm -f end.new
 	fi
 	rm -f reserve gate
+}
+
+# who_cancelled: sets canceller to what somebody has put there who asked to cancel, and was
+# heard; empty where nobody has, or where it is not whole.
+who_cancelled() {
+	canceller=
+	[ -n "$cancelled" ] && [ -r cancel ] || return 0
+	IFS= read -r canceller <cancel
+	case $canceller in
+	'{"operator":"'*'}') ;;
+	*) canceller= ;;
+	esac
 }
 
 # with_room COMMAND...: once more with the reserve's room where it fails.
@@ -88,6 +101,7 @@ settle_one() {
 	back_failed=
 	back_exit=
 	back_why=
+	cancelled=$journal_cancel
 	IFS= read -r settle_claim <claim
 	number_of passed_lock "$settle_claim" && passed_lock=${value#0}
 	if [ "$journal_direction" = forward ] && [ -n "$journal_broken" ]; then

@@ -146,7 +146,9 @@ forward() {
 		: "$again"
 		case $1 in *" $step "*) continue ;; esac
 		if [ -e cancel ]; then
+			# It never began, and says nothing of the release.
 			failed=$step
+			failed_why=cancel
 			see_cancel
 			return 1
 		fi

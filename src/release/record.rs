@@ -282,7 +282,8 @@ impl Record {
         }
     }
 
-    /// What is to be said of it beside: what it recovered, what was overridden, by whom a lock was ended.
+    /// What is to be said of it beside: what it recovered, what was overridden, by whom it was cancelled or
+    /// a lock was ended.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         if let Some(recovered) = self.recovers {
@@ -294,6 +295,14 @@ impl Record {
         let by = self.other.get("unlocked_by");
         if let Some(by) = by.and_then(|by| by.get("operator")?.as_str()) {
             remarks.push(format!("unlocked by {by}"));
+        }
+        if let Some(by) = self.other.get("cancelled_by") {
+            let said = |key| by.get(key).and_then(serde_json::Value::as_str);
+            if let Some(operator) = said("operator") {
+                let why = said("reason").filter(|why| !why.is_empty());
+                let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+                remarks.push(format!("cancelled by {operator}{why}"));
+            }
         }
         if self.results.contains_key("backup") {
             remarks.push("made a backup".to_owned());

@@ -201,8 +201,12 @@ under_each_shell! {
         tail.until_printed("migrating");
         world.cancel(tail.id);
         fs::write(&go, "x\n").unwrap();
-        assert_eq!(tail.end().outcome, Outcome::Cancelled);
+        let end = tail.end();
+        // The next step never began: that is no failure of its own.
+        assert_eq!((end.outcome, end.why.as_deref()), (Outcome::Cancelled, Some("cancel")));
         assert_eq!(tail.printed(), "migrating\nmigrated\nback\n");
+        let record = world.records().pop().unwrap();
+        assert_eq!(record.remarks(), ["cancelled by it's me"]);
     }
 
     fn a_step_over_its_limit_ends_with_all_that_it_started(world) {

@@ -131,8 +131,11 @@ under_each_shell! {
             assert_eq!(told, who);
             fs::remove_file(&wish).unwrap();
         });
+        // One that was torn is left out of the record, which stays whole.
+        fs::write(&wish, "{\"operator\":\"mi").unwrap();
         fs::write(world.folder(tail.id).join("go"), "").unwrap();
         tail.end();
+        assert_eq!(lines(world).pop().unwrap().get("cancelled_by"), None);
     }
 
     fn a_verdict_is_in_the_words_of_whoever_asked(world) {
