@@ -169,8 +169,10 @@ fn in_full(
     let history = match schema::asked(migration, deed, survey) {
         Ok(history) => history,
         Err(why) => {
-            warnings.push(schema::untold(label, text, why));
             let others = schema::history_for(deed, survey);
+            if text != schema::BASE && tool.named(others, text) != Named::Word {
+                warnings.push(schema::untold(label, text, why));
+            }
             return Ok(schema::in_full(&*tool, others, text));
         }
     };

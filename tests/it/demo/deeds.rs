@@ -1,6 +1,6 @@
 //! The four deeds of the guidance, by the real clients and the real runner on the embedded world.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use flightdeck::{
     clock::Clock,
@@ -25,16 +25,21 @@ use futures::StreamExt;
 
 use super::world;
 
-fn name(environment: &str) -> EnvironmentName {
+pub fn name(environment: &str) -> EnvironmentName {
     environment.parse().unwrap()
 }
 
 /// The clients of a demonstration, as `main` makes them.
 fn clients(demo: &Demo) -> Arc<World> {
+    clients_with(demo, demo.cache_directory())
+}
+
+/// The same, with what they keep elsewhere.
+pub fn clients_with(demo: &Demo, cache_directory: PathBuf) -> Arc<World> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let settings = Settings {
         asking: false,
-        cache_directory: demo.cache_directory(),
+        cache_directory,
         operator: Operator {
             name: "mira".to_owned(),
             origin: "desk-3".to_owned(),
@@ -45,7 +50,7 @@ fn clients(demo: &Demo) -> Arc<World> {
 }
 
 /// What the clients know once `is_enough`.
-async fn known(world: &Arc<World>, is_enough: impl Fn(&Fleet) -> bool) -> Fleet {
+pub async fn known(world: &Arc<World>, is_enough: impl Fn(&Fleet) -> bool) -> Fleet {
     let inbox = Inbox::default();
     let _feeds = feeds::start(world, &inbox);
     let mut fleet = Fleet::new(Arc::clone(&world.config));

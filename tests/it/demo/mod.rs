@@ -4,6 +4,7 @@
 mod command;
 mod deeds;
 mod doors;
+mod unseen;
 
 use std::path::PathBuf;
 

@@ -35,6 +35,17 @@ fn what_the_schema_allows_is_said_before_anything_changes() {
         "--dry-run",
     ]);
     assert!(plan.contains(&words), "{plan}");
+    let unknown = [
+        "migrate",
+        production,
+        version::FORMER,
+        "--to",
+        &migrated,
+        "--dry-run",
+    ];
+    let refused = world.refused(&unknown);
+    let words = format!("{} has no revision {migrated}", version::FORMER);
+    assert!(refused.contains(&words), "{refused}");
 
     // As if a migration that cannot be undone had run.
     let statement = format!("UPDATE alembic_version SET version_num = '{FOR_GOOD}'");

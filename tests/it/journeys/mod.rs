@@ -23,6 +23,7 @@ mod rolling;
 mod schema;
 mod services;
 mod shop;
+mod slow_start;
 mod stopping;
 mod watch;
 pub mod world;

@@ -41,6 +41,15 @@ fn journey(world: &impl World) {
         assert!(refused.contains(words), "{refused}");
     }
 
+    // Nor is a revision looked for on the server that the image which runs there does not have.
+    let unknown = ["migrate", world.environment(), "--to", "ffff00aa", "--yes"];
+    let refused = world.refused(&unknown);
+    let words = format!("{} has no revision ffff00aa", candidate.tag);
+    assert!(
+        refused.contains(&words) && refused.contains(&migrated),
+        "{refused}"
+    );
+
     cockpit.plan("r");
     cockpit.terminal.wait_for("schema downgrade (e)");
     cockpit.terminal.press("e");

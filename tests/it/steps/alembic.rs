@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use flightdeck::{
     config::{Migration, MigrationTool},
-    plan::schema::{self, Known},
+    plan::schema::{self, Known, Named},
     release::survey::Undo,
 };
 
@@ -15,8 +15,8 @@ use crate::support::{
     real_world::{Compose, RealWorld, run},
 };
 
-/// A project of Alembic's on SQLite: `a111` forks into `b222` and `c333`, `d444` joins them and forks into
-/// `e555` and `f666`, which needs `x777`, a base of its own.
+/// A project of Alembic's on SQLite: `a111` forks into `b222`, whose branch is `left`, and `c333`, `d444`
+/// joins them and forks into `e555` and `f666`, which needs `x777`, a base of its own.
 const PROJECT: &str = r#"
 cd /tmp/schema && mkdir versions && cat >env.py <<'END'
 from alembic import context
@@ -35,6 +35,7 @@ undo='op.execute("SELECT 2")'
 revision a111 None None "$undo" >versions/a.py
 revision b222 '"a111"' None "$undo" >versions/b.py
 revision c333 '"a111"' None "$undo" >versions/c.py
+sed -i '/^depends_on/i branch_labels = ("left",)' versions/b.py
 printf '"""join"""\nrevision = "d444"\ndown_revision = ("b222", "c333")\ndef upgrade():\n    pass\ndef downgrade():\n    pass\n' >versions/d.py
 revision e555 '"d444"' None "$undo" >versions/e.py
 revision f666 '"d444"' '"x777"' "$undo" >versions/f.py
@@ -126,6 +127,17 @@ fn alembic_goes_the_planned_ways_between_several_heads() {
             container.says(command);
         }
         assert_eq!(heads(), goal, "by {:?}", way.commands);
+    }
+
+    // A revision that a plan refuses is one that Alembic does not know either.
+    for text in [
+        "a111", "a1", "left", "le", "heads", "base", "zzzz", "bb", "nobody",
+    ] {
+        let mut show = world.docker(Compose::V226);
+        show.args(["exec", "-w", "/tmp/schema", &container.1]);
+        let shown = show.args(["alembic", "show", text]).output().unwrap();
+        let is_named = tool.named(&history, text) != Named::Nothing;
+        assert_eq!(is_named, shown.status.success(), "{text}: {shown:?}");
     }
 
     // What cannot be undone is read in the scripts that lie there.

@@ -46,6 +46,10 @@ fn what_nobody_can_tell_is_said_and_left_to_the_migration() {
     world.survey.schema_history.clear();
     let plan = asked(&mut world, None, "ffff").unwrap();
     assert!(warns(&plan, "did not name its revisions"));
+    for word in ["heads", "base"] {
+        let plan = asked(&mut world, None, word).unwrap();
+        assert!(!warns(&plan, "cannot be told"), "{:?}", plan.warnings);
+    }
     // Django has to ask its database, and only what runs can.
     let mut world = knowing();
     world.config.environments[0].migration = Some(configured("django"));
