@@ -241,8 +241,8 @@ under_each_shell! {
     fn what_a_step_leaves_as_a_result_is_recorded_as_it_is_or_not_at_all(world) {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b" ._:/@+,-".contains(&b);
         let most = prop::sample::select((1..128).filter(|b| plain(*b)).collect::<Vec<u8>>());
-        let byte = prop_oneof![200 => most, 1 => Just(b'\n'), 1 => 1u8..];
-        of_some(8, prop::collection::vec(byte, 0..80), |bytes| {
+        let byte = prop_oneof![60 => most, 1 => Just(b'\n'), 1 => 1u8..];
+        of_some(16, prop::collection::vec(byte, 0..80), |bytes| {
             let mut folder = Operation::promotion().step("look", "cat attachments/left >results/left").folder();
             folder.add("attachments/left", Access::Shared, bytes.clone());
             let id = world.started(&folder).id;
