@@ -49,6 +49,17 @@ impl std::fmt::Display for Lack {
 }
 
 fn check(making: &Making<'_>, rule: &CheckRule, warnings: &mut Vec<String>) -> Result<Check, Lack> {
+    if let Some(service) = asked_in(&rule.probe)
+        && is_nowhere(making, service)
+    {
+        return Err(Lack {
+            what: format!(
+                "the check {:?} is asked inside {service}, and the compose file has no such service",
+                rule.name
+            ),
+            remedy: "correct `inside` of this check, or add the service",
+        });
+    }
     Ok(match &rule.probe {
         Probe::Http(http) => Check::Http(http_check(making, rule, http, warnings)?),
         Probe::Command(command) => Check::Command {
@@ -59,6 +70,24 @@ fn check(making: &Making<'_>, rule: &CheckRule, warnings: &mut Vec<String>) -> R
             command: command.clone(),
         },
     })
+}
+
+/// The service in whose container a check is asked.
+fn asked_in(probe: &Probe) -> Option<&ServiceName> {
+    match probe {
+        Probe::Http(HttpRule {
+            from: AskedFrom::Container(service),
+            ..
+        })
+        | Probe::Exec { service, .. } => Some(service),
+        Probe::Http(_) | Probe::Command(_) => None,
+    }
+}
+
+/// Whether neither the compose file nor what runs has such a service.
+fn is_nowhere(making: &Making<'_>, service: &ServiceName) -> bool {
+    let known = &making.survey.services;
+    !known.is_empty() && !known.contains_key(service) && !runs(making, service)
 }
 
 fn http_check(

@@ -105,11 +105,19 @@ fn said_of_schema(making: &Making<'_>, chosen: &Recorded, warnings: &mut Vec<Str
     if let (Some(heads), Some((now, _))) = (&chosen.heads, schema::heads_now(making.survey))
         && !schema::is_same(heads, &now)
     {
-        warnings.push(format!(
-            "the schema goes from {} to {}: the image that runs may need what is then missing",
-            schema::words(&now),
-            schema::words(heads)
-        ));
+        let (from, to) = (schema::words(&now), schema::words(heads));
+        let unknown = schema::unknown_here(making.survey, heads);
+        warnings.push(if unknown.is_empty() {
+            format!(
+                "the schema goes from {from} to {to}: the image that runs may need what is then missing"
+            )
+        } else {
+            format!(
+                "the schema goes from {from} to {to}, and the image that runs does not know {}: the database \
+                 will be ahead of it until a version that does is promoted",
+                schema::words(&unknown)
+            )
+        });
     }
 }
 

@@ -6,7 +6,7 @@ use crate::release::{
     operation::Outcome,
     plan::{Deed, RollbackTo, SchemaChoice},
     record::Record,
-    survey::{BackupFile, Backups},
+    survey::{BackupFile, Backups, SchemaRevision},
 };
 
 const PG_DUMP: &str = "[environments.production.backup]\ntool = \"pg_dump\"\nservice = \"database\"\n\
@@ -108,6 +108,31 @@ fn only_what_lies_there_as_it_was_recorded_is_brought_back() {
         fault.message.contains("not on the server any more"),
         "{fault}"
     );
+}
+
+#[test]
+fn a_backup_of_a_newer_schema_than_the_image_knows_is_called_so() {
+    let migration =
+        "[environments.production.migration]\nservice = \"backend\"\ntool = \"alembic\"\n";
+    let mut world = World::with(&format!("{migration}{PG_DUMP}"));
+    let mut downgraded = saved(3, "3.dump");
+    for (name, heads) in [("schema_heads_before", "c9e2"), ("schema_heads", "a1f3")] {
+        downgraded.results.insert(name.to_owned(), heads.to_owned());
+    }
+    world.records(vec![downgraded]);
+    world.survey.schema_heads = Some(vec!["a1f3".to_owned()]);
+    world.survey.schema_history = vec![SchemaRevision::new("a1f3", "orders")];
+    world.survey.backups = Some(Backups {
+        files: vec![file("3.dump", 1000)],
+        ..Backups::default()
+    });
+    let warned = |world: &mut World, words: &str| {
+        let plan = world.plan(restore(None)).unwrap();
+        plan.warnings.iter().any(|warning| warning.contains(words))
+    };
+    assert!(warned(&mut world, "does not know c9e2: the database will be ahead"));
+    world.survey.schema_history.push(SchemaRevision::new("c9e2", "prices"));
+    assert!(warned(&mut world, "may need what is then missing"));
 }
 
 #[test]

@@ -61,6 +61,15 @@ pub fn ahead_of_candidate(survey: &Survey, label: &str) -> Option<String> {
     })
 }
 
+/// Of these heads, those that the image which runs does not know; none where it did not name its
+/// revisions.
+pub fn unknown_here(survey: &Survey, heads: &[String]) -> Vec<String> {
+    match survey.schema_history.as_slice() {
+        [] => Vec::new(),
+        history => unknown_to(history, heads),
+    }
+}
+
 /// What a migration to the newest revision does, in words: `a1f3 → c9e2 (2 revisions)` where the
 /// candidate lies on the server and could be asked.
 pub fn summary_up(survey: &Survey) -> String {

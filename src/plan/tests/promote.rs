@@ -175,6 +175,21 @@ fn a_service_of_another_environment_is_refused_by_name() {
 }
 
 #[test]
+fn a_check_inside_a_service_that_is_not_there_is_refused_while_it_is_only_a_plan() {
+    for probe in ["exec = [\"true\"]", "http = \"http://localhost/\""] {
+        let check = format!(
+            "[[environments.production.checks]]\nname = \"self\"\ninside = \"bakend\"\n{probe}\n"
+        );
+        let mut world = World::with(&check);
+        let fault = world.plan(promote(2)).unwrap_err();
+        assert!(
+            fault.message.contains("asked inside bakend") && fault.message.contains("no such service"),
+            "{fault}"
+        );
+    }
+}
+
+#[test]
 fn a_check_without_means_is_refused_while_it_is_only_a_plan() {
     let check =
         "[[environments.production.checks]]\nname = \"status\"\nhttp = \"http://localhost/\"\n";
