@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Making,
-    steps::{LOOKS, MARGIN, Manners, last_words, observe, slug, step},
+    steps::{LOOKS, MARGIN, Manners, last_words, observe, step},
     strategy::Way,
     switch::Switch,
 };
@@ -171,7 +171,7 @@ fn switch_layer(to: &Convergence<'_>, layer: &[ServiceName], number: Option<usiz
                 stable_for,
                 dependencies: to.switch.dependencies,
             };
-            let id = format!("roll-{}", slug(service));
+            let id = format!("roll-{}", service.slug());
             steps.push(step(id, intent, manners(stable_for)));
         } else {
             order.push(service.clone());
