@@ -70,7 +70,7 @@ pub(super) fn judge(
                 .insert(service.clone(), ImageName::Id(container.image_id.clone()));
         }
     }
-    switch.layers = layers::of(making, &switch.services)?;
+    switch.layers = layers::of(making, &switch.services, &mut switch.warnings)?;
     judge_dependencies(making, &mut switch);
     judge_restarts(making, &mut switch);
     Ok(switch)

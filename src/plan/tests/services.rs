@@ -133,6 +133,21 @@ fn release_of(backend: u8, frontend: u8) -> crate::release::record::Release {
 }
 
 #[test]
+fn a_rollback_is_not_refused_over_its_layers() {
+    let mut world = two_services("");
+    world.config.environments[0].layers = vec![vec![of("frontend")], vec![of("backend")]];
+    both_were_promoted(&mut world);
+    let plan = world.plan(rollback()).unwrap();
+    assert!(
+        warns(&plan, "its layers switch frontend before backend"),
+        "{:?}",
+        plan.warnings
+    );
+    assert_eq!(switch(&plan).0, &[of("backend")]);
+    assert!(ids(&plan.forward).contains(&"switch-2"));
+}
+
+#[test]
 fn marking_an_operation_leaves_out_what_of_it_still_runs() {
     let mut world = two_services("");
     both_were_promoted(&mut world);
