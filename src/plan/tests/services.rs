@@ -171,6 +171,41 @@ fn marking_an_operation_leaves_out_what_of_it_still_runs() {
 }
 
 #[test]
+fn each_switch_says_which_strategy_and_why() {
+    use crate::release::survey::Exclusive;
+    let words = |plan: &Plan| -> Vec<String> {
+        let steps = plan.forward.iter();
+        steps
+            .filter_map(|step| step.intent.strategy_words())
+            .collect()
+    };
+    let not_configured = "recreated: no rolling strategy is configured";
+    let mut world = two_services("");
+    let plan = world.plan(promote_both()).unwrap();
+    assert_eq!(words(&plan), [not_configured, not_configured]);
+    rolls(&mut world, "backend");
+    let plan = world.plan(promote_both()).unwrap();
+    let rolling = "rolling: configured, and no container name, host port or address is fixed";
+    assert_eq!(words(&plan), [rolling, not_configured]);
+    world.service("backend").exclusive = vec![Exclusive::Name("shop-backend".to_owned())];
+    let plan = world.plan(promote_both()).unwrap();
+    assert_eq!(
+        words(&plan)[0],
+        "recreated: it has the fixed container name shop-backend"
+    );
+    // Both in one step.
+    world.service("frontend").depends_on.clear();
+    let plan = world.plan(promote_both()).unwrap();
+    assert_eq!(
+        words(&plan),
+        [
+            "recreated: backend, it has the fixed container name shop-backend; \
+          frontend, no rolling strategy is configured"
+        ]
+    );
+}
+
+#[test]
 fn a_service_that_may_be_rolled_is_and_back_it_is_rolled_too() {
     let mut world = two_services("");
     rolls(&mut world, "backend");
