@@ -65,13 +65,14 @@ impl History {
 
 /// The mark of the release that a record brought: that it is bad by now.
 fn mark(records: &[Record], record: &Record) -> Option<String> {
-    let reached = matches!(
-        record.kind,
-        PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback
-    );
-    let bad = history::bad(records, &record.after).filter(|_| reached)?;
+    if !record.brings_release() {
+        return None;
+    }
+    let brought = record.after.changed_since(&record.before);
+    let bad = history::bad(records, &brought).into_iter();
     // What failed by itself says so in its own row.
-    (bad.record.kind == PlanKind::MarkBad).then(|| bad.words())
+    let mut marked = bad.filter(|bad| bad.record.kind == PlanKind::MarkBad);
+    marked.next().map(|bad| bad.words())
 }
 
 fn row(record: &Record, mark: Option<String>) -> [String; 7] {

@@ -68,9 +68,10 @@ pub fn steps(steps: &[&Step], commands: &[(String, Vec<String>)]) -> Vec<String>
             OnStepFailure::Stops => "",
             OnStepFailure::Reported => "if it fails, that is only reported",
         };
+        let strategy = step.intent.strategy_words().unwrap_or_default();
         lines.push(
             format!(
-                "  {:>2}  {:width$}  {estimate}  {failure}",
+                "  {:>2}  {:width$}  {estimate}  {failure}{strategy}",
                 number + 1,
                 step.id
             )

@@ -168,9 +168,9 @@ fn print(
     }
     if let Some(proven) = fleet.last_healthy(environment) {
         output.line(format!(
-            "  rollback goes to {} (operation {})",
+            "  rollback goes to {} ({})",
             proven.release.label(),
-            proven.operation
+            proven.words()
         ))?;
     }
     Ok(())
@@ -313,6 +313,7 @@ fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
         })),
         "rollback": fleet.last_healthy(environment).map(|proven| json!({
             "operation": proven.operation,
+            "seen_healthy": proven.seen,
             "release": proven.release,
         })),
     })

@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Making,
-    steps::{LOOKS, MARGIN, Manners, last_words, observe, slug, step},
+    steps::{LOOKS, MARGIN, Manners, last_words, observe, step},
     strategy::Way,
     switch::Switch,
 };
@@ -170,8 +170,9 @@ fn switch_layer(to: &Convergence<'_>, layer: &[ServiceName], number: Option<usiz
                 replicas: *replicas,
                 stable_for,
                 dependencies: to.switch.dependencies,
+                reason: to.switch.reasons.get(service).cloned().unwrap_or_default(),
             };
-            let id = format!("roll-{}", slug(service));
+            let id = format!("roll-{}", service.slug());
             steps.push(step(id, intent, manners(stable_for)));
         } else {
             order.push(service.clone());
@@ -180,10 +181,13 @@ fn switch_layer(to: &Convergence<'_>, layer: &[ServiceName], number: Option<usiz
     }
     if !order.is_empty() {
         let id = number.map_or_else(|| "switch".to_owned(), |number| format!("switch-{number}"));
+        let mut reasons = to.switch.reasons.clone();
+        reasons.retain(|service, _| recreated.contains_key(service));
         let intent = Intent::Switch {
             services: order,
             expected: recreated,
             dependencies: to.switch.dependencies,
+            reasons,
         };
         steps.insert(0, step(id, intent, manners(Duration::ZERO)));
     }

@@ -3,21 +3,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::release::{Fault, FaultKind, ServiceName, survey::ComposeService};
+use crate::release::{Fault, FaultKind, ServiceName, plan::Deed, survey::ComposeService};
 
 use super::Making;
 
-/// `services` in layers, each in the order in which they were given.
+/// `services` in layers, each in the order in which they were given. A rollback is not refused over their
+/// order: where the configuration's layers cannot be kept, it goes by what depends on what, and says so in
+/// `warnings`.
 ///
 /// # Errors
-/// Layers of the configuration that put a service before one that it depends on: Compose would recreate
-/// both at once.
+/// Of anything but a rollback: layers of the configuration that put a service before one that it depends
+/// on. Compose would recreate both at once.
 pub(super) fn of(
     making: &Making<'_>,
     services: &[ServiceName],
+    warnings: &mut Vec<String>,
 ) -> Result<Vec<Vec<ServiceName>>, Fault> {
     let compose = &making.survey.candidate_services;
-    let mut before: BTreeMap<&ServiceName, BTreeSet<ServiceName>> = services
+    let dependent: Before<'_> = services
         .iter()
         .map(|service| {
             let mut below = dependencies(std::slice::from_ref(service), compose);
@@ -25,6 +28,28 @@ pub(super) fn of(
             (service, below)
         })
         .collect();
+    let before = match configured(making, services, dependent.clone()) {
+        Err(fault) if matches!(making.request.deed, Deed::Rollback { .. }) => {
+            warnings.push(format!(
+                "{}: the layers are not kept, and what a service depends on comes first",
+                fault.message
+            ));
+            dependent
+        }
+        before => before?,
+    };
+    Ok(in_layers(services, &before))
+}
+
+/// What comes before each service.
+type Before<'a> = BTreeMap<&'a ServiceName, BTreeSet<ServiceName>>;
+
+/// What comes before each service, by the configuration's layers too.
+fn configured<'a>(
+    making: &Making<'_>,
+    services: &'a [ServiceName],
+    mut before: Before<'a>,
+) -> Result<Before<'a>, Fault> {
     let layers = &making.environment.layers;
     for (at, layer) in layers.iter().enumerate() {
         let earlier: Vec<&ServiceName> = layers[..at].iter().flatten().collect();
@@ -53,14 +78,11 @@ pub(super) fn of(
             }
         }
     }
-    Ok(in_layers(services, &before))
+    Ok(before)
 }
 
 /// Each service one layer above the highest of those that come before it.
-fn in_layers(
-    services: &[ServiceName],
-    before: &BTreeMap<&ServiceName, BTreeSet<ServiceName>>,
-) -> Vec<Vec<ServiceName>> {
+fn in_layers(services: &[ServiceName], before: &Before<'_>) -> Vec<Vec<ServiceName>> {
     let mut layers: Vec<Vec<ServiceName>> = Vec::new();
     let mut open: Vec<&ServiceName> = services.iter().collect();
     while !open.is_empty() {

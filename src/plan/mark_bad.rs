@@ -48,7 +48,7 @@ pub(super) fn plan(making: &Making<'_>, marked: MarkedRelease) -> Result<Plan, F
 fn running_release(making: &Making<'_>) -> Release {
     let records = making.survey.records.iter().rev();
     records
-        .filter(|record| brought_something(record))
+        .filter(|record| record.brings_release())
         .find(|record| record.outcome == Outcome::Succeeded)
         .filter(|record| record.after.is_same_images(&making.running))
         .map_or_else(|| making.running.clone(), changed)
@@ -64,7 +64,7 @@ fn reached(making: &Making<'_>, operation: OperationId) -> Result<Release, Fault
     let known = records
         .iter()
         .rev()
-        .find(|record| record.operation == operation && brought_something(record));
+        .find(|record| record.operation == operation && record.brings_release());
     let record = known.ok_or_else(|| {
         making
             .fault(
@@ -73,12 +73,7 @@ fn reached(making: &Making<'_>, operation: OperationId) -> Result<Release, Fault
             )
             .remedy("choose another entry of the history")
     })?;
-    Ok(changed(record))
-}
-
-fn brought_something(record: &Record) -> bool {
-    matches!(
-        record.kind,
-        PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback
-    )
+    // Of several services those that still run are not what it is about, unless all of them do: what runs
+    // is marked as such.
+    Ok(changed(record).changed_since(&making.running))
 }

@@ -71,9 +71,12 @@ pub(super) fn plan(
         making.running.clone(),
     )?;
     refuse_nothing(making, &pins)?;
-    if let Some(bad) = history::bad(&survey.records, &after) {
-        warnings.push(format!("{} {}", bad.release.label(), bad.words()));
-    }
+    let brought = Release {
+        services: pins.clone(),
+        ..Release::default()
+    };
+    let bad = history::bad(&survey.records, &brought);
+    warnings.extend(bad.iter().map(history::Bad::sentence));
     gates.extend(gates::judge(
         making.environment,
         versions,

@@ -84,7 +84,7 @@ pub(super) fn pull(service: &ServiceName, reference: &ImageReference) -> Step {
         reference: reference.clone(),
     };
     step(
-        format!("pull-{}", slug(service)),
+        format!("pull-{}", service.slug()),
         intent,
         Manners {
             limit: PULL,
@@ -99,7 +99,7 @@ pub(super) fn keep(service: &ServiceName, image: ImageName) -> Step {
         service: service.clone(),
         image,
     };
-    step(format!("keep-{}", slug(service)), intent, LOOKS)
+    step(format!("keep-{}", service.slug()), intent, LOOKS)
 }
 
 /// Migrates the schema. A migration is never ended in the middle by a cancel.
@@ -228,16 +228,4 @@ pub(super) fn finish(plan: &mut Plan, records: &[Record]) {
             step.id = id;
         }
     }
-}
-
-/// A service's name as part of a step's id.
-pub(super) fn slug(service: &ServiceName) -> String {
-    service
-        .as_str()
-        .chars()
-        .map(|c| match c.to_ascii_lowercase() {
-            c if c.is_ascii_lowercase() || c.is_ascii_digit() => c,
-            _ => '-',
-        })
-        .collect()
 }

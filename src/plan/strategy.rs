@@ -21,20 +21,23 @@ pub(super) enum Way {
 }
 
 /// How `service` is switched; `leader` is the service that the configuration knows, where this one only
-/// runs from the same pin. Says in `warnings` why what is configured cannot be had.
+/// runs from the same pin. With it why, in words; `warnings` say where what is configured cannot be had.
 pub(super) fn way(
     making: &Making<'_>,
     service: &ServiceName,
     leader: &ServiceName,
     warnings: &mut Vec<String>,
-) -> Way {
+) -> (Way, String) {
     let configured = making.services.get(leader).map(|known| known.strategy);
     if configured != Some(Strategy::Rolling) {
-        return Way::Recreate;
+        return (
+            Way::Recreate,
+            "no rolling strategy is configured".to_owned(),
+        );
     }
     if let Some(why) = obstacle(making, service) {
         warnings.push(format!("{service} is recreated and not rolled: {why}"));
-        return Way::Recreate;
+        return (Way::Recreate, why);
     }
     let compose = making.survey.candidate_services.get(service);
     let has_check = compose.is_some_and(|compose| compose.has_health_check)
@@ -51,9 +54,11 @@ pub(super) fn way(
             making.environment.stable_for.as_secs()
         ));
     }
-    Way::Roll {
-        replicas: compose.and_then(|compose| compose.replicas).unwrap_or(1),
-    }
+    let replicas = compose.and_then(|compose| compose.replicas).unwrap_or(1);
+    (
+        Way::Roll { replicas },
+        "configured, and no container name, host port or address is fixed".to_owned(),
+    )
 }
 
 /// What keeps a second container from running beside the first; `None` if nothing does.

@@ -21,6 +21,8 @@ pub(super) struct Switch {
     pub layers: Vec<Vec<ServiceName>>,
     /// How each of them is switched.
     pub ways: BTreeMap<ServiceName, Way>,
+    /// Why it is switched so, in words.
+    pub reasons: BTreeMap<ServiceName, String>,
     /// The image that each must run afterwards.
     pub expected: BTreeMap<ServiceName, ImageName>,
     /// The image that each runs now, for the way back; those that run none are left out.
@@ -46,6 +48,7 @@ pub(super) fn judge(
         services: Vec::new(),
         layers: Vec::new(),
         ways: BTreeMap::new(),
+        reasons: BTreeMap::new(),
         expected: BTreeMap::new(),
         former: BTreeMap::new(),
         dependencies: true,
@@ -57,8 +60,7 @@ pub(super) fn judge(
             continue;
         };
         is_used(making, service, release)?;
-        let way = strategy::way(making, service, service, &mut switch.warnings);
-        switch.ways.insert(service.clone(), way);
+        choose_way(making, service, service, &mut switch);
         switch.services.push(service.clone());
         switch.expected.insert(service.clone(), name(release));
     }
@@ -70,10 +72,21 @@ pub(super) fn judge(
                 .insert(service.clone(), ImageName::Id(container.image_id.clone()));
         }
     }
-    switch.layers = layers::of(making, &switch.services)?;
+    switch.layers = layers::of(making, &switch.services, &mut switch.warnings)?;
     judge_dependencies(making, &mut switch);
     judge_restarts(making, &mut switch);
     Ok(switch)
+}
+
+fn choose_way(
+    making: &Making<'_>,
+    service: &ServiceName,
+    leader: &ServiceName,
+    switch: &mut Switch,
+) {
+    let (way, reason) = strategy::way(making, service, leader, &mut switch.warnings);
+    switch.ways.insert(service.clone(), way);
+    switch.reasons.insert(service.clone(), reason);
 }
 
 /// Whether the compose file takes the service's image from its pin.
@@ -155,8 +168,7 @@ fn followers(
         switch.warnings.push(format!(
             "{service} is recreated too: it runs from the same pin as {leader}"
         ));
-        let way = strategy::way(making, service, leader, &mut switch.warnings);
-        switch.ways.insert(service.clone(), way);
+        choose_way(making, service, leader, switch);
         if let Some(expected) = switch.expected.get(leader).cloned() {
             switch.expected.insert(service.clone(), expected);
             switch.services.push(service.clone());

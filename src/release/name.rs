@@ -39,3 +39,16 @@ written!(
     BadName,
     check
 );
+
+impl ServiceName {
+    /// The name as part of a step's id: in `[a-z0-9-]`.
+    pub fn slug(&self) -> String {
+        self.as_str()
+            .chars()
+            .map(|c| match c.to_ascii_lowercase() {
+                c if c.is_ascii_lowercase() || c.is_ascii_digit() => c,
+                _ => '-',
+            })
+            .collect()
+    }
+}

@@ -92,30 +92,25 @@ impl Release {
         }
     }
 
+    /// Whether it runs that image as that service.
+    pub fn runs(&self, service: &ServiceName, image: &ServiceRelease) -> bool {
+        self.services
+            .get(service)
+            .is_some_and(|there| image.is_same_image(there))
+    }
+
     /// What is another in this release than in `before`: the services that run another image, all of
     /// them if none does.
     #[must_use]
     pub fn changed_since(&self, before: &Self) -> Self {
-        let differs = |name: &ServiceName, service: &ServiceRelease| {
-            before
-                .services
-                .get(name)
-                .is_none_or(|there| !service.is_same_image(there))
-        };
-        let changed: BTreeMap<ServiceName, ServiceRelease> = self
+        let mut changed = self.clone();
+        changed
             .services
-            .iter()
-            .filter(|(name, service)| differs(name, service))
-            .map(|(name, service)| (name.clone(), service.clone()))
-            .collect();
-        Self {
-            services: if changed.is_empty() {
-                self.services.clone()
-            } else {
-                changed
-            },
-            ..self.clone()
+            .retain(|name, service| !before.runs(name, service));
+        if changed.services.is_empty() {
+            changed.services.clone_from(&self.services);
         }
+        changed
     }
 
     /// Whether every service that both name runs the same image in both, and they share at least one.
@@ -374,21 +369,43 @@ impl Record {
         .then_some(&self.after)
     }
 
-    /// The release that this record proves bad: an operator marked it, or it was tried and did not hold.
-    /// A step that was cancelled or killed proves nothing of the release.
-    pub fn proves_bad(&self) -> Option<&Release> {
-        if self.kind == PlanKind::MarkBad {
-            return (self.outcome == Outcome::Succeeded).then_some(&self.after);
+    /// Whether it brought a release, or was to: other operations leave alone what runs.
+    pub fn brings_release(&self) -> bool {
+        matches!(
+            self.kind,
+            PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback
+        )
+    }
+
+    /// Whether it proves this image of a service bad: an operator marked it, it was tried and did not hold,
+    /// or a rollback left it. Of what it did not change it says nothing.
+    pub fn proves_bad(&self, service: &ServiceName, image: &ServiceRelease) -> bool {
+        let before = self.before.runs(service, image);
+        let after = self.after.runs(service, image);
+        match (self.kind, self.outcome) {
+            (PlanKind::MarkBad, Outcome::Succeeded) => after,
+            (PlanKind::Rollback, Outcome::Succeeded) => before && !after,
+            (PlanKind::Promote | PlanKind::Rollback, Outcome::WentBack | Outcome::Stuck) => {
+                let changed = self.after.changed_since(&self.before);
+                changed.runs(service, image) && self.tried(service)
+            }
+            _ => false,
         }
+    }
+
+    /// Whether it failed where that service was tried. A step that was cancelled or killed proves nothing
+    /// of the release, and one that rolls a service nothing of the others.
+    fn tried(&self, service: &ServiceName) -> bool {
         let why = self.other.get("why").and_then(serde_json::Value::as_str);
-        (!matches!(why, Some("signal" | "cancel"))
-            && matches!(self.outcome, Outcome::WentBack | Outcome::Stuck)
-            && matches!(self.kind, PlanKind::Promote | PlanKind::Rollback)
-            && self.step.as_deref().is_some_and(|step| {
-                ["switch", "roll", "verify"]
-                    .iter()
-                    .any(|tried| step.starts_with(tried))
-            }))
-        .then_some(&self.after)
+        let step = self.step.as_deref().unwrap_or_default();
+        if matches!(why, Some("signal" | "cancel")) {
+            return false;
+        }
+        let Some(rolled) = step.strip_prefix("roll-") else {
+            return step.starts_with("switch") || step.starts_with("verify");
+        };
+        // A service that runs from another's pin is none of the release's own.
+        let is_known = self.after.services.keys().any(|name| name.slug() == rolled);
+        !is_known || service.slug() == rolled
     }
 }

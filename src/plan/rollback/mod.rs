@@ -41,14 +41,8 @@ pub(super) fn plan(
             ),
         ));
     }
-    if let Some(bad) = history::bad(&survey.records, &target.release) {
-        warnings.push(format!("{} {}", target.release.label(), bad.words()));
-    } else if !target.healthy {
-        warnings.push(format!(
-            "{} was never recorded healthy here",
-            target.release.label()
-        ));
-    }
+    warnings.extend(target.recorded.iter().cloned());
+    warnings.extend(history::past(&survey.records, &target.release));
     changed_files(survey, files, &mut warnings);
     if files {
         let restored = survey.changed_files.iter();

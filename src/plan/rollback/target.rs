@@ -8,8 +8,8 @@ use crate::{
     release::{
         Fault, FaultKind, ImageId, ServiceName,
         operation::{OperationId, Outcome},
-        plan::{PlanKind, RollbackTo},
-        record::{Record, Release, ServiceRelease},
+        plan::RollbackTo,
+        record::{Release, ServiceRelease},
         survey::Survey,
     },
 };
@@ -20,10 +20,8 @@ use crate::plan::{Wanted, history, running};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::plan) struct Target {
     pub(super) release: Release,
-    /// The operation that recorded it; `None` if it was never recorded.
-    operation: Option<OperationId>,
-    /// Whether it is recorded healthy.
-    pub(super) healthy: bool,
+    /// Where it is recorded, in words, if nobody has named it.
+    pub(super) recorded: Option<String>,
 }
 
 /// The releases that a rollback may return to, the default first: proven healthy, not proven bad since,
@@ -62,10 +60,7 @@ pub fn recorded_files(
     };
     let brought_in = survey.records.iter().rev().find(|record| {
         record.outcome == Outcome::Succeeded
-            && matches!(
-                record.kind,
-                PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback
-            )
+            && record.brings_release()
             && record.after.services.len() == target.release.services.len()
             && record.after.is_same_images(&target.release)
     });
@@ -92,9 +87,11 @@ pub(in crate::plan) fn target(
             .into_iter()
             .next()
             .map(|proven| Target {
+                recorded: Some(format!(
+                    "the last release recorded healthy: {}",
+                    proven.words()
+                )),
                 release: proven.release,
-                operation: Some(proven.operation),
-                healthy: true,
             })
             .ok_or_else(|| nothing_recorded(environment, services, survey, running))?,
         RollbackTo::Operation(operation) => recorded(environment, survey, *operation)?,
@@ -127,10 +124,13 @@ fn recorded(
             record.outcome.words()
         ))
     })?;
+    // What is offered by this number comes with all that later operations have found out of it.
+    let proven = history::healthy(&survey.records)
+        .into_iter()
+        .find(|proven| proven.operation == Some(operation));
     Ok(Target {
-        healthy: history::is_proven_healthy(&survey.records, &release),
-        operation: Some(operation),
-        release,
+        release: proven.map_or(release, |proven| proven.release),
+        recorded: None,
     })
 }
 
@@ -159,9 +159,8 @@ fn local(
         ..Release::default()
     };
     Ok(Target {
-        healthy: history::is_proven_healthy(&survey.records, &release),
-        operation: None,
         release,
+        recorded: None,
     })
 }
 
@@ -185,7 +184,7 @@ fn nothing_recorded(
         .into_iter()
         .map(|(service, release)| {
             let id = release.image_id.as_ref().map_or("", ImageId::short);
-            let past = past_of(&service, &release, survey);
+            let past = history::past_of(&survey.records, &service, &release);
             format!("{service} {} (image {id}, {past})", release.label())
         })
         .collect();
@@ -205,28 +204,6 @@ fn nothing_recorded(
         ),
         _ => other,
     })
-}
-
-/// What the ledger says of an image that is no default.
-fn past_of(service: &ServiceName, release: &ServiceRelease, survey: &Survey) -> &'static str {
-    let is_in = |recorded: &Release| {
-        let recorded = recorded.services.get(service);
-        recorded.is_some_and(|recorded| recorded.is_same_image(release))
-    };
-    let records = &survey.records;
-    if records.iter().filter_map(Record::proves_bad).any(is_in) {
-        "failed here or was marked bad"
-    } else if records.iter().any(|record| {
-        record.kind == PlanKind::Rollback
-            && record.outcome == Outcome::Succeeded
-            && is_in(&record.before)
-    }) {
-        "was rolled back from"
-    } else if records.iter().any(|record| is_in(&record.after)) {
-        "released here, not seen healthy"
-    } else {
-        "never recorded healthy here"
-    }
 }
 
 /// The images of the services' repositories that lie on the server and do not run, newest first: what a
@@ -320,13 +297,7 @@ fn refuse_absent(
     let there: Vec<String> = candidates(survey, running)
         .iter()
         .filter(|proven| proven.release.services.values().all(lies_here))
-        .map(|proven| {
-            format!(
-                "{} (operation {})",
-                proven.release.label(),
-                proven.operation
-            )
-        })
+        .map(|proven| format!("{} ({})", proven.release.label(), proven.words()))
         .collect();
     let remedy = if there.is_empty() {
         "promote it again: that pulls it from the registry".to_owned()

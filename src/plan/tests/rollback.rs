@@ -148,3 +148,74 @@ fn an_image_that_is_gone_is_refused_with_what_is_there() {
     );
     assert!(fault.remedy.contains("v3 (operation 000001)"), "{fault}");
 }
+
+#[test]
+fn the_number_that_is_shown_leads_to_the_release_that_was_named_there() {
+    // Operation 3 found it healthy, operation 2 had brought it: only one of them is a name for it.
+    let mut last = promoted(3, 2, 1);
+    last.results
+        .insert("before_healthy".to_owned(), "yes".to_owned());
+    last.before.schema_heads = Some(vec!["c9e2".to_owned()]);
+    let mut world = recorded(1, vec![promoted(1, 1, 3), promoted(2, 3, 2), last]);
+    let by_default = world.plan(rollback()).unwrap();
+    assert!(
+        warns(
+            &by_default,
+            "the last release recorded healthy: operation 000002"
+        ),
+        "{:?}",
+        by_default.warnings
+    );
+    let named = |number| Deed::Rollback {
+        to: RollbackTo::Operation(OperationId(number)),
+        schema: SchemaChoice::ImageOnly,
+        files: false,
+    };
+    let plan = world.plan(named(2)).unwrap();
+    assert_eq!(plan.title(), "roll back production: backend v1 → v2");
+    assert_eq!(
+        (plan.title(), &plan.after),
+        (by_default.title(), &by_default.after)
+    );
+    // An image that is gone is refused with numbers that lead there too.
+    world.survey.images.retain(|image| image.id != image_id(2));
+    let fault = world.plan(rollback()).unwrap_err();
+    assert!(fault.remedy.contains("v3 (operation 000001)"), "{fault}");
+    let plan = world.plan(named(1)).unwrap();
+    assert_eq!(plan.after.label(), "v3");
+}
+
+#[test]
+fn a_release_that_was_left_or_failed_is_named_so_and_not_as_never_seen() {
+    let mut left = record(3, PlanKind::Rollback, 2, 1, Outcome::Succeeded);
+    left.reason = "it loses orders".to_owned();
+    let mut world = recorded(
+        1,
+        vec![
+            promoted(1, 3, 1),
+            promoted(2, 1, 2),
+            left,
+            record(4, PlanKind::Promote, 1, 3, Outcome::WentBack),
+        ],
+    );
+    let to = |to| Deed::Rollback {
+        to,
+        schema: SchemaChoice::ImageOnly,
+        files: false,
+    };
+    let plan = world
+        .plan(to(RollbackTo::Operation(OperationId(2))))
+        .unwrap();
+    let words = "backend v2 was rolled back from by mira (it loses orders), operation 000003";
+    assert!(warns(&plan, words), "{:?}", plan.warnings);
+    let image = RollbackTo::Image {
+        service: of("backend"),
+        image: image_id(3),
+    };
+    let plan = world.plan(to(image)).unwrap();
+    let words = "backend v3 failed here at switch, operation 000004";
+    assert!(warns(&plan, words), "{:?}", plan.warnings);
+    assert!(!warns(&plan, "never recorded"), "{:?}", plan.warnings);
+    let plan = world.plan(promote(3)).unwrap();
+    assert!(warns(&plan, words), "{:?}", plan.warnings);
+}

@@ -112,6 +112,99 @@ fn layers_against_what_services_depend_on_are_refused_with_what_to_change() {
     assert!(world.plan(promote(2)).is_ok());
 }
 
+/// Version 1 of both runs, version 2 of both was healthy before.
+fn both_were_promoted(world: &mut World) {
+    let (old, new) = (release_of(2, 12), release_of(1, 11));
+    let mut first = promoted(1, 3, 2);
+    first.after = old.clone();
+    let mut second = promoted(2, 2, 1);
+    (second.before, second.after) = (old, new);
+    world.records(vec![first, second]);
+}
+
+fn release_of(backend: u8, frontend: u8) -> crate::release::record::Release {
+    let mut both = release(backend);
+    let mut service = both.services[&of::<ServiceName>("backend")].clone();
+    service.repository = of(FRONTEND);
+    service.digest = Some(digest(frontend));
+    service.image_id = Some(image_id(frontend));
+    both.services.insert(of("frontend"), service);
+    both
+}
+
+#[test]
+fn a_rollback_is_not_refused_over_its_layers() {
+    let mut world = two_services("");
+    world.config.environments[0].layers = vec![vec![of("frontend")], vec![of("backend")]];
+    both_were_promoted(&mut world);
+    let plan = world.plan(rollback()).unwrap();
+    assert!(
+        warns(&plan, "its layers switch frontend before backend"),
+        "{:?}",
+        plan.warnings
+    );
+    assert_eq!(switch(&plan).0, &[of("backend")]);
+    assert!(ids(&plan.forward).contains(&"switch-2"));
+}
+
+#[test]
+fn marking_an_operation_leaves_out_what_of_it_still_runs() {
+    let mut world = two_services("");
+    both_were_promoted(&mut world);
+    // The backend has been replaced since; the frontend that came with it runs.
+    let mut third = promoted(3, 1, 3);
+    (third.before, third.after) = (release_of(1, 11), release_of(3, 11));
+    world.survey.containers.containers[0].image_id = image_id(3);
+    world.survey.containers.images = [(image_id(3), image(3))].into();
+    world.survey.records.push(third);
+    let mark = Deed::MarkBad {
+        release: MarkedRelease::Operation(OperationId(2)),
+    };
+    let plan = world.plan(mark).unwrap();
+    let marked: Vec<&str> = plan
+        .after
+        .services
+        .keys()
+        .map(|name| name.as_str())
+        .collect();
+    assert_eq!(marked, ["backend"]);
+}
+
+#[test]
+fn each_switch_says_which_strategy_and_why() {
+    use crate::release::survey::Exclusive;
+    let words = |plan: &Plan| -> Vec<String> {
+        let steps = plan.forward.iter();
+        steps
+            .filter_map(|step| step.intent.strategy_words())
+            .collect()
+    };
+    let not_configured = "recreated: no rolling strategy is configured";
+    let mut world = two_services("");
+    let plan = world.plan(promote_both()).unwrap();
+    assert_eq!(words(&plan), [not_configured, not_configured]);
+    rolls(&mut world, "backend");
+    let plan = world.plan(promote_both()).unwrap();
+    let rolling = "rolling: configured, and no container name, host port or address is fixed";
+    assert_eq!(words(&plan), [rolling, not_configured]);
+    world.service("backend").exclusive = vec![Exclusive::Name("shop-backend".to_owned())];
+    let plan = world.plan(promote_both()).unwrap();
+    assert_eq!(
+        words(&plan)[0],
+        "recreated: it has the fixed container name shop-backend"
+    );
+    // Both in one step.
+    world.service("frontend").depends_on.clear();
+    let plan = world.plan(promote_both()).unwrap();
+    assert_eq!(
+        words(&plan),
+        [
+            "recreated: backend, it has the fixed container name shop-backend; \
+          frontend, no rolling strategy is configured"
+        ]
+    );
+}
+
 #[test]
 fn a_service_that_may_be_rolled_is_and_back_it_is_rolled_too() {
     let mut world = two_services("");

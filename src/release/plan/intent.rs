@@ -93,6 +93,9 @@ pub enum Intent {
         expected: BTreeMap<ServiceName, ImageName>,
         /// Whether Compose may look at what they depend on.
         dependencies: bool,
+        /// Why each is recreated and not rolled, in words.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        reasons: BTreeMap<ServiceName, String>,
     },
     /// Replace a service's containers with what is pinned without a moment in which none serves: new ones
     /// beside the old, and the old are taken away once the new hold.
@@ -107,6 +110,9 @@ pub enum Intent {
         stable_for: Duration,
         /// Whether Compose may look at what it depends on.
         dependencies: bool,
+        /// Why it is rolled, in words.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
     },
     /// Restart services that only have to notice the change, such as a reverse proxy.
     Restart {

@@ -104,6 +104,28 @@ impl Plan {
     }
 }
 
+impl Intent {
+    /// Which strategy replaces the containers and why: `recreated: it publishes host port 80`. `None` for
+    /// what replaces none, and in plans of before this was said.
+    pub fn strategy_words(&self) -> Option<String> {
+        match self {
+            Self::Roll { reason, .. } if !reason.is_empty() => Some(format!("rolling: {reason}")),
+            Self::Switch { reasons, .. } if !reasons.is_empty() => {
+                let first = reasons.values().next()?;
+                if reasons.values().all(|reason| reason == first) {
+                    return Some(format!("recreated: {first}"));
+                }
+                let each: Vec<String> = reasons
+                    .iter()
+                    .map(|(service, reason)| format!("{service}, {reason}"))
+                    .collect();
+                Some(format!("recreated: {}", each.join("; ")))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// So many images, containers and backups as are removed, in words; empty for nothing.
 pub fn counted<'a>(removals: impl IntoIterator<Item = &'a Removal>) -> String {
     let (mut images, mut containers, mut backups) = (0, 0, 0);

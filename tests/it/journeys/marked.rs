@@ -1,6 +1,6 @@
 //! A release that an operator marks bad is never a default again, however healthy it was recorded.
 
-use flightdeck::release::plan::PlanKind;
+use flightdeck::release::{operation::Outcome, plan::PlanKind};
 
 use super::{
     cockpit::Cockpit,
@@ -34,8 +34,8 @@ fn neither_rollback_returns_to_a_release_that_was_marked_bad() {
     let mark = world.last_record();
     assert_eq!(mark.kind, PlanKind::MarkBad);
     assert_eq!(
-        mark.proves_bad().map(|release| release.label()),
-        Some(candidate.tag.clone())
+        (mark.outcome, mark.after.label()),
+        (Outcome::Succeeded, candidate.tag.clone())
     );
     world.runs(&candidate);
     // The cockpit hears of the mark's end a moment later than we do.

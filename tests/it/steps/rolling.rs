@@ -200,6 +200,7 @@ impl Shop {
                 replicas,
                 stable_for: Duration::ZERO,
                 dependencies: true,
+                reason: String::new(),
             };
             let mut roll = step("roll-backend", roll);
             roll.interruptible = version == 2;

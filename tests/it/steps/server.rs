@@ -319,6 +319,7 @@ impl Server {
                 services: vec![name("backend")],
                 expected: expected.clone(),
                 dependencies: true,
+                reasons: BTreeMap::new(),
             },
         );
         vec![

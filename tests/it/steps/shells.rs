@@ -764,6 +764,7 @@ fn shellcheck_has_nothing_to_say_of_what_travels() {
             services: vec![backend()],
             expected: BTreeMap::from([(backend(), image())]),
             dependencies: false,
+            reasons: BTreeMap::new(),
         },
         Intent::Roll {
             service: backend(),
@@ -771,6 +772,7 @@ fn shellcheck_has_nothing_to_say_of_what_travels() {
             replicas: 2,
             stable_for: Duration::ZERO,
             dependencies: false,
+            reason: String::new(),
         },
         Intent::Restart {
             services: vec![backend()],

@@ -257,6 +257,7 @@ fn earlier_releases(model: &Model, request: &Request, plan: Option<&Plan>) -> Ve
         .records()
         .iter()
         .rev()
+        .filter(|record| record.brings_release())
         .filter_map(|record| {
             let release = record.proves_healthy()?;
             let is_named = named.iter().any(|other| {

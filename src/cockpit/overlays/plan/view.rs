@@ -157,7 +157,7 @@ fn plan_lines<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     }
     for (index, step) in plan.forward.iter().enumerate() {
         lines.push(step_line(model, plan, index, step, width));
-        lines.extend(removals(model, step, width));
+        lines.extend(below(model, step, width));
     }
     let failed = format!("on failure: {}", plan.on_failure_words());
     lines.extend(cells::paragraph(&failed, width, theme.text));
@@ -294,15 +294,19 @@ fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     lines
 }
 
-/// Everything that a clean-up's step removes: what goes for good is not cut at the edge.
-fn removals<'a>(model: &Model, step: &Step, width: usize) -> Vec<Line<'a>> {
-    let Intent::CleanUp { removals } = &step.intent else {
-        return Vec::new();
+/// What is not cut at the edge: everything that a clean-up's step removes for good, and which strategy
+/// replaces containers and why.
+fn below<'a>(model: &Model, step: &Step, width: usize) -> Vec<Line<'a>> {
+    let (words, style) = match &step.intent {
+        Intent::CleanUp { removals } => (intent::removal_words(removals), model.theme.text),
+        other => match other.strategy_words() {
+            Some(words) => (words, model.theme.dim),
+            None => return Vec::new(),
+        },
     };
-    let words = clean(&intent::removal_words(removals));
-    cells::wrap(&words, width.saturating_sub(HANGING + 2))
+    cells::wrap(&clean(&words), width.saturating_sub(HANGING + 2))
         .into_iter()
-        .map(|line| Line::styled(format!("{}{line}", " ".repeat(HANGING)), model.theme.text))
+        .map(|line| Line::styled(format!("{}{line}", " ".repeat(HANGING)), style))
         .collect()
 }
 

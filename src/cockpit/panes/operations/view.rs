@@ -187,11 +187,11 @@ fn ended<'a>(
 
 /// Whether the release that an operation brought is marked bad, and was not healthy since.
 fn is_marked_bad(records: &[Record], record: &Record) -> bool {
-    matches!(
-        record.kind,
-        PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback
-    ) && history::bad(records, &record.after)
-        .is_some_and(|bad| bad.record.kind == PlanKind::MarkBad)
+    let brought = record.after.changed_since(&record.before);
+    record.brings_release()
+        && history::bad(records, &brought)
+            .iter()
+            .any(|bad| bad.record.kind == PlanKind::MarkBad)
 }
 
 fn put_together<'a>(

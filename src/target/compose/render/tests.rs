@@ -149,6 +149,7 @@ fn plan() -> Plan {
         services: vec![backend(), name("worker")],
         expected: images(image),
         dependencies,
+        reasons: BTreeMap::new(),
     };
     let forward = steps([
         (

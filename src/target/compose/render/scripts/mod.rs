@@ -129,6 +129,7 @@ fn script(
             services,
             expected,
             dependencies,
+            ..
         } => {
             let flags = if *dependencies { "''" } else { "--no-deps" };
             let expected: String = services
@@ -143,6 +144,7 @@ fn script(
             replicas,
             stable_for,
             dependencies,
+            ..
         } => {
             let flags = if *dependencies { "''" } else { "--no-deps" };
             let image = quote(&names::image(expected))?;

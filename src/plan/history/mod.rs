@@ -1,6 +1,12 @@
 //! What the ledger proves: which releases were healthy here, which were not, how long steps take.
 
+mod past;
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, time::Duration};
+
+pub use past::{Bad, bad, past, past_of};
 
 use crate::release::{
     operation::{OperationId, Outcome},
@@ -8,81 +14,36 @@ use crate::release::{
     record::{Record, Release},
 };
 
-use super::running;
-
 /// A release that the ledger proves healthy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proven {
-    /// The operation that proves it.
-    pub operation: OperationId,
+    /// The operation that a rollback is told to come here: the newest that brought it, else the newest after
+    /// which it ran. `None` if it was only found here, before [`seen`](Self::seen).
+    pub operation: Option<OperationId>,
+    /// The newest operation that saw it healthy.
+    pub seen: OperationId,
     /// The release, with what the operation's steps found out filled in.
     pub release: Release,
 }
 
-/// A release that the ledger proves bad, or that an operator marked so.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Bad<'a> {
-    /// The operation that proves or marks it.
-    pub record: &'a Record,
-    /// The release: of several services perhaps only those that are to blame.
-    pub release: &'a Release,
-}
-
-impl Bad<'_> {
-    /// Why, in words: `marked bad by mira (it loses mails), operation 000042`.
+impl Proven {
+    /// Where it is recorded, in words: `operation 000042`.
     pub fn words(&self) -> String {
-        let record = self.record;
-        match record.kind {
-            PlanKind::MarkBad if record.reason.is_empty() => {
-                format!(
-                    "marked bad by {}, operation {}",
-                    record.operator, record.operation
-                )
-            }
-            PlanKind::MarkBad => format!(
-                "marked bad by {} ({}), operation {}",
-                record.operator, record.reason, record.operation
-            ),
-            _ => format!(
-                "failed here at {}, operation {}",
-                record.step.as_deref().unwrap_or("an unknown step"),
-                record.operation
-            ),
-        }
+        self.operation.map_or_else(
+            || format!("what ran before operation {}", self.seen),
+            |operation| format!("operation {operation}"),
+        )
     }
 }
 
-/// Why `release` counts as bad: the newest evidence, unless it was proven healthy since.
-pub fn bad<'a>(records: &'a [Record], release: &Release) -> Option<Bad<'a>> {
-    for record in records.iter().rev() {
-        let is_healthy = record
-            .proves_healthy()
-            .is_some_and(|healthy| running::runs_all(release, healthy));
-        if is_healthy {
-            return None;
-        }
-        if let Some(bad) = record.proves_bad()
-            && running::runs_all(bad, release)
-        {
-            return Some(Bad {
-                record,
-                release: bad,
-            });
-        }
-    }
-    None
-}
-
-/// The releases proven healthy and not proven bad since, the newest evidence first, each once.
+/// The releases proven healthy of which no image is proven [`bad`], the newest evidence first, each once.
 ///
 /// Evidence of health: an operation succeeded with it, went back to it, or found it healthy before it
-/// began. A release that was rolled back *from* counts as bad until it is promoted anew, so that a
-/// second rollback does not bounce back to it.
+/// began.
 pub fn healthy(records: &[Record]) -> Vec<Proven> {
-    let mut bad: Vec<&Release> = Vec::new();
     let mut proven: Vec<Proven> = Vec::new();
     for record in records.iter().rev() {
-        let mut take = |release: &Release, is_after: bool, bad: &[&Release]| {
+        for (release, is_after) in seen_healthy(record) {
             let release = completed(record, release, is_after);
             let known = proven
                 .iter_mut()
@@ -92,31 +53,40 @@ pub fn healthy(records: &[Record]) -> Vec<Proven> {
                 // left behind cannot tell them.
                 Some(known) => {
                     known.release.schema_heads =
-                        known.release.schema_heads.take().or(release.schema_heads)
+                        known.release.schema_heads.take().or(release.schema_heads);
                 }
-                None if release.services.is_empty()
-                    || bad.iter().any(|bad| running::runs_all(bad, &release)) => {}
+                None if release.services.is_empty() || !bad(records, &release).is_empty() => {}
                 None => proven.push(Proven {
-                    operation: record.operation,
+                    operation: named_by(records, &release),
+                    seen: record.operation,
                     release,
                 }),
             }
-        };
-        if let Some(after) = record.proves_healthy() {
-            take(after, true, &bad);
-        }
-        bad.extend(record.proves_bad());
-        if record.kind == PlanKind::Rollback && record.outcome == Outcome::Succeeded {
-            bad.push(&record.before);
-        }
-        let found_healthy = record.results.get("before_healthy").map(String::as_str) == Some("yes");
-        // What a clean-up that failed had to do with is no evidence of what runs.
-        let came_back = record.outcome == Outcome::WentBack && record.kind != PlanKind::CleanUp;
-        if came_back || found_healthy {
-            take(&record.before, false, &bad);
         }
     }
     proven
+}
+
+/// The releases that an operation saw healthy; with each, whether its steps ended with it.
+fn seen_healthy(record: &Record) -> impl Iterator<Item = (&Release, bool)> {
+    let after = record.proves_healthy().map(|after| (after, true));
+    let found_healthy = record.results.get("before_healthy").map(String::as_str) == Some("yes");
+    // What a clean-up that failed had to do with is no evidence of what runs.
+    let came_back = record.outcome == Outcome::WentBack && record.kind != PlanKind::CleanUp;
+    let before = (came_back || found_healthy).then_some((&record.before, false));
+    after.into_iter().chain(before)
+}
+
+/// The operation that names a release: where a rollback to that operation goes is this release.
+fn named_by(records: &[Record], release: &Release) -> Option<OperationId> {
+    let newest = |names: &dyn Fn(&Record) -> bool| {
+        let mut reached = records.iter().rev().filter(|record| {
+            names(record) && record.runs().is_some_and(|runs| is_same(runs, release))
+        });
+        reached.next().map(|record| record.operation)
+    };
+    newest(&|record| record.brings_release() && record.outcome == Outcome::Succeeded)
+        .or_else(|| newest(&|_| true))
 }
 
 /// The release that an operation reached, with what its steps found out; `None` if nobody knows what
