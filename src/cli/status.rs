@@ -6,7 +6,8 @@ use crate::{
     config::Environment,
     fleet::{
         EnvironmentFacts, Fleet,
-        join::{Condition, Drift, ServiceRow},
+        drift::Drift,
+        join::{Condition, ServiceRow},
     },
     release::{
         Fault, Now,
@@ -282,6 +283,7 @@ fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
             "file": drift.file,
             "gone": drift.is_gone,
             "since": drift.since,
+            "left_by": drift.left_by.as_ref().map(|by| by.operation),
             "words": drift.words(),
         })).collect::<Vec<_>>(),
         "operation": facts.and_then(|facts| facts.operation()).map(|operation| json!({
@@ -334,5 +336,9 @@ fn service(row: &ServiceRow) -> Value {
 }
 
 fn drift(drift: &Drift) -> Value {
-    json!({ "kind": drift.word(), "words": drift.words() })
+    json!({
+        "kind": drift.word(),
+        "left_by": drift.left_by().map(|by| by.operation),
+        "words": drift.words(),
+    })
 }

@@ -12,7 +12,7 @@ use crate::{
     },
     release::{
         Digest, EnvironmentName, ImageReference, Now, Repository, ServiceName, Tag,
-        observation::{Containers, Files, Health},
+        observation::{Containers, Health},
         observed::{Freshness, Policy},
         operation::{Liveness, OperationState},
         record::{Record, Release, ServiceRelease},
@@ -21,7 +21,10 @@ use crate::{
     },
 };
 
-use super::{EnvironmentFacts, Fleet};
+use super::{
+    EnvironmentFacts, Fleet,
+    drift::{self, Drift},
+};
 
 /// How an environment is, in one word; what it sorts and is coloured by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,54 +69,6 @@ pub struct ServiceRow {
     pub containers: usize,
     /// What does not agree with what.
     pub drift: Vec<Drift>,
-}
-
-/// What does not agree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Drift {
-    /// What is pinned is not what runs: the next `up` by hand would change it.
-    Pin {
-        /// What is pinned.
-        pinned: String,
-    },
-    /// The last release in the ledger is not what runs: somebody else deployed.
-    Ledger {
-        /// What the ledger says.
-        recorded: String,
-    },
-    /// The tag that it was asked for with points at something else by now.
-    Tag {
-        /// The tag.
-        tag: Tag,
-    },
-    /// Its containers run different images.
-    Mixed,
-}
-
-impl Drift {
-    /// The words for it.
-    pub fn words(&self) -> String {
-        match self {
-            Self::Pin { pinned } => {
-                format!("pinned {pinned}, runs another: the next `up` would change it")
-            }
-            Self::Ledger { recorded } => {
-                format!("the ledger says {recorded}: somebody else deployed")
-            }
-            Self::Tag { tag } => format!("{tag} points at another image by now"),
-            Self::Mixed => "its containers run different images".to_owned(),
-        }
-    }
-
-    /// One word for narrow places.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Pin { .. } => "pin",
-            Self::Ledger { .. } => "ledger",
-            Self::Tag { .. } => "tag",
-            Self::Mixed => "mixed",
-        }
-    }
 }
 
 /// What an operator may recover or cancel in an environment.
@@ -249,19 +204,18 @@ impl Fleet {
         let repository = self.config.services.get(&name).map(|s| &s.repository);
         let running = running_release(containers, &name, repository);
         let first = containers.of(&name).next();
-        let mut drift = Vec::new();
+        let mut found = Vec::new();
         if released && first.is_some() {
             let mut ids = containers.of(&name).map(|c| &c.image_id);
             let one = ids.next();
             if ids.any(|id| Some(id) != one) {
-                drift.push(Drift::Mixed);
+                found.push(Drift::Mixed);
             }
             if let (Some(files), Some(running)) = (facts.files.value(), &running) {
-                drift.extend(pin_drift(files, &name, running));
-                drift.extend(ledger_drift(files, &name, running));
+                found.extend(drift::from_files(files, &name, running));
             }
             if let Some(running) = &running {
-                drift.extend(self.tag_drift(running));
+                found.extend(self.tag_drift(running));
             }
         }
         ServiceRow {
@@ -279,7 +233,7 @@ impl Fleet {
                 .max(),
             restarts: containers.of(&name).map(|c| c.restarts).sum(),
             containers: containers.of(&name).count(),
-            drift,
+            drift: found,
             service: name,
         }
     }
@@ -365,34 +319,5 @@ pub fn running_release(
         image_id: Some(container.image_id.clone()),
         revision: image.and_then(|i| i.revision.clone()),
         repository,
-    })
-}
-
-fn pin_drift(files: &Files, service: &ServiceName, running: &ServiceRelease) -> Option<Drift> {
-    let pinned = files.pins.get(service)?;
-    let digest = pinned.rsplit_once('@').map(|(_, digest)| digest);
-    let tag = pinned
-        .split('@')
-        .next()
-        .and_then(|rest| rest.rsplit([':', '/']).next());
-    let agrees = match (digest, &running.digest) {
-        (Some(pinned), Some(running)) => pinned == running.as_str(),
-        _ => tag == running.tag.as_ref().map(Tag::as_str),
-    };
-    (!agrees).then(|| Drift::Pin {
-        pinned: tag.unwrap_or(pinned).to_owned(),
-    })
-}
-
-fn ledger_drift(files: &Files, service: &ServiceName, running: &ServiceRelease) -> Option<Drift> {
-    let recorded = files
-        .records
-        .iter()
-        .rev()
-        .find_map(Record::runs)?
-        .services
-        .get(service)?;
-    (!recorded.is_same_image(running)).then(|| Drift::Ledger {
-        recorded: recorded.label(),
     })
 }
