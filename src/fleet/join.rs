@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     config::Environment,
@@ -11,8 +11,8 @@ use crate::{
         running,
     },
     release::{
-        Digest, EnvironmentName, ImageReference, Now, Repository, ServiceName, Tag,
-        observation::{Containers, Health},
+        Digest, EnvironmentName, ImageReference, Moment, Now, Repository, ServiceName, Tag,
+        observation::{Containers, Crashes, Health},
         observed::{Freshness, Policy},
         operation::{Liveness, OperationState},
         record::{Record, Release, ServiceRelease},
@@ -65,10 +65,25 @@ pub struct ServiceRow {
     pub starting: Option<(Timestamp, Duration)>,
     /// Restarts of all its containers.
     pub restarts: u64,
+    /// What tells of crashes, by our clock, and when that was seen.
+    pub crashes: Option<(Crashes, Moment)>,
     /// How many containers it has.
     pub containers: usize,
     /// What does not agree with what.
     pub drift: Vec<Drift>,
+}
+
+impl ServiceRow {
+    /// What tells that it crashes again and again, however well it looks; judged by when it was seen, so
+    /// that it stays so while nobody can look.
+    pub fn crashing(&self, now: Now) -> Option<Crashes> {
+        let (crashes, seen) = self.crashes?;
+        let at = now
+            .wall
+            .checked_sub(now.moment.since(seen))
+            .unwrap_or(now.wall);
+        crashes.go_on(at).then_some(crashes)
+    }
 }
 
 /// What an operator may recover or cancel in an environment.
@@ -165,7 +180,9 @@ impl Fleet {
         let released = || rows.iter().filter(|r| r.released || r.containers > 0);
         if facts.operation().is_some_and(|o| o.end.is_none()) {
             Condition::Changing
-        } else if released().any(|r| !r.health.is_well() && r.health != Health::Starting) {
+        } else if released().any(|r| {
+            !r.health.is_well() && r.health != Health::Starting || r.crashing(now).is_some()
+        }) {
             Condition::Unwell
         } else if released().any(|r| r.health == Health::Starting) {
             Condition::Changing
@@ -204,6 +221,9 @@ impl Fleet {
         let repository = self.config.services.get(&name).map(|s| &s.repository);
         let running = running_release(containers, &name, repository);
         let first = containers.of(&name).next();
+        let seen = facts.containers.last.as_ref().map(|(_, seen)| *seen);
+        let skew = facts.files.value().map_or(0, |files| files.clock_skew_ms);
+        let skew = SignedDuration::from_millis(skew);
         let mut found = Vec::new();
         if released && first.is_some() {
             let mut ids = containers.of(&name).map(|c| &c.image_id);
@@ -232,6 +252,10 @@ impl Fleet {
                 .filter_map(|c| Some((c.started?, c.start_period?)))
                 .max(),
             restarts: containers.of(&name).map(|c| c.restarts).sum(),
+            crashes: containers.crashes(&name).zip(seen).map(|(crashes, seen)| {
+                let last = crashes.last.checked_sub(skew).unwrap_or(crashes.last);
+                (Crashes { last, ..crashes }, seen)
+            }),
             containers: containers.of(&name).count(),
             drift: found,
             service: name,

@@ -8,6 +8,7 @@ use crate::{
         Fault, FaultKind, ServiceName,
         plan::{ChosenVersion, ImageName, OnFailure, Plan, PlanKind, Step},
         record::{Release, ServiceRelease},
+        survey::Survey,
     },
 };
 
@@ -137,7 +138,7 @@ fn refuse_nothing(
         let runs = making.running.services.get(name);
         runs.is_some_and(|runs| runs.is_same_image(release))
             && running::is_pinned(name, release, making.survey)
-            && making.survey.containers.health(name).is_well()
+            && is_well(name, making.survey)
     });
     if !all {
         return Ok(());
@@ -170,7 +171,7 @@ fn on_failure(
         .services
         .keys()
         .chain(switched)
-        .all(|service| survey.containers.health(service).is_well());
+        .all(|service| is_well(service, survey));
     if runs_all && (well || history::is_proven_healthy(&survey.records, &making.running)) {
         return OnFailure::GoBack;
     }
@@ -183,6 +184,13 @@ fn on_failure(
         .to_owned(),
     );
     OnFailure::Stay
+}
+
+/// Whether a service is well, and not just between two crashes.
+fn is_well(service: &ServiceName, survey: &Survey) -> bool {
+    let crashes = survey.containers.crashes(service);
+    survey.containers.health(service).is_well()
+        && !crashes.is_some_and(|crashes| crashes.go_on(survey.taken))
 }
 
 /// The migration with the candidate, where one is configured and its service is promoted, and before it
