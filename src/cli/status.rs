@@ -6,12 +6,13 @@ use crate::{
     config::Environment,
     fleet::{
         EnvironmentFacts, Fleet,
-        join::{Condition, Drift, ServiceRow},
+        drift::Drift,
+        join::{Condition, ServiceRow},
     },
     release::{
         Fault, Now,
         observed::{Freshness, Link, Policy},
-        operation::{Liveness, OperationState, Outcome, timestamp},
+        operation::{Claim, Liveness, OperationState, Outcome, timestamp},
         record::Record,
         recovery,
         time::short_age,
@@ -184,7 +185,10 @@ fn cells(row: &ServiceRow, now: Now) -> [String; 6] {
             Some(digest) => digest.short().to_owned(),
             None => "-".to_owned(),
         },
-        row.health.word().to_owned(),
+        match row.crashing(now) {
+            Some(_) => "crashing".to_owned(),
+            None => row.health.word().to_owned(),
+        },
         match row.since {
             Some(since) => short_age(now.age(since), false).0,
             None => "-".to_owned(),
@@ -236,12 +240,17 @@ fn lock_words(lock: &OperationState) -> String {
         "LOCKED by {} from {} since {}: {}",
         claim.operator,
         claim.origin,
-        timestamp(claim.at).strftime("%Y-%m-%d %H:%MZ"),
+        since(claim),
         claim.reason
     )
 }
 
-/// Who holds the environment and how that stands, in one line.
+/// Since when an environment is held, by the server's clock.
+fn since(claim: &Claim) -> impl std::fmt::Display {
+    timestamp(claim.at).strftime("%Y-%m-%d %H:%MZ")
+}
+
+/// Who holds the environment since when and how that stands, in one line.
 fn operation_words(operation: &OperationState) -> String {
     let claim = &operation.claim;
     let what = match (&operation.plan, claim.reason.is_empty()) {
@@ -259,8 +268,11 @@ fn operation_words(operation: &OperationState) -> String {
         None => "running".to_owned(),
     };
     format!(
-        "operation {} {state}: {what}  by {} from {}",
-        operation.id, claim.operator, claim.origin
+        "operation {} {state}: {what}  by {} from {} since {}",
+        operation.id,
+        claim.operator,
+        claim.origin,
+        since(claim)
     )
 }
 
@@ -277,11 +289,12 @@ fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
         "condition": word(fleet.condition(&environment.name, now, &policy)),
         "faults": faults(fleet, environment),
         "stale_seconds": seconds,
-        "services": seen.then(|| fleet.services(environment).iter().map(service).collect::<Vec<_>>()),
+        "services": seen.then(|| fleet.services(environment).iter().map(|row| service(row, now)).collect::<Vec<_>>()),
         "files": fleet.file_drift(environment).iter().map(|drift| json!({
             "file": drift.file,
             "gone": drift.is_gone,
             "since": drift.since,
+            "left_by": drift.left_by.as_ref().map(|by| by.operation),
             "words": drift.words(),
         })).collect::<Vec<_>>(),
         "operation": facts.and_then(|facts| facts.operation()).map(|operation| json!({
@@ -319,7 +332,7 @@ fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
     })
 }
 
-fn service(row: &ServiceRow) -> Value {
+fn service(row: &ServiceRow, now: Now) -> Value {
     json!({
         "service": row.service,
         "released": row.released,
@@ -327,6 +340,7 @@ fn service(row: &ServiceRow) -> Value {
         "tag": row.tag,
         "digest": row.digest,
         "health": row.health,
+        "crashing": row.crashing(now).is_some(),
         "since": row.since,
         "restarts": row.restarts,
         "containers": row.containers,
@@ -335,5 +349,9 @@ fn service(row: &ServiceRow) -> Value {
 }
 
 fn drift(drift: &Drift) -> Value {
-    json!({ "kind": drift.word(), "words": drift.words() })
+    json!({
+        "kind": drift.word(),
+        "left_by": drift.left_by().map(|by| by.operation),
+        "words": drift.words(),
+    })
 }

@@ -61,6 +61,14 @@ impl Ages {
         self.age(self.now.age(at), false)
     }
 
+    /// How long ago a time of the wall clock was: `4m ago`, `now`.
+    pub fn ago(&self, at: Timestamp) -> String {
+        match self.since(at).as_str() {
+            "now" => "now".to_owned(),
+            age => format!("{age} ago"),
+        }
+    }
+
     /// The seconds that something has been running that began at `at`: `41s`, `3m 05s`.
     pub fn running(&self, at: Timestamp) -> String {
         let age = self.now.age(at);
@@ -176,6 +184,13 @@ mod tests {
         assert_eq!(ages.next(), Some(Moment(1_055_001)));
         assert_eq!(ages.left(Duration::from_millis(7_300)), "8s");
         assert_eq!(ages.next(), Some(Moment(1_000_301)));
+    }
+
+    #[test]
+    fn what_was_just_now_is_not_now_ago() {
+        let ages = Ages::new(at(600, 0), Policy::default());
+        let ago = |second| ages.ago(Timestamp::from_second(second).unwrap());
+        assert_eq!([ago(590), ago(360)], ["now", "4m ago"]);
     }
 
     #[test]

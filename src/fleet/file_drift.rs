@@ -6,11 +6,14 @@ use crate::{
         observation::Files,
         operation::{OperationId, Outcome},
         plan::PlanKind,
-        record::Record,
+        record::{Record, Release},
     },
 };
 
-use super::Fleet;
+use super::{
+    Fleet,
+    unsettled::{self, LeftBy},
+};
 
 /// A file that is another now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub struct FileDrift {
     pub release: String,
     /// The operation that recorded that.
     pub since: OperationId,
+    /// The operation that left it so, where that is one that nobody knows the outcome of.
+    pub left_by: Option<LeftBy>,
 }
 
 impl FileDrift {
@@ -34,7 +39,15 @@ impl FileDrift {
         } else {
             "changed"
         };
-        format!("{file} {how} since {release} (operation {})", self.since)
+        let by = self
+            .left_by
+            .as_ref()
+            .map(|by| format!(" by {},", by.words()));
+        let by = by.unwrap_or_default();
+        format!(
+            "{file} {how}{by} since {release} (operation {})",
+            self.since
+        )
     }
 }
 
@@ -64,47 +77,76 @@ impl Fleet {
 
 /// `pinning`: the files that pin services, which each release leaves otherwise than it has found them.
 fn drift(files: &Files, pinning: &[&str]) -> Vec<FileDrift> {
-    let releases = |record: &&Record| {
-        // What else is done to an environment makes no container anew.
+    // What else is done to an environment makes no container anew.
+    let makes_release = |kind| {
         matches!(
-            record.kind,
+            kind,
             PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback
         )
     };
-    let recorded = files.records.iter().rev().filter(releases);
+    let recorded = files.records.iter().rev();
+    let recorded = recorded.filter(|record| makes_release(record.kind));
     let Some((record, release)) = recorded
         .filter_map(|record| Some((record, record.runs()?)))
         .next()
     else {
         return Vec::new();
     };
+    let unsettled = unsettled::since(files, Some(record.operation));
     let mut found = Vec::new();
     for (file, now) in &files.hashes {
-        let is_pinning = pinning.contains(&file.as_str());
-        let then = match (is_pinning, record.kind, record.outcome) {
-            (true, PlanKind::Promote | PlanKind::Rollback, Outcome::Succeeded) => {
-                of_path(&release.pinned_files, file)
-            }
-            // What came back was pinned as it ran, whatever the file had said.
-            (true, PlanKind::Promote | PlanKind::Rollback, _) if record.counts() => None,
-            _ => of_path(&release.files, file),
+        let Some(then) = as_left(record, release, file, pinning) else {
+            continue;
         };
-        let Some(then) = then else { continue };
         let is_another = match now {
             None => true,
             // Another algorithm cannot be compared.
             Some(now) => algorithm(now) == algorithm(then) && now != then,
         };
-        if is_another {
-            found.push(FileDrift {
-                file: file.clone(),
-                is_gone: now.is_none(),
-                release: release.label(),
-                since: record.operation,
-            });
+        if !is_another {
+            continue;
         }
+        let mut left_by = None;
+        if let Some(now) = now {
+            let wrote: Vec<_> = unsettled.iter().map(|one| one.wrote(file, now)).collect();
+            match wrote.iter().position(|wrote| *wrote == Some(true)) {
+                Some(at) => left_by.clone_from(&unsettled[at].by),
+                // It may be what a way back wrote.
+                None if wrote.contains(&None) => continue,
+                None => {}
+            }
+        }
+        found.push(FileDrift {
+            file: file.clone(),
+            is_gone: now.is_none(),
+            release: release.label(),
+            since: record.operation,
+            left_by,
+        });
     }
     found
+}
+
+/// The fingerprint that a file had once an operation had made its release; `None` where nobody knows.
+fn as_left<'a>(
+    record: &'a Record,
+    release: &'a Release,
+    file: &str,
+    pinning: &[&str],
+) -> Option<&'a String> {
+    if matches!(record.kind, PlanKind::Promote | PlanKind::Rollback) {
+        let written = of_path(&record.after.pinned_files, file);
+        let is_pinning = written.is_some() || pinning.contains(&file);
+        if is_pinning && record.outcome == Outcome::Succeeded {
+            // An older flightdeck did not record it.
+            return written;
+        }
+        if is_pinning && record.counts() {
+            // What came back was pinned as it ran, whatever the file had said.
+            return None;
+        }
+    }
+    of_path(&release.files, file)
 }
 
 fn algorithm(hash: &str) -> Option<&str> {
@@ -112,7 +154,7 @@ fn algorithm(hash: &str) -> Option<&str> {
 }
 
 /// What is recorded of a configured path: records have absolute ones.
-fn of_path<'a>(
+pub(super) fn of_path<'a>(
     recorded: &'a std::collections::BTreeMap<String, String>,
     file: &str,
 ) -> Option<&'a String> {
@@ -132,7 +174,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::release::record::Release;
 
     fn hashes(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         let pairs = pairs.iter();
@@ -189,6 +230,45 @@ mod tests {
                 ".env changed since nothing (operation 000041)",
                 "compose.yml gone or not readable since nothing (operation 000041)"
             ]
+        );
+    }
+
+    #[test]
+    fn what_a_stuck_operation_left_is_told_as_its_own_deed() {
+        let stuck = || recorded(42, "rollback", "stuck");
+        let told = |stuck: Record, env: &str| {
+            let mut promoted = recorded(41, "promote", "succeeded");
+            promoted.after.pinned_files = hashes(&[("/srv/shop/.env", "d")]);
+            told(vec![promoted, stuck], Some("a"), env)
+        };
+        assert!(told(stuck(), "d").is_empty());
+        assert_eq!(
+            told(stuck(), "c"),
+            [".env changed by operation 000042, which is stuck, since nothing (operation 000041)"]
+        );
+        let elses = [".env changed since nothing (operation 000041)"];
+        assert_eq!(told(stuck(), "x"), elses);
+        // What it wrote on its way back is not recorded.
+        let mut back = stuck();
+        back.times.insert("back/pin".to_owned(), 1);
+        assert!(told(back.clone(), "x").is_empty());
+        // It writes no other file.
+        let records = vec![recorded(41, "promote", "succeeded"), back];
+        assert_eq!(
+            super::tests::told(records, Some("x"), "c"),
+            ["compose.yml changed since nothing (operation 000041)"]
+        );
+    }
+
+    #[test]
+    fn a_file_that_a_rollback_brought_back_is_as_it_shall_be() {
+        let mut back = recorded(42, "rollback", "succeeded");
+        let brought = hashes(&[("/srv/shop/compose.yml", "o"), ("/srv/shop/.env", "c")]);
+        back.after.pinned_files = brought;
+        assert!(told(vec![back.clone()], Some("o"), "c").is_empty());
+        assert_eq!(
+            told(vec![back], Some("a"), "c"),
+            ["compose.yml changed since nothing (operation 000042)"]
         );
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     config::Environment,
@@ -11,8 +11,8 @@ use crate::{
         running,
     },
     release::{
-        Digest, EnvironmentName, ImageReference, Now, Repository, ServiceName, Tag,
-        observation::{Containers, Files, Health},
+        Digest, EnvironmentName, ImageReference, Moment, Now, Repository, ServiceName, Tag,
+        observation::{Containers, Crashes, Health},
         observed::{Freshness, Policy},
         operation::{Liveness, OperationState},
         record::{Record, Release, ServiceRelease},
@@ -21,7 +21,10 @@ use crate::{
     },
 };
 
-use super::{EnvironmentFacts, Fleet};
+use super::{
+    EnvironmentFacts, Fleet,
+    drift::{self, Drift},
+};
 
 /// How an environment is, in one word; what it sorts and is coloured by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,57 +65,24 @@ pub struct ServiceRow {
     pub starting: Option<(Timestamp, Duration)>,
     /// Restarts of all its containers.
     pub restarts: u64,
+    /// What tells of crashes, by our clock, and when that was seen.
+    pub crashes: Option<(Crashes, Moment)>,
     /// How many containers it has.
     pub containers: usize,
     /// What does not agree with what.
     pub drift: Vec<Drift>,
 }
 
-/// What does not agree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Drift {
-    /// What is pinned is not what runs: the next `up` by hand would change it.
-    Pin {
-        /// What is pinned.
-        pinned: String,
-    },
-    /// The last release in the ledger is not what runs: somebody else deployed.
-    Ledger {
-        /// What the ledger says.
-        recorded: String,
-    },
-    /// The tag that it was asked for with points at something else by now.
-    Tag {
-        /// The tag.
-        tag: Tag,
-    },
-    /// Its containers run different images.
-    Mixed,
-}
-
-impl Drift {
-    /// The words for it.
-    pub fn words(&self) -> String {
-        match self {
-            Self::Pin { pinned } => {
-                format!("pinned {pinned}, runs another: the next `up` would change it")
-            }
-            Self::Ledger { recorded } => {
-                format!("the ledger says {recorded}: somebody else deployed")
-            }
-            Self::Tag { tag } => format!("{tag} points at another image by now"),
-            Self::Mixed => "its containers run different images".to_owned(),
-        }
-    }
-
-    /// One word for narrow places.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Pin { .. } => "pin",
-            Self::Ledger { .. } => "ledger",
-            Self::Tag { .. } => "tag",
-            Self::Mixed => "mixed",
-        }
+impl ServiceRow {
+    /// What tells that it crashes again and again, however well it looks; judged by when it was seen, so
+    /// that it stays so while nobody can look.
+    pub fn crashing(&self, now: Now) -> Option<Crashes> {
+        let (crashes, seen) = self.crashes?;
+        let at = now
+            .wall
+            .checked_sub(now.moment.since(seen))
+            .unwrap_or(now.wall);
+        crashes.go_on(at).then_some(crashes)
     }
 }
 
@@ -210,7 +180,9 @@ impl Fleet {
         let released = || rows.iter().filter(|r| r.released || r.containers > 0);
         if facts.operation().is_some_and(|o| o.end.is_none()) {
             Condition::Changing
-        } else if released().any(|r| !r.health.is_well() && r.health != Health::Starting) {
+        } else if released().any(|r| {
+            !r.health.is_well() && r.health != Health::Starting || r.crashing(now).is_some()
+        }) {
             Condition::Unwell
         } else if released().any(|r| r.health == Health::Starting) {
             Condition::Changing
@@ -249,19 +221,21 @@ impl Fleet {
         let repository = self.config.services.get(&name).map(|s| &s.repository);
         let running = running_release(containers, &name, repository);
         let first = containers.of(&name).next();
-        let mut drift = Vec::new();
+        let seen = facts.containers.last.as_ref().map(|(_, seen)| *seen);
+        let skew = facts.files.value().map_or(0, |files| files.clock_skew_ms);
+        let skew = SignedDuration::from_millis(skew);
+        let mut found = Vec::new();
         if released && first.is_some() {
             let mut ids = containers.of(&name).map(|c| &c.image_id);
             let one = ids.next();
             if ids.any(|id| Some(id) != one) {
-                drift.push(Drift::Mixed);
+                found.push(Drift::Mixed);
             }
             if let (Some(files), Some(running)) = (facts.files.value(), &running) {
-                drift.extend(pin_drift(files, &name, running));
-                drift.extend(ledger_drift(files, &name, running));
+                found.extend(drift::from_files(files, &name, running));
             }
             if let Some(running) = &running {
-                drift.extend(self.tag_drift(running));
+                found.extend(self.tag_drift(running));
             }
         }
         ServiceRow {
@@ -278,8 +252,12 @@ impl Fleet {
                 .filter_map(|c| Some((c.started?, c.start_period?)))
                 .max(),
             restarts: containers.of(&name).map(|c| c.restarts).sum(),
+            crashes: containers.crashes(&name).zip(seen).map(|(crashes, seen)| {
+                let last = crashes.last.checked_sub(skew).unwrap_or(crashes.last);
+                (Crashes { last, ..crashes }, seen)
+            }),
             containers: containers.of(&name).count(),
-            drift,
+            drift: found,
             service: name,
         }
     }
@@ -365,34 +343,5 @@ pub fn running_release(
         image_id: Some(container.image_id.clone()),
         revision: image.and_then(|i| i.revision.clone()),
         repository,
-    })
-}
-
-fn pin_drift(files: &Files, service: &ServiceName, running: &ServiceRelease) -> Option<Drift> {
-    let pinned = files.pins.get(service)?;
-    let digest = pinned.rsplit_once('@').map(|(_, digest)| digest);
-    let tag = pinned
-        .split('@')
-        .next()
-        .and_then(|rest| rest.rsplit([':', '/']).next());
-    let agrees = match (digest, &running.digest) {
-        (Some(pinned), Some(running)) => pinned == running.as_str(),
-        _ => tag == running.tag.as_ref().map(Tag::as_str),
-    };
-    (!agrees).then(|| Drift::Pin {
-        pinned: tag.unwrap_or(pinned).to_owned(),
-    })
-}
-
-fn ledger_drift(files: &Files, service: &ServiceName, running: &ServiceRelease) -> Option<Drift> {
-    let recorded = files
-        .records
-        .iter()
-        .rev()
-        .find_map(Record::runs)?
-        .services
-        .get(service)?;
-    (!recorded.is_same_image(running)).then(|| Drift::Ledger {
-        recorded: recorded.label(),
     })
 }

@@ -3,11 +3,14 @@
 //! The facts and the joins are pure: the feeds that bring them are in [`feeds`]. Nothing here knows a
 //! screen; no client is named except in [`feeds`] and [`world`].
 
+pub mod drift;
 pub mod feeds;
 mod file_drift;
 pub mod inbox;
 pub mod join;
 pub mod log_buffer;
+
+mod unsettled;
 pub mod world;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -8,6 +8,7 @@ use crate::{
         Fault, FaultKind, ServiceName,
         plan::{ChosenVersion, ImageName, OnFailure, Plan, PlanKind, Step},
         record::{Release, ServiceRelease},
+        survey::Survey,
     },
 };
 
@@ -96,7 +97,7 @@ pub(super) fn plan(
         forward.push(steps::pull(name, &release.reference()));
         forward.push(steps::keep(name, ImageName::Reference(release.reference())));
     }
-    let migration = migration(making, &after, migrate, &mut warnings)?;
+    let migration = migration(making, &pins, migrate, &mut warnings)?;
     if migration.is_some() {
         // Where it ends is known once it has run.
         after.schema_heads = None;
@@ -140,7 +141,7 @@ fn refuse_nothing(
         let runs = making.running.services.get(name);
         runs.is_some_and(|runs| runs.is_same_image(release))
             && running::is_pinned(name, release, making.survey)
-            && making.survey.containers.health(name).is_well()
+            && is_well(name, making.survey)
     });
     if !all {
         return Ok(());
@@ -173,7 +174,7 @@ fn on_failure(
         .services
         .keys()
         .chain(switched)
-        .all(|service| survey.containers.health(service).is_well());
+        .all(|service| is_well(service, survey));
     if runs_all && (well || history::is_proven_healthy(&survey.records, &making.running)) {
         return OnFailure::GoBack;
     }
@@ -188,21 +189,30 @@ fn on_failure(
     OnFailure::Stay
 }
 
-/// The migration with the candidate, where one is configured and its service has an image, and before it
-/// the look at whether that image knows where the database is.
+/// Whether a service is well, and not just between two crashes.
+fn is_well(service: &ServiceName, survey: &Survey) -> bool {
+    let crashes = survey.containers.crashes(service);
+    survey.containers.health(service).is_well()
+        && !crashes.is_some_and(|crashes| crashes.go_on(survey.taken))
+}
+
+/// The migration with the candidate, where one is configured and its service is promoted, and before it
+/// the look at whether that image knows where the database is. What else is promoted needs no migration:
+/// one with the image that runs already would do nothing, or fail where the database is ahead of it.
 ///
 /// # Errors
 /// The image lies on the server, and the database is ahead of it.
 fn migration(
     making: &Making<'_>,
-    after: &Release,
+    pins: &BTreeMap<ServiceName, ServiceRelease>,
     migrate: bool,
     warnings: &mut Vec<String>,
 ) -> Result<Option<(Option<Step>, Step)>, Fault> {
     let Some(migration) = &making.environment.migration else {
         return Ok(None);
     };
-    let Some(release) = after.services.get(&migration.service) else {
+    let Some(release) = pins.get(&migration.service) else {
+        warnings.extend(left_pending(making, &migration.service));
         return Ok(None);
     };
     let ahead = schema::ahead_of_candidate(making.survey, &release.label());
@@ -213,15 +223,12 @@ fn migration(
     }
     if let Some(words) = ahead {
         return Err(making.fault(FaultKind::Conflict, words).remedy(
-            "roll back instead, which can take the schema along; promote it without the migration, if it \
-             bears the newer schema; or promote a version that has the revision",
+            "roll back instead, which can take the schema along; promote it without the migration \
+             (--no-migrate), if it bears the newer schema; or promote a version that has the revision",
         ));
     }
     warnings.extend(schema::trouble(making.survey));
-    let image = match making.running.services.get(&migration.service) {
-        Some(running) if running == release => running::image_name(release, making.survey),
-        _ => ImageName::Reference(release.reference()),
-    };
+    let image = ImageName::Reference(release.reference());
     let at = making.survey.schema_heads.clone();
     Ok(Some((
         steps::knows_schema(migration, image.clone(), at),
@@ -232,4 +239,16 @@ fn migration(
             schema::summary_up(making.survey),
         ),
     )))
+}
+
+/// Says so where what runs of the service with the migrations waits for one, and is not promoted.
+fn left_pending(making: &Making<'_>, service: &ServiceName) -> Option<String> {
+    let running = making.running.services.get(service)?;
+    let pending = schema::pending_here(making.survey)?;
+    Some(format!(
+        "{service} {} stays and waits for a migration, which is not run: {pending}. `flightdeck migrate {}` \
+         runs it",
+        running.label(),
+        making.environment.name
+    ))
 }

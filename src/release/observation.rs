@@ -100,6 +100,28 @@ pub struct Container {
     pub config_files: String,
 }
 
+/// Restarts from which on they are several.
+const SEVERAL: u64 = 3;
+/// For how long a start has to hold before the restarts up to it are history.
+const HOLDS: Duration = Duration::from_secs(5 * 60);
+
+/// That a container was restarted several times by its restart policy. Between two crashes it looks well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crashes {
+    /// How often. The Engine counts from nought whenever somebody else starts it.
+    pub restarts: u64,
+    /// The last time.
+    pub last: Timestamp,
+}
+
+impl Crashes {
+    /// Whether they go on, as far as can be told at `at`: the last one was a few minutes ago at most.
+    /// When the others were the Engine does not tell.
+    pub fn go_on(&self, at: Timestamp) -> bool {
+        at.duration_since(self.last).as_secs() < HOLDS.as_secs().cast_signed()
+    }
+}
+
 /// An image as the Engine knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
@@ -165,6 +187,20 @@ impl Containers {
             .find(|health| self.of(service).any(|c| c.health == *health))
             .unwrap_or(Health::Missing)
     }
+
+    /// What tells of crashes among a service's containers: of those that were restarted several times,
+    /// the one that was restarted last.
+    pub fn crashes(&self, service: &ServiceName) -> Option<Crashes> {
+        self.of(service)
+            .filter(|container| container.restarts >= SEVERAL)
+            .filter_map(|container| {
+                Some(Crashes {
+                    restarts: container.restarts,
+                    last: container.started?,
+                })
+            })
+            .max_by_key(|crashes| crashes.last)
+    }
 }
 
 /// What the files on the server say, from the host's follower.
@@ -188,4 +224,29 @@ pub struct Files {
     pub operation: Option<OperationState>,
     /// By how many milliseconds the server's clock is ahead of ours.
     pub clock_skew_ms: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::fixture::World;
+
+    #[test]
+    fn only_several_restarts_of_which_the_last_was_just_now_tell_that_it_crashes() {
+        let crashes = |restarts: u64, ago: i64| {
+            let mut world = World::new();
+            let container = world.container("backend");
+            container.restarts = restarts;
+            let at = container.started.unwrap() + jiff::SignedDuration::from_secs(ago);
+            let service = "backend".parse().unwrap();
+            let crashes = world.survey.containers.crashes(&service);
+            crashes.is_some_and(|crashes| crashes.go_on(at))
+        };
+        const MONTH: i64 = 30 * 86_400;
+        assert!(crashes(12, 2) && crashes(3, 299));
+        // A clock that is somewhat behind.
+        assert!(crashes(12, -20));
+        for (restarts, ago) in [(1, MONTH), (40, MONTH), (12, 300), (1, 2), (0, 0)] {
+            assert!(!crashes(restarts, ago), "{restarts} {ago}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What a script and a person see of commands, with servers that answer what the test says.
 
 mod server;
+mod status;
 mod terminal;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};

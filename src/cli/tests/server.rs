@@ -134,7 +134,7 @@ pub(super) fn running(digest: &str, health: Health) -> Reading {
     }))
 }
 
-fn record(number: u64, digest: &str) -> Record {
+pub(super) fn record(number: u64, digest: &str) -> Record {
     let service = ServiceRelease {
         repository: "127.0.0.1:1/shop".parse().unwrap(),
         tag: Some("v0".parse().unwrap()),

@@ -272,3 +272,30 @@ fn a_slow_start_says_how_long_it_may_take() {
         "{drawn}"
     );
 }
+
+#[test]
+fn what_crashes_again_and_again_is_not_ok_between_two_crashes() {
+    use crate::target::Reading;
+    let mut model = fixtures::full(160, 45);
+    let mut tell = |ago, restarts| {
+        let containers = fixtures::containers(3, ago, restarts);
+        let reading = Reading::Containers(std::sync::Arc::new(containers));
+        fixtures::told(&mut model, "staging", reading);
+        text(&model)
+    };
+    let drawn = tell(130, 12);
+    assert!(
+        drawn.contains("restarted 12 times, the last 2m ago"),
+        "{drawn}"
+    );
+    assert!(
+        drawn.contains("CRASHING") && drawn.contains("UNWELL"),
+        "{drawn}"
+    );
+    // It has held since.
+    let drawn = tell(600, 12);
+    assert!(
+        !drawn.contains("CRASHING") && !drawn.contains("UNWELL"),
+        "{drawn}"
+    );
+}

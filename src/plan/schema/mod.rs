@@ -17,7 +17,7 @@ mod told;
 pub use naming::Named;
 pub use told::{UNKNOWN_HERE, heads_now, way_of};
 pub(super) use told::{
-    ahead_of_candidate, asked, history_for, summary_up, trouble, unknown_here, untold,
+    ahead_of_candidate, asked, history_for, pending_here, summary_up, trouble, unknown_here, untold,
 };
 
 use crate::{

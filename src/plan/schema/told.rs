@@ -6,7 +6,7 @@ use crate::{
     release::{
         plan::Deed,
         record::Record,
-        survey::{SchemaRevision, Survey},
+        survey::{SchemaRevision, Standing, Survey},
     },
 };
 
@@ -90,6 +90,23 @@ pub fn summary_up(survey: &Survey) -> String {
         }
         None => format!("{from} → head"),
     }
+}
+
+/// The revisions that the image which runs has and the database does not, in words; `None` where there
+/// are none, or nobody can tell.
+pub fn pending_here(survey: &Survey) -> Option<String> {
+    let (history, now) = (&survey.schema_history, survey.schema_heads.as_ref()?);
+    let is_told = |known: &SchemaRevision| known.standing != Standing::Untold;
+    let pending: Vec<SchemaRevision> = if history.iter().any(is_told) {
+        let is_pending = |known: &&SchemaRevision| known.standing == Standing::Pending;
+        history.iter().filter(is_pending).cloned().collect()
+    } else if unknown_to(history, now).is_empty() {
+        pending(history, now).into_iter().cloned().collect()
+    } else {
+        // It is the database that is ahead, and the graph does not say from where.
+        Vec::new()
+    };
+    (!pending.is_empty()).then(|| format!("{}: {}", counted(&pending), listed(&pending)))
 }
 
 fn recorded_heads(record: &Record) -> Option<Vec<String>> {

@@ -66,6 +66,24 @@ fn what_is_unhealthy_and_was_never_recorded_healthy_is_no_place_to_go_back_to() 
 }
 
 #[test]
+fn what_crashes_again_and_again_is_no_place_to_go_back_to_and_may_be_promoted_anew() {
+    let mut world = World::new();
+    world.runs(2);
+    let container = world.container("backend");
+    container.restarts = 12;
+    let started = container.started.unwrap();
+    world.survey.taken = started + jiff::SignedDuration::from_secs(2);
+    assert!(world.plan(promote(2)).is_ok());
+    let plan = world.plan(promote(3)).unwrap();
+    assert_eq!(plan.on_failure, OnFailure::Stay);
+    // It has held since.
+    world.survey.taken = started + jiff::SignedDuration::from_hours(1);
+    assert!(world.plan(promote(2)).is_err());
+    let plan = world.plan(promote(3)).unwrap();
+    assert_eq!(plan.on_failure, OnFailure::GoBack);
+}
+
+#[test]
 fn where_nothing_runs_there_is_no_way_back() {
     let mut world = World::new();
     world.survey.containers.containers.remove(0);

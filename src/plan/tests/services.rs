@@ -376,3 +376,56 @@ fn what_only_one_container_can_have_keeps_a_service_from_being_rolled_and_the_pl
     assert!(warns(&plan, "has no health check"), "{:?}", plan.warnings);
     assert!(ids(&plan.forward).contains(&"roll-backend"));
 }
+
+#[test]
+fn what_has_no_migrations_is_promoted_without_a_backup_and_without_a_migration() {
+    use crate::release::survey::SchemaRevision;
+    const BACKUP: &str =
+        "[environments.production.backup]\ntool = \"command\"\ncommand = \"save\"\n";
+    let frontend = |history: &[&str], at: &str, migrate: bool| {
+        let mut world = two_services(&format!("{MIGRATION}{BACKUP}"));
+        world.survey.schema_heads = Some(vec![at.to_owned()]);
+        world.survey.schema_history = history
+            .windows(2)
+            .map(|pair| SchemaRevision {
+                parents: vec![pair[1].to_owned()],
+                ..SchemaRevision::new(pair[0], "orders")
+            })
+            .collect();
+        let deed = Deed::Promote {
+            versions: [(of("frontend"), version(12))].into(),
+            migrate,
+        };
+        world.plan(deed).unwrap()
+    };
+    for migrate in [true, false] {
+        let plan = frontend(&["c9e2", "a1f3", "base"], "c9e2", migrate);
+        let steps = ids(&plan.forward);
+        for id in ["schema", "backup", "migrate"] {
+            assert!(!steps.contains(&id), "{steps:?}");
+        }
+        assert_eq!(plan.basis.schema_heads, None);
+        assert_eq!(plan.warnings, [""; 0]);
+    }
+    // What runs waits for one: said, not done.
+    let plan = frontend(&["c9e2", "a1f3", "base"], "a1f3", true);
+    assert_eq!(
+        plan.warnings,
+        [
+            "backend v1 stays and waits for a migration, which is not run: 1 revision: c9e2 orders. \
+             `flightdeck migrate production` runs it"
+        ]
+    );
+    // The database was left ahead of it: nothing of that is this promotion's.
+    let plan = frontend(&["a1f3", "base"], "c9e2", true);
+    assert_eq!(plan.warnings, [""; 0]);
+    // Together with the backend, they are there.
+    let mut world = two_services(&format!("{MIGRATION}{BACKUP}"));
+    let plan = world.plan(promote_both()).unwrap();
+    let steps = ids(&plan.forward);
+    assert!(
+        ["schema", "backup", "migrate"]
+            .iter()
+            .all(|id| steps.contains(id))
+    );
+}

@@ -1,6 +1,7 @@
 //! A plan in words: its title, and what happens when it fails.
 
-use super::{Intent, OnFailure, Plan, PlanKind, Removal, RestoreFrom};
+use super::{ImageName, Intent, OnFailure, Plan, PlanKind, Removal, RestoreFrom};
+use crate::release::ServiceName;
 
 impl Plan {
     /// One line: `promote production: backend v1 → v2`, with the services that change.
@@ -39,6 +40,18 @@ impl Plan {
             self.environment,
             changes.join(", ")
         )
+    }
+
+    /// What people call the image that a step names: the version that it is of, where the plan knows it.
+    pub fn image_label(&self, service: &ServiceName, image: &ImageName) -> String {
+        let ImageName::Id(id) = image else {
+            return image.label();
+        };
+        let releases = [&self.before, &self.after];
+        let mut known = releases.iter().filter_map(|it| it.services.get(service));
+        known
+            .find(|release| release.image_id.as_ref() == Some(id))
+            .map_or_else(|| image.label(), |release| release.label())
     }
 
     /// What happens when forward fails.
@@ -146,4 +159,18 @@ pub fn counted<'a>(removals: impl IntoIterator<Item = &'a Removal>) -> String {
     .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
     .collect();
     counted.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixture::{World, image_id, of, promote};
+
+    #[test]
+    fn an_image_that_is_named_by_its_id_is_called_by_its_version() {
+        let plan = World::new().plan(promote(2)).unwrap();
+        let label = |n| plan.image_label(&of("backend"), &ImageName::Id(image_id(n)));
+        assert_eq!(label(1), "v1");
+        assert_eq!(label(3), image_id(3).short());
+    }
 }

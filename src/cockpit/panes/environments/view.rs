@@ -60,6 +60,14 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
                     );
                     lines.push((Line::styled(words, model.theme.dim), false));
                 }
+                if let (Seen::Now, Some(crashes)) = (seen, service.crashing(ages.now())) {
+                    let words = format!(
+                        "      restarted {} times, the last {}",
+                        crashes.restarts,
+                        ages.ago(crashes.last)
+                    );
+                    lines.push((Line::styled(words, model.theme.bad), false));
+                }
                 if index == at && focused {
                     lines.extend(service.drift.iter().flat_map(|drift| {
                         cells::wrap(&drift.words(), width.saturating_sub(6))
@@ -266,11 +274,12 @@ fn service_line<'a>(
     seen: Seen,
     width: usize,
 ) -> Line<'a> {
-    let (word, style) = match seen {
-        Seen::Never => ("unknown", theme.dim),
-        Seen::Before => (health(theme, row.health).0, theme.dim),
-        Seen::Now => health(theme, row.health),
+    let (word, style) = match (seen, row.crashing(ages.now())) {
+        (Seen::Never, _) => ("unknown", theme.dim),
+        (_, Some(_)) => ("CRASHING", theme.bad),
+        (_, None) => health(theme, row.health),
     };
+    let style = if seen == Seen::Now { style } else { theme.dim };
     let text = if seen == Seen::Now && row.released {
         theme.text
     } else {

@@ -153,7 +153,7 @@ fn version_line<'a>(
     let details = version.details.value();
     let age = details
         .and_then(|d| d.created)
-        .map(|created| format!("{} ago", ages.since(created)))
+        .map(|created| ages.ago(created))
         .unwrap_or_default();
     let revision = details.and_then(|d| d.revision.as_deref());
     let short = revision.map(|r| clean(&r.chars().take(7).collect::<String>()));

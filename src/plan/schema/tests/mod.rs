@@ -286,6 +286,7 @@ fn a_promotion_looks_whether_the_candidate_knows_the_schema_before_it_changes_an
         "{fault}"
     );
     assert!(fault.remedy.contains("roll back"), "{fault}");
+    assert!(fault.remedy.contains("--no-migrate"), "{fault}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{
             Again, Basis, FORMAT, Gate, HeadsFormat, HeadsQuery, ImageName, Intent, OnFailure,
             OnStepFailure, PinFile, Step, Verdict,
         },
-        record::Release,
+        record::{Release, ServiceRelease},
     },
 };
 
@@ -405,4 +405,25 @@ fn a_candidate_migrates_with_its_own_variables_and_what_runs_with_those_in_place
     }
     assert!(!script(&plan).contains("environment_1="));
     assert_eq!(plan.steps(Direction::Forward)[4].id, "migrate");
+}
+
+#[test]
+fn a_database_that_is_ahead_is_ahead_of_a_version() {
+    let mut plan = plan();
+    let runs = ServiceRelease {
+        repository: "ghcr.io/acme/shop-backend".parse().unwrap(),
+        tag: Some("v20260122.1".parse().unwrap()),
+        digest: None,
+        image_id: Some(ID.parse().unwrap()),
+        revision: None,
+    };
+    plan.before.services.insert(name("backend"), runs);
+    for step in &mut plan.forward {
+        if let Intent::KnowsSchema { image, .. } = &mut step.intent {
+            *image = running();
+        }
+    }
+    let scripts = scripts::scripts(&plan, &environment(host())).unwrap();
+    let script = &scripts.forward["schema"];
+    assert!(script.contains("knows_schema v20260122.1 "), "{script}");
 }

@@ -114,7 +114,7 @@ fn script(
             format!(
                 "{}knows_schema {} {} {}\n",
                 database::with_image(plan, compose, direction, step, image)?,
-                quote(&image.label())?,
+                quote(&plan.image_label(service, image))?,
                 quote(&at)?,
                 database::asked("once", service, heads)?
             )

@@ -75,7 +75,7 @@ knows_schema() {
 
 # is_ahead REVISION
 is_ahead() {
-	fail "the database is ahead of $knows_label: it is at $1, which that image does not have. Nothing has changed. Roll back to a release of that schema, or promote a version that has the revision"
+	fail "the database is ahead of $knows_label: it is at $1, which that image does not have. Nothing has changed. Roll back to a release of that schema, promote a version that has the revision, or promote with --no-migrate one that bears the newer schema"
 }
 
 # migrations: sets migrations to the names of those that run in this project.
