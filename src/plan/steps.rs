@@ -174,10 +174,11 @@ pub(super) fn hook(
     rule: &crate::config::HookRule,
     intent: Intent,
     failure: OnStepFailure,
+    timeout: Duration,
 ) -> Step {
     let manners = Manners {
         // What it prints last is read before the limit falls.
-        limit: rule.timeout + Duration::from_secs(5),
+        limit: timeout + Duration::from_secs(5),
         again: Again::Ask,
         ..LOOKS
     };

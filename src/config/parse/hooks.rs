@@ -93,6 +93,11 @@ fn hook(value: &Value<'_>, environment: &Fields<'_>, p: &mut Problems) -> Option
         _ => (webhook(&fields, p)?, "webhook".to_owned()),
     };
     let when = when?;
+    // What is only the default must never keep anybody from going back.
+    let blocks_rollback = when == HookWhen::Before
+        && blocking == Some(true)
+        && fields.get("on").is_some()
+        && on.contains(&PlanKind::Rollback);
     for (key, other) in [("blocking", HookWhen::After), ("outcome", HookWhen::Before)] {
         if when == other
             && let Some(span) = fields.key_span(key)
@@ -112,6 +117,7 @@ fn hook(value: &Value<'_>, environment: &Fields<'_>, p: &mut Problems) -> Option
         action,
         timeout,
         blocking: blocking.unwrap_or(true),
+        blocks_rollback,
         secrets,
     })
 }

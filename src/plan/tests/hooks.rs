@@ -47,6 +47,15 @@ fn no_hook_and_no_check_stops_a_rollback() {
         before.map(|step| step.failure),
         Some(OnStepFailure::Reported)
     );
+    // It has 5 s, and what it prints last is read.
+    let limit = before.map(|step| step.limit.as_secs());
+    assert_eq!(limit, Some(10), "a hook holds up the rollback");
+    let hurried = "nothing holds up a rollback: 5 s at most for \"freeze\"";
+    assert!(
+        plan.warnings.iter().any(|warning| warning == hurried),
+        "{:?}",
+        plan.warnings
+    );
     // What cannot be asked or told is left out, and the plan says so.
     assert!(!ids(&plan.forward).contains(&"verify-check-1"));
     assert_eq!(plan.closing.len(), 0);
@@ -54,4 +63,51 @@ fn no_hook_and_no_check_stops_a_rollback() {
         let said = |warning: &String| warning.contains("left out") && warning.contains(left_out);
         assert!(plan.warnings.iter().any(said), "{:?}", plan.warnings);
     }
+}
+
+#[test]
+fn a_hook_stops_a_rollback_only_where_the_configuration_says_both() {
+    let rollback_with = |more: &str| {
+        let mut world = World::with(&format!(
+            "[[environments.production.hooks]]\nname = \"approval\"\nwhen = \"before\"\n\
+             command = \"./approval\"\n{more}"
+        ));
+        world.runs(2);
+        world.records(vec![promoted(1, 3, 1), promoted(2, 1, 2)]);
+        world.plan(rollback()).unwrap()
+    };
+    let says_so = |plan: &Plan| plan.warnings.iter().any(|w| w.contains("stops this rollback"));
+    let hook = |plan: &Plan| {
+        let steps = plan.forward.iter();
+        let hook = steps.filter(|step| matches!(step.intent, Intent::Hook(_)));
+        hook.map(|step| (step.failure, step.limit.as_secs())).next()
+    };
+    for tied in [
+        "",
+        "blocking = true\n",
+        "on = [\"rollback\"]\n",
+        "on = [\"rollback\"]\nblocking = false\n",
+    ] {
+        let plan = rollback_with(tied);
+        assert_eq!(hook(&plan), Some((OnStepFailure::Reported, 10)), "{tied}");
+        assert!(!says_so(&plan), "{tied}: {:?}", plan.warnings);
+    }
+    let plan = rollback_with("on = [\"promote\", \"rollback\"]\nblocking = true\n");
+    assert_eq!(hook(&plan), Some((OnStepFailure::Stops, 35)));
+    assert!(says_so(&plan), "{:?}", plan.warnings);
+}
+
+#[test]
+fn a_webhook_that_is_to_stop_rollbacks_and_cannot_be_told_is_said_before() {
+    let mut world = World::with(
+        "[[environments.production.hooks]]\nwhen = \"before\"\nwebhook = { env = \"HOOK\" }\n\
+         on = [\"rollback\"]\nblocking = true\n",
+    );
+    world.runs(2);
+    world.records(vec![promoted(1, 3, 1), promoted(2, 1, 2)]);
+    let fault = world.plan(rollback()).unwrap_err();
+    assert!(
+        fault.message.contains("neither curl nor GNU wget"),
+        "{fault}"
+    );
 }
