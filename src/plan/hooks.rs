@@ -1,6 +1,6 @@
 //! The configured hooks as steps of a plan: before what changes anything, and after the outcome.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     config::{HookAction, HookRule},
@@ -12,6 +12,9 @@ use crate::{
 };
 
 use super::{Making, steps};
+
+/// The most letters of a hook's name in its step's id.
+const LONGEST: usize = 40;
 
 /// What a hook before a rollback may take of the time that it is configured with: whoever rolls back is in
 /// a hurry, and it decides nothing.
@@ -28,6 +31,7 @@ pub(super) fn weave(making: &Making<'_>, plan: &mut Plan) -> Result<(), Fault> {
     let mut before = Vec::new();
     let mut after = Vec::new();
     let mut hurried = Vec::new();
+    let mut ids = BTreeSet::new();
     for (index, rule) in making.environment.hooks.iter().enumerate() {
         if !rule.on.contains(&plan.kind) {
             continue;
@@ -59,7 +63,8 @@ pub(super) fn weave(making: &Making<'_>, plan: &mut Plan) -> Result<(), Fault> {
         if timeout < rule.timeout {
             hurried.push(format!("{:?}", rule.name));
         }
-        let step = steps::hook(index + 1, rule, intent, failure, timeout);
+        let id = id(&rule.name, index + 1, &mut ids);
+        let step = steps::hook(id, intent, failure, timeout);
         match rule.when {
             HookWhen::Before => before.push(step),
             HookWhen::After => after.push(step),
@@ -76,6 +81,26 @@ pub(super) fn weave(making: &Making<'_>, plan: &mut Plan) -> Result<(), Fault> {
     plan.forward.splice(at..at, before);
     plan.closing.extend(after);
     Ok(())
+}
+
+/// `hook-tell-the-team` for the hook "tell the team": its name as far as a step's id can have it, since
+/// that is what journals, records and those who are told of an operation call it. Its secrets are kept
+/// under it, so that no two of a plan have the same.
+fn id(name: &str, number: usize, taken: &mut BTreeSet<String>) -> String {
+    let words = steps::plain(name);
+    let words: Vec<&str> = words.split('-').filter(|word| !word.is_empty()).collect();
+    let mut name = words.join("-");
+    name.truncate(LONGEST);
+    let name = name.trim_end_matches('-');
+    let mut id = match name {
+        "" => format!("hook-{number}"),
+        name => format!("hook-{name}"),
+    };
+    if taken.contains(&id) {
+        id = format!("{id}-{number}");
+    }
+    taken.insert(id.clone());
+    id
 }
 
 /// Where the hooks before go.

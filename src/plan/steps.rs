@@ -169,13 +169,7 @@ pub(super) fn check(
 }
 
 /// One hook. What is not ours to know twice is not run twice without asking.
-pub(super) fn hook(
-    number: usize,
-    rule: &crate::config::HookRule,
-    intent: Intent,
-    failure: OnStepFailure,
-    timeout: Duration,
-) -> Step {
+pub(super) fn hook(id: String, intent: Intent, failure: OnStepFailure, timeout: Duration) -> Step {
     let manners = Manners {
         // What it prints last is read before the limit falls.
         limit: timeout + Duration::from_secs(5),
@@ -184,7 +178,7 @@ pub(super) fn hook(
     };
     Step {
         failure,
-        ..step(format!("hook-{number}"), intent, manners)
+        ..step(id, intent, manners)
     }
 }
 
@@ -233,9 +227,12 @@ pub(super) fn finish(plan: &mut Plan, records: &[Record]) {
 
 /// A service's name as part of a step's id.
 pub(super) fn slug(service: &ServiceName) -> String {
-    service
-        .as_str()
-        .chars()
+    plain(service.as_str())
+}
+
+/// A text as part of a step's id.
+pub(super) fn plain(text: &str) -> String {
+    text.chars()
         .map(|c| match c.to_ascii_lowercase() {
             c if c.is_ascii_lowercase() || c.is_ascii_digit() => c,
             _ => '-',

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::plan::Plan;
+use super::{plan::Plan, text::clean};
 
 /// An operation's number in its environment: the server's claims directory gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -95,6 +95,24 @@ impl Outcome {
             Self::Abandoned => "abandoned",
             Self::Unknown => "ended as only a newer flightdeck knows",
         }
+    }
+}
+
+/// How an operation ended, in words, with the step that decided it: `STUCK at switch`. One that failed
+/// before anything had changed did not go back: it stopped.
+pub fn ended_words(outcome: Outcome, changed: bool, step: Option<&str>) -> String {
+    let (word, more) = ended_parts(outcome, changed, step);
+    format!("{word}{more}")
+}
+
+/// The same in two: the word for it, and what follows.
+pub fn ended_parts(outcome: Outcome, changed: bool, step: Option<&str>) -> (&'static str, String) {
+    let at = step.map_or_else(String::new, |step| format!(" at {}", clean(step)));
+    match (outcome, changed, step) {
+        (Outcome::WentBack, false, Some(_)) => ("stopped", format!("{at} before anything changed")),
+        // An operator took it back.
+        (Outcome::WentBack, false, None) => (outcome.words(), ": nothing had changed".to_owned()),
+        _ => (outcome.words(), at),
     }
 }
 

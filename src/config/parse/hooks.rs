@@ -29,11 +29,12 @@ const DEEDS: [(&str, PlanKind, bool); 6] = [
     ("clean_up", PlanKind::CleanUp, false),
 ];
 
-/// The outcomes that a hook can be tied to.
-const OUTCOMES: [(&str, Outcome); 5] = [
+/// The outcomes that a hook can be tied to: all that can be told. What was interrupted has nobody to tell it.
+const OUTCOMES: [(&str, Outcome); 6] = [
     ("succeeded", Outcome::Succeeded),
     ("went_back", Outcome::WentBack),
     ("stuck", Outcome::Stuck),
+    ("refused", Outcome::Refused),
     ("cancelled", Outcome::Cancelled),
     ("abandoned", Outcome::Abandoned),
 ];

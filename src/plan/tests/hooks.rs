@@ -18,15 +18,15 @@ fn hooks_run_before_anything_changes_and_once_it_is_over() {
     let plan = world.plan(promote(2)).unwrap();
     let at = |id: &str| ids(&plan.forward).iter().position(|other| *other == id);
     assert!(
-        at("pull-backend") < at("hook-1"),
+        at("pull-backend") < at("hook-freeze"),
         "{:?}",
         ids(&plan.forward)
     );
-    assert_eq!(at("hook-1").map(|at| at + 1), at("pin"));
-    assert_eq!(ids(&plan.closing), ["hook-2"]);
+    assert_eq!(at("hook-freeze").map(|at| at + 1), at("pin"));
+    assert_eq!(ids(&plan.closing), ["hook-webhook"]);
     assert!(!ids(&plan.back).iter().any(|id| id.starts_with("hook")));
     let failure = |step: Option<&Step>| step.map(|step| step.failure);
-    let before = plan.forward.iter().find(|step| step.id == "hook-1");
+    let before = plan.forward.iter().find(|step| step.id == "hook-freeze");
     assert_eq!(failure(before), Some(OnStepFailure::Stops));
     assert_eq!(failure(plan.closing.first()), Some(OnStepFailure::Reported));
     // Adopting changes nothing, and is no deed that hooks are tied to unless they say so.
@@ -42,7 +42,7 @@ fn no_hook_and_no_check_stops_a_rollback() {
     world.runs(2);
     world.records(vec![promoted(1, 3, 1), promoted(2, 1, 2)]);
     let plan = world.plan(rollback()).unwrap();
-    let before = plan.forward.iter().find(|step| step.id == "hook-1");
+    let before = plan.forward.iter().find(|step| step.id == "hook-freeze");
     assert_eq!(
         before.map(|step| step.failure),
         Some(OnStepFailure::Reported)
@@ -76,7 +76,11 @@ fn a_hook_stops_a_rollback_only_where_the_configuration_says_both() {
         world.records(vec![promoted(1, 3, 1), promoted(2, 1, 2)]);
         world.plan(rollback()).unwrap()
     };
-    let says_so = |plan: &Plan| plan.warnings.iter().any(|w| w.contains("stops this rollback"));
+    let says_so = |plan: &Plan| {
+        plan.warnings
+            .iter()
+            .any(|w| w.contains("stops this rollback"))
+    };
     let hook = |plan: &Plan| {
         let steps = plan.forward.iter();
         let hook = steps.filter(|step| matches!(step.intent, Intent::Hook(_)));
@@ -109,5 +113,33 @@ fn a_webhook_that_is_to_stop_rollbacks_and_cannot_be_told_is_said_before() {
     assert!(
         fault.message.contains("neither curl nor GNU wget"),
         "{fault}"
+    );
+}
+
+#[test]
+fn a_hook_is_called_by_its_name_wherever_its_step_is() {
+    let hook = |name: &str, when: &str| {
+        format!(
+            "[[environments.production.hooks]]\nname = \"{name}\"\nwhen = \"{when}\"\ncommand = \"true\"\n"
+        )
+    };
+    let long = "w".repeat(70);
+    let hooks = [
+        hook("Tell the team!", "before"),
+        hook("tell the team", "after"),
+        hook("сообщить", "after"),
+        hook(&long, "after"),
+    ];
+    let mut world = World::with(&hooks.concat());
+    let plan = world.plan(promote(2)).unwrap();
+    assert!(ids(&plan.forward).contains(&"hook-tell-the-team"));
+    // Their secrets lie side by side, whichever list they are in.
+    assert_eq!(
+        ids(&plan.closing),
+        [
+            "hook-tell-the-team-2",
+            "hook-3",
+            &format!("hook-{}", "w".repeat(40)),
+        ]
     );
 }
