@@ -184,7 +184,7 @@ impl<'a> Printer<'a> {
 
     fn journal_line(&mut self, line: JournalLine) -> io::Result<()> {
         match line.event {
-            Event::Begin { direction } => match direction {
+            Event::Begin { direction, .. } => match direction {
                 Direction::Forward => {}
                 Direction::Back => self.line("going back")?,
                 Direction::Closing => self.line("over; telling of it")?,
@@ -400,6 +400,7 @@ mod tests {
                 115,
                 Event::Begin {
                     direction: Direction::Back,
+                    outcome: None,
                 },
             ),
             start(115, Direction::Back, "switch-backend"),

@@ -137,6 +137,9 @@ pub enum Event {
     Begin {
         /// Which.
         direction: Direction,
+        /// Of the closing one: the outcome that it is told of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<Outcome>,
     },
     /// A step begins: its process group is journaled before it runs.
     StepStart {
@@ -169,6 +172,9 @@ pub enum Event {
         operation: OperationId,
         /// In which list it goes on.
         list: Direction,
+        /// The outcome that steps of the closing list were told of in that operation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        told: Option<Outcome>,
     },
     /// A step has held in an operation that this one recovers, or was skipped at an operator's wish.
     Held {
