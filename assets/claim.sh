@@ -115,12 +115,16 @@ newest_claim() {
 #   journal_forward, journal_back, journal_closing
 #                         the steps of each direction that held, a space round each;
 #                         of closing those that began
+#   journal_closing_open  the step of closing that began and whose end was never seen
+#   journal_closing_failed   those of closing that failed, or of which that is all that
+#                         is known, likewise
 #   journal_began         the forward steps that began, likewise
 #   journal_failed, journal_failed_exit, journal_failed_why
 #                         the forward step that failed
 #   journal_back_failed   the step back that failed
 #   journal_back_begun, journal_cancel   yes or empty
-#   journal_outcome       the outcome, once the closing list has begun
+#   journal_outcome       the outcome, once the closing list has begun, in this operation
+#                         or in the one whose closing list alone this goes on with
 #   journal_told          the outcome that the steps of journal_closing were told
 #   journal_started       when it began, in seconds; journal_times as in the ledger
 #   journal_choice, journal_list, journal_changed, journal_basis
@@ -137,6 +141,8 @@ read_journal() {
 	journal_forward=' '
 	journal_back=' '
 	journal_closing=' '
+	journal_closing_open=
+	journal_closing_failed=' '
 	journal_began=' '
 	journal_failed=
 	journal_failed_exit=
@@ -171,7 +177,10 @@ read_journal() {
 			[ -n "$journal_started" ] || journal_started=$journal_at
 			if [ "$value" = closing ]; then
 				word_of outcome "$journal_line" && journal_outcome=$value
-				[ "$journal_told" = "$value" ] || journal_closing=' '
+				if [ "$journal_told" != "$value" ]; then
+					journal_closing=' '
+					journal_closing_failed=' '
+				fi
 				journal_told=$value
 			fi
 			;;
@@ -192,6 +201,7 @@ read_journal() {
 journal_holds() {
 	case $1 in
 	back)
+		journal_back_begun=yes
 		journal_back="$journal_back$2 "
 		[ "$journal_back_failed" != "$2" ] || journal_back_failed=
 		;;
@@ -213,22 +223,36 @@ journal_starts() {
 	journal_step_at=$journal_at
 	number_of group "$journal_line" && journal_group=$value
 	number_of group_start "$journal_line" && journal_group_start=$value
+	word_of direction "$journal_line" && journal_starts_in=$value
+	word_of step "$journal_line"
+	if [ "$journal_starts_in" = closing ]; then
+		journal_closing="$journal_closing$value "
+		journal_closing_open=$value
+	fi
 	# What an abandoning one runs only looks: where its plan stopped stays.
 	[ "$journal_choice" != abandon ] || return 0
 	journal_broken=yes
-	word_of direction "$journal_line" && journal_direction=$value
-	word_of step "$journal_line" && journal_step=$value
-	case $journal_direction in
-	forward) journal_began="$journal_began$journal_step " ;;
-	closing) journal_closing="$journal_closing$journal_step " ;;
-	esac
+	journal_direction=$journal_starts_in
+	journal_step=$value
+	[ "$journal_direction" != forward ] || journal_began="$journal_began$journal_step "
 }
 
+# shellcheck disable=SC2034 # as above
 journal_ends() {
-	journal_open=
 	word_of direction "$journal_line" && journal_key=$value/
-	[ "$journal_key" != forward/ ] || journal_key=
 	word_of step "$journal_line"
+	if [ "$journal_key" = closing/ ]; then
+		journal_ended=$value
+		journal_closing_open=
+		# It failed in the operation that this one recovers, or was broken off there.
+		[ -n "$journal_open" ] || journal_closing="$journal_closing$value "
+		word_of exit "$journal_line"
+		[ "$value" = 0 ] || journal_closing_failed="$journal_closing_failed$journal_ended "
+		[ -n "$journal_open" ] || return 0
+		value=$journal_ended
+	fi
+	journal_open=
+	[ "$journal_key" != forward/ ] || journal_key=
 	journal_times="$journal_times,\"$journal_key$value\":$((journal_at - journal_step_at))"
 	[ "$journal_choice" != abandon ] || return 0
 	journal_broken=
@@ -263,6 +287,9 @@ journal_recovers() {
 	word_of failed "$journal_line" && journal_failed=$value
 	word_of failed_exit "$journal_line" && journal_failed_exit=$value
 	word_of failed_why "$journal_line" && journal_failed_why=$value
+	word_of back_failed "$journal_line" && journal_back_failed=$value
+	[ -z "$journal_back_failed" ] || journal_back_begun=yes
+	[ "$journal_list" != closing ] || journal_outcome=$journal_told
 }
 
 # holder_of ID: sets claim (the record), over (the claim that it passed, or 0)

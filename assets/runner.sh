@@ -23,8 +23,9 @@
 #   back/…            FD_FIRST (the first operation of a chain of recoveries, else
 #   closing/…         the same number), FD_FOLDER (absolute), FD_DIRECTION
 #                     (forward|back|closing). closing may be missing: it runs once
-#                     there is an outcome, the claim still held, with FD_OUTCOME and
-#                     FD_STEP (the step that decided; may be empty); nothing cancels
+#                     there is an outcome, the claim still held, with FD_OUTCOME,
+#                     FD_STEP (the step that decided; may be empty) and FD_CHANGED
+#                     (true|false: whether anything had been changed); nothing cancels
 #                     it, its failures are noted and change nothing
 #   changes_from      the first forward step that changes anything; empty: none
 #                     does; missing: the first does
@@ -42,7 +43,8 @@
 # (lock, unknown); all else it takes from the operation that it recovers:
 #   recovers          <six digits> <resume|back|abandon> <ask|again|skip>. resume goes
 #                     on in the list in which that one was, with the step at which it
-#                     stopped, or from the first where it had gone back; back
+#                     stopped, or from the first where it had gone back; where its
+#                     outcome was known, with what of closing had not begun; back
 #                     converges on the release before; abandon runs forward/observe.sh
 #                     and nothing else. The last word is for a step whose second run
 #                     has to be asked for: skip counts it as done
@@ -58,17 +60,20 @@
 #                     passed_lock: likewise, the lock that it passed, which stands
 #                     until it is unlocked
 #   journal.jsonl     lines {"v":1,"at":<seconds>,"event":…}:
-#     recovers        before anything else: operation, choice, list (forward|back),
-#                     step (where it stopped; may be missing), broken (whether that
-#                     step's end was never seen), changed, basis (look|skip),
-#                     cancelled, told (the outcome that its closing steps heard),
-#                     failed, failed_exit, failed_why (the forward step that failed)
+#     recovers        before anything else: operation, choice, list (forward|back, or
+#                     closing where only that remains), step (where it stopped; may
+#                     be missing), broken (whether that step's end was never seen),
+#                     changed, basis (look|skip), cancelled, told (the outcome that its closing steps heard),
+#                     failed, failed_exit, failed_why (the forward step that failed),
+#                     back_failed (the step back that did, where only closing remains)
 #     held            direction, step (and skipped): held in the recovered operation
 #     begin           direction; of closing also outcome
 #     step_start      direction, step, group, group_start, offset
 #     step_end        direction, step, exit (null: not known), offset, and why
 #                     (limit | cancel | signal) where it did not end by itself, and
-#                     reported where it failed and the list goes on
+#                     reported where it failed and the list goes on. One of closing
+#                     that never started here failed, or was broken off, in the
+#                     operation that this one recovers
 #     cancel          the wish was seen
 #     runner_lost     the supervisor goes on
 #     end             as end.json
@@ -233,7 +238,9 @@ take_over() {
 # end_open_step: of the runner that was lost.
 end_open_step() {
 	end_group "$journal_group" "$journal_group_start"
-	if [ "$journal_direction" = closing ]; then
+	if [ -n "$journal_closing_open" ]; then
+		journal_direction=closing
+		journal_step=$journal_closing_open
 		step_reported=yes
 		note reported "$journal_step" closing
 	fi

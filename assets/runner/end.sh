@@ -107,6 +107,7 @@ settle_one() {
 	if [ "$journal_direction" = forward ] && [ -n "$journal_broken" ]; then
 		failed=$journal_step
 	fi
+	: "${failed:=$journal_closing_open}"
 	times=$journal_times
 	torn=no
 	ends_whole journal.jsonl || torn=yes

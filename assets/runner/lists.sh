@@ -234,7 +234,8 @@ closing() {
 	[ "$closing_told" != "$1" ] || closing_done=$closing_began
 	FD_OUTCOME=$1
 	FD_STEP=$failed
-	export FD_OUTCOME FD_STEP
+	FD_CHANGED=$changed
+	export FD_OUTCOME FD_STEP FD_CHANGED
 	journal "\"event\":\"begin\",\"direction\":\"closing\",\"outcome\":\"$1\""
 	while read -r step limit interruptible again failure; do
 		: "$interruptible" "$again" "$failure"

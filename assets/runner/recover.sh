@@ -109,7 +109,8 @@ take_up() {
 	take_journal
 }
 
-# where_it_stopped: sets list (forward | back: in which this goes on), stopped (the
+# where_it_stopped: sets list (forward | back: in which this goes on; closing: the
+# outcome was known, and only what comes after it remains), stopped (the
 # step to be repeated; empty where it stopped between two), broken (true where that
 # step's end was never seen), skipped, anew (yes: from the list's beginning), and
 # refusal.
@@ -119,6 +120,12 @@ where_it_stopped() {
 	skipped=
 	stopped=
 	list=forward
+	case $ended_outcome:$wish_choice:$journal_outcome in
+	:resume:?* | interrupted:resume:?*)
+		list=closing
+		return
+		;;
+	esac
 	[ -z "$journal_back_begun" ] || list=back
 	case $ended_outcome:$wish_choice in
 	went_back:resume | cancelled:resume)
@@ -195,7 +202,7 @@ take_journal() {
 	take_exit=$journal_failed_exit
 	take_why=$journal_failed_why
 	take_step=$stopped
-	if [ "$wish_choice" = abandon ] || [ "$list" = back ]; then
+	if [ "$wish_choice" = abandon ] || [ "$list" != forward ]; then
 		if [ -z "$take_failed" ] && [ -n "$journal_broken" ] && [ "$journal_direction" = forward ]; then
 			take_failed=$journal_step
 			take_why=signal
@@ -217,14 +224,31 @@ take_journal() {
 	if [ -n "$take_failed" ]; then
 		take_more=",\"failed\":\"$take_failed\"${take_exit:+,\"failed_exit\":$take_exit}${take_why:+,\"failed_why\":\"$take_why\"}"
 	fi
+	if [ "$list" = closing ] && [ -n "$journal_back_failed" ]; then
+		take_more="$take_more,\"back_failed\":\"$journal_back_failed\""
+	fi
 	: >journal.jsonl
 	journal "\"event\":\"recovers\",\"operation\":$(number "$wish_id"),\"choice\":\"$wish_choice\",\"list\":\"$list\"${take_step:+,\"step\":\"$take_step\"},\"broken\":$broken,\"changed\":$take_changed,\"basis\":\"$take_basis\",\"cancelled\":$take_cancelled${journal_told:+,\"told\":\"$journal_told\"}$take_more"
 	if [ "$list:$anew" != forward:yes ]; then take_held forward "$journal_forward"; fi
-	if [ "$list:$anew" = back:no ]; then take_held back "$journal_back"; fi
-	take_held closing "$journal_closing"
+	case $list:$anew in back:no | closing:no) take_held back "$journal_back" ;; esac
+	take_closing
 	if [ -n "$skipped" ]; then
 		journal "\"event\":\"held\",\"direction\":\"$list\",\"step\":\"$skipped\",\"skipped\":true"
 	fi
+}
+
+# take_closing: what is done after an outcome is done once. Of a step that was broken
+# off nobody knows whether it was: it is not run again, and that is reported.
+take_closing() {
+	[ -z "$journal_closing_open" ] || note reported "$journal_closing_open" closing
+	for take_id in $journal_closing; do
+		case " $journal_closing_open$journal_closing_failed" in
+		*" $take_id "*)
+			journal "\"event\":\"step_end\",\"direction\":\"closing\",\"step\":\"$take_id\",\"exit\":null,\"offset\":0,\"why\":\"signal\",\"reported\":true"
+			;;
+		*) take_held closing "$take_id" ;;
+		esac
+	done
 }
 
 # take_release: the copies of what was before belong to this operation too.
@@ -275,6 +299,10 @@ recover() {
 	from_journal
 	case $journal_choice:$journal_list in
 	abandon:*) abandon ;;
+	*:closing)
+		back_failed=$journal_back_failed
+		conclude "$journal_outcome"
+		;;
 	*:back)
 		return_outcome=went_back
 		[ -z "$cancelled" ] || return_outcome=cancelled

@@ -149,11 +149,12 @@ step_end() {
 	journal "\"event\":\"step_end\",\"direction\":\"$1\",\"step\":\"$2\",\"exit\":$3,\"offset\":$offset${4:+,\"why\":\"$4\"}${step_reported:+,\"reported\":true}"
 }
 
-# note NAME STEP DIRECTION: adds a step to a result that lists such.
+# note NAME STEP DIRECTION: adds a step to a result that lists such, once.
 note() {
 	note_step=$2
 	[ "$3" = forward ] || note_step=$3/$2
 	note_text=
 	[ ! -r "results/$1" ] || read -r note_text <"results/$1"
+	case ",$note_text," in *",$note_step,"*) return ;; esac
 	printf '%s\n' "${note_text:+$note_text,}$note_step" >"results/$1"
 }

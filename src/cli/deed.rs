@@ -9,7 +9,7 @@ use crate::{
     release::{
         Confirmed, EnvironmentName, Permit,
         confirm::Answer,
-        operation::{End, OperationId, Outcome},
+        operation::{End, OperationId, Outcome, ended_words},
         plan::{Plan, Request},
     },
     target::RenderedPlan,
@@ -244,17 +244,12 @@ impl Session {
                 "seconds": seconds,
             }))?;
         } else {
-            let mut step = match &end.step {
-                Some(step) => format!(" at {step}"),
-                None => String::new(),
-            };
+            let mut words = ended_words(end.outcome, end.changed, end.step.as_deref());
             if let Some(back) = &end.back_step {
-                step.push_str(&format!(", and {back} failed on the way back,"));
+                words.push_str(&format!(", and {back} failed on the way back,"));
             }
-            self.output.line(format!(
-                "{operation} {}{step} after {seconds} s",
-                end.outcome.words()
-            ))?;
+            self.output
+                .line(format!("{operation} {words} after {seconds} s"))?;
         }
         self.output.flush()?;
         Ok(Exit::from(end.outcome))

@@ -76,10 +76,6 @@ fn mark(records: &[Record], record: &Record) -> Option<String> {
 }
 
 fn row(record: &Record, mark: Option<String>) -> [String; 7] {
-    let outcome = match &record.step {
-        Some(step) => format!("{} at {}", record.outcome.words(), clean(step)),
-        None => record.outcome.words().to_owned(),
-    };
     let mut reason = clean(&record.reason);
     for remark in record.remarks().into_iter().chain(mark) {
         reason.push_str(&format!(" [{}]", clean(&remark)));
@@ -101,7 +97,7 @@ fn row(record: &Record, mark: Option<String>) -> [String; 7] {
             .strftime("%Y-%m-%d %H:%MZ")
             .to_string(),
         format!("{}s", (record.ended - record.started).max(0)),
-        outcome,
+        record.ended_words(),
         format!("{} {}", record.kind.verb(), clean(&brings))
             .trim_end()
             .to_owned(),

@@ -12,7 +12,7 @@ use crate::{
     release::{
         Fault, Now,
         observed::{Freshness, Link, Policy},
-        operation::{Claim, Liveness, OperationState, Outcome, timestamp},
+        operation::{Claim, Liveness, OperationState, Outcome, ended_words, timestamp},
         record::Record,
         recovery,
         time::short_age,
@@ -218,16 +218,12 @@ fn last(facts: &EnvironmentFacts) -> Option<&Record> {
 
 /// What was done last and how it ended, in one line.
 fn record_words(record: &Record, now: Now) -> String {
-    let step = match &record.step {
-        Some(step) => format!(" at {step}"),
-        None => String::new(),
-    };
     format!(
-        "last: {} {} {} {}{step}  {} ago by {}",
+        "last: {} {} {} {}  {} ago by {}",
         record.operation,
         record.kind.verb(),
         record.after.label(),
-        record.outcome.words(),
+        record.ended_words(),
         short_age(now.age(timestamp(record.ended)), true).0,
         record.operator,
     )
@@ -259,7 +255,7 @@ fn operation_words(operation: &OperationState) -> String {
         (None, false) => format!("{}: {}", claim.kind, claim.reason),
     };
     let state = match &operation.end {
-        Some(end) => end.outcome.words().to_owned(),
+        Some(end) => ended_words(end.outcome, end.changed, end.step.as_deref()),
         None if needs_operator(operation) => recovery::interrupted(operation),
         None if operation.liveness == Liveness::Unknown => {
             "held, and whether it still runs cannot be seen".to_owned()

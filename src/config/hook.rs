@@ -25,8 +25,11 @@ pub struct HookRule {
     pub action: HookAction,
     /// How long it may take.
     pub timeout: Duration,
-    /// Of those that run before: whether a failure stops the operation. A rollback is never stopped.
+    /// Of those that run before: whether a failure stops the operation, unless that is a rollback.
     pub blocking: bool,
+    /// Whether it stops a rollback too: only where the configuration says both, that it blocks and that it
+    /// belongs to rollbacks.
+    pub blocks_rollback: bool,
     /// What it is given, by name.
     pub secrets: BTreeMap<String, SecretReference>,
 }

@@ -307,6 +307,7 @@ fn a_hook_is_tied_to_deeds_and_outcomes() {
         panic!("{:?}", config.environments[0].hooks)
     };
     assert_eq!((before.name.as_str(), before.blocking), ("./stop", true));
+    assert!(!before.blocks_rollback);
     assert_eq!(before.on, [PlanKind::Adopt]);
     assert_eq!(after.on.len(), 4);
     assert_eq!(after.outcomes, [Outcome::WentBack]);

@@ -1,32 +1,46 @@
 //! The configured hooks as steps of a plan: before what changes anything, and after the outcome.
 
+use std::{collections::BTreeSet, time::Duration};
+
 use crate::{
     config::{HookAction, HookRule},
     release::{
         Fault, FaultKind,
         hook::{Hook, HookCommand, HookWhen, Notification, NotificationMeans},
+        name::slug,
         plan::{Intent, OnStepFailure, Plan, PlanKind, Step},
     },
 };
 
 use super::{Making, steps};
 
+/// The most letters of a hook's name in its step's id.
+const LONGEST: usize = 40;
+
+/// What a hook before a rollback may take of the time that it is configured with: whoever rolls back is in
+/// a hurry, and it decides nothing.
+const BEFORE_ROLLBACK: Duration = Duration::from_secs(5);
+
 /// Lays the environment's hooks into a plan whose other steps are all there. Those before go in front
 /// of the first step that changes something, a backup included: by then everything is at hand, and where
 /// one stops the operation nothing has changed.
 ///
 /// # Errors
-/// A webhook that nothing on the server can reach. A rollback goes on without it, and says so.
+/// A webhook that nothing on the server can reach. A rollback goes on without it, and says so, unless the
+/// configuration has it stop rollbacks.
 pub(super) fn weave(making: &Making<'_>, plan: &mut Plan) -> Result<(), Fault> {
     let mut before = Vec::new();
     let mut after = Vec::new();
+    let mut hurried = Vec::new();
+    let mut ids = BTreeSet::new();
     for (index, rule) in making.environment.hooks.iter().enumerate() {
         if !rule.on.contains(&plan.kind) {
             continue;
         }
+        let failure = failure(rule, plan.kind);
         let intent = match intent(making, rule) {
             Ok(intent) => intent,
-            Err(lack) if plan.kind == PlanKind::Rollback => {
+            Err(lack) if plan.kind == PlanKind::Rollback && failure == OnStepFailure::Reported => {
                 plan.warnings.push(format!(
                     "left out, since a rollback waits for nothing: {lack}"
                 ));
@@ -38,16 +52,56 @@ pub(super) fn weave(making: &Making<'_>, plan: &mut Plan) -> Result<(), Fault> {
                 ));
             }
         };
-        let step = steps::hook(index + 1, rule, intent, failure(rule, plan.kind));
+        if plan.kind == PlanKind::Rollback && failure == OnStepFailure::Stops {
+            plan.warnings.push(format!(
+                "the hook {:?} stops this rollback if it fails or takes longer than {} s: it has blocking = \
+                 true, and \"rollback\" in \"on\"",
+                rule.name,
+                rule.timeout.as_secs()
+            ));
+        }
+        let timeout = timeout(rule, plan.kind, failure);
+        if timeout < rule.timeout {
+            hurried.push(format!("{:?}", rule.name));
+        }
+        let id = id(&rule.name, index + 1, &mut ids);
+        let step = steps::hook(id, intent, failure, timeout);
         match rule.when {
             HookWhen::Before => before.push(step),
             HookWhen::After => after.push(step),
         }
     }
+    if !hurried.is_empty() {
+        plan.warnings.push(format!(
+            "nothing holds up a rollback: {} s at most for {}",
+            BEFORE_ROLLBACK.as_secs(),
+            hurried.join(", ")
+        ));
+    }
     let at = place(&plan.forward);
     plan.forward.splice(at..at, before);
     plan.closing.extend(after);
     Ok(())
+}
+
+/// `hook-tell-the-team` for the hook "tell the team": its name as far as a step's id can have it, since
+/// that is what journals, records and those who are told of an operation call it. Its secrets are kept
+/// under it, so that no two of a plan have the same.
+fn id(name: &str, number: usize, taken: &mut BTreeSet<String>) -> String {
+    let words = slug(name);
+    let words: Vec<&str> = words.split('-').filter(|word| !word.is_empty()).collect();
+    let mut name = words.join("-");
+    name.truncate(LONGEST);
+    let name = name.trim_end_matches('-');
+    let mut id = match name {
+        "" => format!("hook-{number}"),
+        name => format!("hook-{name}"),
+    };
+    if taken.contains(&id) {
+        id = format!("{id}-{number}");
+    }
+    taken.insert(id.clone());
+    id
 }
 
 /// Where the hooks before go.
@@ -58,13 +112,27 @@ fn place(forward: &[Step]) -> usize {
         .unwrap_or(0)
 }
 
-/// What is done after changes nothing by failing; and nothing stops a rollback.
+/// What is done after changes nothing by failing; and nothing stops a rollback unless the configuration
+/// says so.
 fn failure(rule: &HookRule, kind: PlanKind) -> OnStepFailure {
-    let stops = rule.when == HookWhen::Before && rule.blocking && kind != PlanKind::Rollback;
-    if stops {
+    let blocks = match kind {
+        PlanKind::Rollback => rule.blocks_rollback,
+        _ => rule.blocking,
+    };
+    if rule.when == HookWhen::Before && blocks {
         OnStepFailure::Stops
     } else {
         OnStepFailure::Reported
+    }
+}
+
+/// How long it may take: what decides nothing does not hold up a rollback.
+fn timeout(rule: &HookRule, kind: PlanKind, failure: OnStepFailure) -> Duration {
+    match (rule.when, kind, failure) {
+        (HookWhen::Before, PlanKind::Rollback, OnStepFailure::Reported) => {
+            rule.timeout.min(BEFORE_ROLLBACK)
+        }
+        _ => rule.timeout,
     }
 }
 

@@ -169,21 +169,16 @@ pub(super) fn check(
 }
 
 /// One hook. What is not ours to know twice is not run twice without asking.
-pub(super) fn hook(
-    number: usize,
-    rule: &crate::config::HookRule,
-    intent: Intent,
-    failure: OnStepFailure,
-) -> Step {
+pub(super) fn hook(id: String, intent: Intent, failure: OnStepFailure, timeout: Duration) -> Step {
     let manners = Manners {
         // What it prints last is read before the limit falls.
-        limit: rule.timeout + Duration::from_secs(5),
+        limit: timeout + Duration::from_secs(5),
         again: Again::Ask,
         ..LOOKS
     };
     Step {
         failure,
-        ..step(format!("hook-{number}"), intent, manners)
+        ..step(id, intent, manners)
     }
 }
 

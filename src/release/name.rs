@@ -43,12 +43,16 @@ written!(
 impl ServiceName {
     /// The name as part of a step's id: in `[a-z0-9-]`.
     pub fn slug(&self) -> String {
-        self.as_str()
-            .chars()
-            .map(|c| match c.to_ascii_lowercase() {
-                c if c.is_ascii_lowercase() || c.is_ascii_digit() => c,
-                _ => '-',
-            })
-            .collect()
+        slug(self.as_str())
     }
+}
+
+/// A text as part of a step's id: in `[a-z0-9-]`.
+pub fn slug(text: &str) -> String {
+    text.chars()
+        .map(|c| match c.to_ascii_lowercase() {
+            c if c.is_ascii_lowercase() || c.is_ascii_digit() => c,
+            _ => '-',
+        })
+        .collect()
 }

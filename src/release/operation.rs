@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::plan::Plan;
+use super::{plan::Plan, text::clean};
 
 /// An operation's number in its environment: the server's claims directory gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -98,6 +98,24 @@ impl Outcome {
     }
 }
 
+/// How an operation ended, in words, with the step that decided it: `STUCK at switch`. One that failed
+/// before anything had changed did not go back: it stopped.
+pub fn ended_words(outcome: Outcome, changed: bool, step: Option<&str>) -> String {
+    let (word, more) = ended_parts(outcome, changed, step);
+    format!("{word}{more}")
+}
+
+/// The same in two: the word for it, and what follows.
+pub fn ended_parts(outcome: Outcome, changed: bool, step: Option<&str>) -> (&'static str, String) {
+    let at = step.map_or_else(String::new, |step| format!(" at {}", clean(step)));
+    match (outcome, changed, step) {
+        (Outcome::WentBack, false, Some(_)) => ("stopped", format!("{at} before anything changed")),
+        // An operator took it back.
+        (Outcome::WentBack, false, None) => (outcome.words(), ": nothing had changed".to_owned()),
+        _ => (outcome.words(), at),
+    }
+}
+
 /// One line of `journal.jsonl`. Only numbers and words of the runner's own choosing; an event that a
 /// newer format adds is kept as [`Event::Unknown`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +137,9 @@ pub enum Event {
     Begin {
         /// Which.
         direction: Direction,
+        /// Of the closing one: the outcome that it is told of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<Outcome>,
     },
     /// A step begins: its process group is journaled before it runs.
     StepStart {
@@ -151,6 +172,9 @@ pub enum Event {
         operation: OperationId,
         /// In which list it goes on.
         list: Direction,
+        /// The outcome that steps of the closing list were told of in that operation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        told: Option<Outcome>,
     },
     /// A step has held in an operation that this one recovers, or was skipped at an operator's wish.
     Held {

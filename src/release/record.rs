@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Digest, EnvironmentName, ImageId, ImageReference, Repository, ServiceName, Tag,
-    operation::{OperationId, Outcome},
+    operation::{self, OperationId, Outcome},
     plan::PlanKind,
 };
 
@@ -309,7 +309,12 @@ impl Record {
             remarks.push(format!("not verified: {checks}"));
         }
         if let Some(steps) = self.reported() {
-            remarks.push(format!("failed, only reported: {steps}"));
+            // Which list each is of is for programs.
+            let steps: Vec<&str> = steps
+                .split(',')
+                .map(|step| step.rsplit('/').next().unwrap_or(step))
+                .collect();
+            remarks.push(format!("failed, only reported: {}", steps.join(", ")));
         }
         remarks
     }
@@ -317,15 +322,21 @@ impl Record {
     /// Whether it may have made what was before it a thing of the past: neither refused nor gone back
     /// before anything had changed, and no lock, mark or clean-up, which leave alone what runs.
     pub fn counts(&self) -> bool {
-        let changed = self
-            .other
-            .get("changed")
-            .and_then(serde_json::Value::as_bool);
         !matches!(self.kind, PlanKind::Lock | PlanKind::MarkBad)
             && (self.kind != PlanKind::CleanUp || self.waits_for_operator())
             && self.outcome != Outcome::Refused
-            && !(matches!(self.outcome, Outcome::WentBack | Outcome::Cancelled)
-                && changed == Some(false))
+            && !(matches!(self.outcome, Outcome::WentBack | Outcome::Cancelled) && !self.changed())
+    }
+
+    /// Whether anything was changed; what does not say that it was not counts as changed.
+    pub fn changed(&self) -> bool {
+        let changed = self.other.get("changed");
+        changed.and_then(serde_json::Value::as_bool) != Some(false)
+    }
+
+    /// How it ended and at which step, in words.
+    pub fn ended_words(&self) -> String {
+        operation::ended_words(self.outcome, self.changed(), self.step.as_deref())
     }
 
     /// Whether it can go on or be taken back, as long as nothing that [counts](Self::counts) came after.
@@ -407,5 +418,29 @@ impl Record {
         // A service that runs from another's pin is none of the release's own.
         let is_known = self.after.services.keys().any(|name| name.slug() == rolled);
         !is_known || service.slug() == rolled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixture;
+
+    #[test]
+    fn what_stopped_before_any_change_did_not_go_back_and_hooks_are_called_by_their_names() {
+        let mut record = fixture::record(7, PlanKind::Promote, 1, 2, Outcome::WentBack);
+        record.step = Some("hook-freeze".to_owned());
+        assert_eq!(record.ended_words(), "went back at hook-freeze");
+        record.other.insert("changed".to_owned(), false.into());
+        assert_eq!(
+            record.ended_words(),
+            "stopped at hook-freeze before anything changed"
+        );
+        let reported = "hook-drain,closing/hook-tell-the-team".to_owned();
+        record.results.insert("reported".to_owned(), reported);
+        assert_eq!(
+            record.remarks(),
+            ["failed, only reported: hook-drain, hook-tell-the-team"]
+        );
     }
 }

@@ -179,7 +179,7 @@ impl<'a> Printer<'a> {
             self.end_line()?;
         }
         match line.event {
-            Event::Begin { direction } => match direction {
+            Event::Begin { direction, .. } => match direction {
                 Direction::Forward => {}
                 Direction::Back => self.line("going back")?,
                 Direction::Closing => self.line("over; telling of it")?,

@@ -91,6 +91,7 @@ async fn a_pipe_gets_each_step_and_its_output_once_though_the_connection_broke()
             115,
             Event::Begin {
                 direction: Direction::Back,
+                outcome: None,
             },
         ),
         start(115, Direction::Back, "switch-backend"),

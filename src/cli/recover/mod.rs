@@ -149,7 +149,7 @@ impl Recover {
                 Err(under_way(name, operation).into())
             }
             (Some(Recoverable::Interrupted(operation)), Recovery::Cancel) => {
-                Err(interrupted(name, operation.id).into())
+                Err(interrupted(name, operation).into())
             }
             (Some(Recoverable::Interrupted(operation) | Recoverable::UnderWay(operation)), _) => {
                 Ok((operation.id, Some(told_of_held(name, operation)?)))
@@ -259,13 +259,18 @@ fn under_way(name: &EnvironmentName, operation: &OperationState) -> Fault {
     ))
 }
 
-fn interrupted(name: &EnvironmentName, operation: OperationId) -> Fault {
+fn interrupted(name: &EnvironmentName, operation: &OperationState) -> Fault {
+    let next = match recovery::stopped(&operation.journal, None).came_to {
+        Some(_) => format!("finish it instead: `flightdeck recover {name} resume`"),
+        None => format!("go back instead: `flightdeck recover {name} back`"),
+    };
+    let operation = operation.id;
     Fault::new(
         FaultKind::Conflict,
         name.as_str(),
         format!("operation {operation} was interrupted: nothing runs that could be cancelled"),
     )
-    .remedy(format!("go back instead: `flightdeck recover {name} back`"))
+    .remedy(next)
 }
 
 /// What an operation that has not ended was to do and how far it has come.

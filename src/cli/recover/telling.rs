@@ -49,6 +49,9 @@ impl Told {
                 }
             ),
         ]
+        .into_iter()
+        .chain(self.hook_words(recovery))
+        .collect()
     }
 
     /// The whole of it: the steps with their commands, and what comes after them.
@@ -64,6 +67,7 @@ impl Told {
             self.standing("stopped"),
         ];
         lines.extend(vouched(request));
+        lines.extend(self.hook_words(request.recovery));
         let runs = steps_to_run(course, request.stopped_step);
         lines.push(match (request.recovery, runs.is_empty()) {
             (Recovery::Abandon, true) => {
@@ -72,6 +76,10 @@ impl Told {
             (Recovery::Abandon, false) => {
                 "abandon changes nothing; it looks, and records what is observed:".to_owned()
             }
+            (other, true) if course.direction == Direction::Closing => format!(
+                "{} runs nothing: no hook remains, and its end is written",
+                other.word()
+            ),
             (other, true) => format!(
                 "{} runs nothing: all its steps have held, and its end is written",
                 other.word()
@@ -81,6 +89,8 @@ impl Told {
         lines.extend(plan_text::steps(&runs, of_list(commands, course.direction)));
         match (request.recovery, course.direction, plan.on_failure) {
             (Recovery::Abandon, ..) => {}
+            // They are the closing list.
+            (_, Direction::Closing, _) => return lines,
             (_, Direction::Forward, OnFailure::GoBack) => {
                 lines.push(format!("on failure: back to {}", plan.before.label()));
                 let back: Vec<&Step> = plan.back.iter().collect();
@@ -144,7 +154,7 @@ impl Told {
             "operation": request.operation,
             "recovery": request.recovery,
             "title": self.plan.title(),
-            "stopped": { "direction": at.direction, "step": at.step, "place": at.place() },
+            "stopped": { "direction": at.list(), "step": at.step, "place": at.place() },
             "direction": course.map(|course| course.direction),
             "steps": course.map(|course| {
                 steps(&steps_to_run(course, request.stopped_step), course.direction)
@@ -157,11 +167,17 @@ impl Told {
 
     fn standing(&self, how: &str) -> String {
         let at = recovery::stopped(&self.journal, self.end.as_ref());
-        let list = match at.direction {
-            Direction::Back => "back",
-            Direction::Forward | Direction::Closing => "forward",
-        };
-        format!("{how} {}, going {list}", at.place())
+        match at.list() {
+            Direction::Forward => format!("{how} {}, going forward", at.place()),
+            Direction::Back => format!("{how} {}, going back", at.place()),
+            Direction::Closing => format!("{how} {}", at.place()),
+        }
+    }
+
+    /// What becomes of the hook that it died in, where it is brought to its end.
+    fn hook_words(&self, recovery: Recovery) -> Option<String> {
+        let at = recovery::stopped(&self.journal, self.end.as_ref());
+        at.hook_words().filter(|_| recovery == Recovery::Resume)
     }
 }
 

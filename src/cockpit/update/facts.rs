@@ -67,7 +67,7 @@ fn tell_ends(model: &mut Model, before: Vec<(EnvironmentName, Option<OperationId
             "{} {} on {name}: {}",
             record.operation,
             what.trim_end(),
-            record.outcome.words()
+            record.ended_words()
         );
         if record.outcome == operation::Outcome::Succeeded {
             model.say(words);

@@ -29,11 +29,12 @@ const DEEDS: [(&str, PlanKind, bool); 6] = [
     ("clean_up", PlanKind::CleanUp, false),
 ];
 
-/// The outcomes that a hook can be tied to.
-const OUTCOMES: [(&str, Outcome); 5] = [
+/// The outcomes that a hook can be tied to: all that can be told. What was interrupted has nobody to tell it.
+const OUTCOMES: [(&str, Outcome); 6] = [
     ("succeeded", Outcome::Succeeded),
     ("went_back", Outcome::WentBack),
     ("stuck", Outcome::Stuck),
+    ("refused", Outcome::Refused),
     ("cancelled", Outcome::Cancelled),
     ("abandoned", Outcome::Abandoned),
 ];
@@ -93,6 +94,11 @@ fn hook(value: &Value<'_>, environment: &Fields<'_>, p: &mut Problems) -> Option
         _ => (webhook(&fields, p)?, "webhook".to_owned()),
     };
     let when = when?;
+    // What is only the default must never keep anybody from going back.
+    let blocks_rollback = when == HookWhen::Before
+        && blocking == Some(true)
+        && fields.get("on").is_some()
+        && on.contains(&PlanKind::Rollback);
     for (key, other) in [("blocking", HookWhen::After), ("outcome", HookWhen::Before)] {
         if when == other
             && let Some(span) = fields.key_span(key)
@@ -112,6 +118,7 @@ fn hook(value: &Value<'_>, environment: &Fields<'_>, p: &mut Problems) -> Option
         action,
         timeout,
         blocking: blocking.unwrap_or(true),
+        blocks_rollback,
         secrets,
     })
 }

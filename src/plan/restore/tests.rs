@@ -130,8 +130,14 @@ fn a_backup_of_a_newer_schema_than_the_image_knows_is_called_so() {
         let plan = world.plan(restore(None)).unwrap();
         plan.warnings.iter().any(|warning| warning.contains(words))
     };
-    assert!(warned(&mut world, "does not know c9e2: the database will be ahead"));
-    world.survey.schema_history.push(SchemaRevision::new("c9e2", "prices"));
+    assert!(warned(
+        &mut world,
+        "does not know c9e2: the database will be ahead"
+    ));
+    world
+        .survey
+        .schema_history
+        .push(SchemaRevision::new("c9e2", "prices"));
     assert!(warned(&mut world, "may need what is then missing"));
 }
 

@@ -201,7 +201,8 @@ fn a_check_inside_a_service_that_is_not_there_is_refused_while_it_is_only_a_plan
         let mut world = World::with(&check);
         let fault = world.plan(promote(2)).unwrap_err();
         assert!(
-            fault.message.contains("asked inside bakend") && fault.message.contains("no such service"),
+            fault.message.contains("asked inside bakend")
+                && fault.message.contains("no such service"),
             "{fault}"
         );
     }

@@ -12,7 +12,7 @@ use crate::{
     config::{Environment, HookAction, HookRule, WebhookAddress},
     release::{
         Fault, FaultKind,
-        plan::{Intent, Plan, PlanKind, Step},
+        plan::{Intent, OnStepFailure, Plan, PlanKind, Step},
     },
     secrets::Secrets,
 };
@@ -21,7 +21,7 @@ use crate::{
 ///
 /// # Errors
 /// A secret that cannot be found, or an address that is none: then nothing is started. A rollback is
-/// started all the same: its hook fails, and that is reported.
+/// started all the same, unless the hook may stop it: its hook fails, and that is reported.
 pub(super) async fn lay(
     folder: &mut Folder,
     secrets: &Secrets,
@@ -33,7 +33,8 @@ pub(super) async fn lay(
             continue;
         };
         if let Err(fault) = lay_one(folder, secrets, step, rule, environment).await {
-            if plan.kind != PlanKind::Rollback {
+            // What stops a rollback by failing would stop it for this.
+            if plan.kind != PlanKind::Rollback || step.failure == OnStepFailure::Stops {
                 return Err(fault);
             }
             tracing::warn!(hook = rule.name, %fault, "a rollback goes on without this secret");

@@ -264,7 +264,7 @@ fn what_died_before_its_journal_is_said_and_taken_back() {
     // Of the schema that went up meanwhile it knows nothing: to go on is another's test.
     cockpit.recover(BACK);
     let former = world.version(Which::Former);
-    let words = format!("went back: {} runs", former.tag);
+    let words = format!("went back; nothing had changed: {} runs", former.tag);
     cockpit.terminal.wait_for_words(&words);
     world.runs(&former);
     let ledger = world.ledger();

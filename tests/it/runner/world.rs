@@ -333,7 +333,7 @@ impl Tail {
         self.lines
             .iter()
             .map(|line| match &line.event {
-                Event::Begin { direction } => format!("{direction:?}").to_lowercase(),
+                Event::Begin { direction, .. } => format!("{direction:?}").to_lowercase(),
                 Event::StepStart { step, .. } => step.clone(),
                 Event::StepEnd {
                     step, exit, why, ..

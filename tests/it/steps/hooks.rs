@@ -136,7 +136,10 @@ fn a_failing_hook_before_stops_before_anything_changes() {
             timeout: Duration::from_secs(10),
         };
         let told = server.file("told");
-        let tell = format!("echo \"$FD_OUTCOME at $FD_STEP\" >{}", told.display());
+        let tell = format!(
+            "echo \"$FD_OUTCOME at $FD_STEP, changed: $FD_CHANGED\" >{}",
+            told.display()
+        );
         let mut only_success = hook("hook-3", HookWhen::After, "exit 1", &[]);
         if let Intent::Hook(hook) = &mut only_success.intent {
             hook.outcomes = vec![Outcome::Succeeded];
@@ -155,9 +158,15 @@ fn a_failing_hook_before_stops_before_anything_changes() {
         let (record, output) = server.run(&plan, &[]);
         assert_eq!(record.outcome, Outcome::WentBack, "{output}");
         assert_eq!(record.step.as_deref(), Some("hook-1"));
+        assert_eq!(
+            record.ended_words(),
+            "stopped at hook-1 before anything changed"
+        );
+        // The hook's own exit code, not that of the script that ran it.
+        assert_eq!(record.other["exit"], 3, "{output}");
         assert!(output.contains("the freeze is on"), "{output}");
         assert!(!touched.exists());
-        assert_eq!(server.read("told"), "went_back at hook-1\n");
+        assert_eq!(server.read("told"), "went_back at hook-1, changed: false\n");
         assert!(
             output.contains("nothing to do: the outcome is went_back"),
             "{output}"
@@ -267,6 +276,7 @@ fn a_webhook_is_told_as_json_and_its_address_is_nowhere_to_be_read() {
         assert_eq!(ended["reason"], "it's \"time\" <!channel>");
         assert_eq!(ended["outcome"], "succeeded");
         assert_eq!(ended["operation"], record.operation.0);
+        assert_eq!(ended["changed"], true);
         assert!(ended["seconds"].is_number() && ended["step"].is_null());
         let text = next()["text"].as_str().unwrap().to_owned();
         assert!(text.contains("succeeded after"), "{text}");
@@ -302,6 +312,53 @@ fn a_webhook_that_refuses_is_reported_without_its_address() {
         assert!(
             !left(&server.file(".flightdeck")).contains("s3cr3t"),
             "{output}"
+        );
+    }
+}
+
+#[test]
+fn a_webhook_hears_of_what_stopped_before_any_change_that_nothing_changed() {
+    let (url, told) = listening("200 OK");
+    let curl = format!("url = \"{url}\"\n");
+    for mut server in servers() {
+        let freeze = hook("hook-freeze", HookWhen::Before, "exit 3", &[]);
+        let change = Intent::Check {
+            name: "change".to_owned(),
+            check: Check::Command {
+                command: "true".to_owned(),
+            },
+            attempts: 1,
+            interval: Duration::ZERO,
+            timeout: Duration::from_secs(10),
+        };
+        let closing = [NotificationFormat::Slack, NotificationFormat::Json]
+            .into_iter()
+            .enumerate()
+            .map(|(number, format)| {
+                let id = format!("hook-{number}");
+                notify(&id, HookWhen::After, format, NotificationMeans::Curl)
+            })
+            .collect();
+        let plan = plan(&server, vec![freeze, step("change", change)], closing);
+        let secrets = [
+            ("secrets/hook-0/curl", curl.as_str()),
+            ("secrets/hook-1/curl", &curl),
+        ];
+        let (record, output) = server.run(&plan, &secrets);
+        assert_eq!(record.outcome, Outcome::WentBack, "{output}");
+        let next = || -> serde_json::Value {
+            let (_, body) = told.recv_timeout(Duration::from_secs(10)).unwrap();
+            serde_json::from_str(&body).unwrap()
+        };
+        let text = next()["text"].as_str().unwrap().to_owned();
+        assert!(
+            text.contains("stopped at hook-freeze before anything changed after"),
+            "{text}"
+        );
+        let body = next();
+        assert_eq!(
+            (&body["outcome"], &body["changed"], &body["step"]),
+            (&"went_back".into(), &false.into(), &"hook-freeze".into())
         );
     }
 }

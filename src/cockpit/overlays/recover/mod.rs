@@ -39,6 +39,8 @@ pub struct Recover {
     kind: String,
     operator: String,
     situation: Situation,
+    /// Whether it died once its outcome was known: in its hooks after.
+    is_over: bool,
     /// What has to be typed, where the environment is protected.
     words: Option<ConfirmWords>,
     stage: Stage,
@@ -104,11 +106,36 @@ const SEEN_DEAD: [Deed; 4] = [
     Deed::Recover(Recovery::Abandon),
 ];
 
+/// What can be chosen about one that died in its hooks after: what it had come to holds, so that nothing
+/// but its end is missing.
+const OVER: [Deed; 5] = [
+    Deed::Leave,
+    Deed::Recover(Recovery::Resume),
+    Deed::Recover(Recovery::Back),
+    Deed::RollBack,
+    Deed::Recover(Recovery::Abandon),
+];
+
+/// The same, where an operator has vouched that nothing of it runs.
+const OVER_SEEN_DEAD: [Deed; 4] = [
+    Deed::Leave,
+    Deed::Recover(Recovery::Resume),
+    Deed::Recover(Recovery::Back),
+    Deed::Recover(Recovery::Abandon),
+];
+
 impl Recover {
     /// The choice that an environment's operation leaves; `None` if there is nothing to recover.
     pub fn of(model: &Model, environment: &EnvironmentName) -> Option<Self> {
         let words = model.fleet.config.environment(environment)?.confirm_words();
         let recoverable = model.fleet.environment(environment)?.recoverable()?;
+        let is_over = match recoverable {
+            Recoverable::UnderWay(operation) | Recoverable::Interrupted(operation) => {
+                let at = recovery::stopped(&operation.journal, operation.end.as_ref());
+                at.came_to.is_some()
+            }
+            Recoverable::Ended(_) => false,
+        };
         let (id, kind, operator, situation) = match recoverable {
             Recoverable::UnderWay(operation) | Recoverable::Interrupted(operation) => (
                 operation.id,
@@ -133,6 +160,7 @@ impl Recover {
             kind,
             operator,
             situation,
+            is_over,
             words,
             stage: Stage::What(0),
             wish: None,
@@ -175,7 +203,9 @@ impl Recover {
         match self.situation {
             Situation::UnderWay => &MEANWHILE,
             Situation::Unseen => &UNSEEN,
+            Situation::SeenDead if self.is_over => &OVER_SEEN_DEAD,
             Situation::SeenDead => &SEEN_DEAD,
+            Situation::Interrupted if self.is_over => &OVER,
             Situation::Interrupted | Situation::Ended => &AFTERWARDS,
         }
     }

@@ -149,11 +149,11 @@ fn standing(recover: &Recover, known: Option<Known<'_>>) -> String {
     } = recover;
     let at = known.map_or_else(String::new, |known| {
         let stopped = recovery::stopped(known.journal, known.end);
-        let list = match stopped.direction {
-            Direction::Back => "on the way back",
-            Direction::Forward | Direction::Closing => "on the way forward",
-        };
-        format!(" {} {list}", stopped.place())
+        match stopped.list() {
+            Direction::Forward => format!(" {} on the way forward", stopped.place()),
+            Direction::Back => format!(" {} on the way back", stopped.place()),
+            Direction::Closing => format!(" {}", stopped.place()),
+        }
     });
     match recover.situation {
         Situation::UnderWay => format!("{kind} {id} of {operator}'s is under way."),
@@ -167,7 +167,7 @@ fn standing(recover: &Recover, known: Option<Known<'_>>) -> String {
              runs any more."
         ),
         Situation::Interrupted => format!(
-            "{kind} {id} of {operator}'s was INTERRUPTED{at}: its runner is gone and nothing goes on by \
+            "{kind} {id} of {operator}'s was INTERRUPTED{at}. Its runner is gone and nothing goes on by \
              itself. What still runs of its step is ended first."
         ),
         Situation::Ended => {
@@ -197,6 +197,9 @@ fn deed_words(recover: &Recover, known: Option<Known<'_>>, deed: Deed) -> String
             _ => format!("cancel it and go back to {}", before(known)),
         },
         Deed::Recover(Recovery::Back) => format!("go back to {}", before(known)),
+        Deed::Recover(Recovery::Resume) if recover.is_over => {
+            "finish it: the hooks that remain, then its record".to_owned()
+        }
         Deed::Recover(Recovery::Resume) => "go on where it stopped".to_owned(),
         Deed::Recover(Recovery::Abandon) => {
             "abandon it: leave everything as it is and record that".to_owned()
@@ -235,10 +238,17 @@ fn course<'a>(
     let head = match (recovery, course.steps.is_empty()) {
         (Recovery::Abandon, true) => "runs nothing, and records that it was abandoned",
         (Recovery::Abandon, false) => "changes nothing; looks, and records what is observed:",
+        (_, true) if course.direction == Direction::Closing => {
+            "no hook remains: only its end is written"
+        }
         (_, true) => "all its steps have held: only its end is written",
         (_, false) => "runs:",
     };
-    let mut lines = wrapped(head, width, theme.dim);
+    let hook = recovery::stopped(known.journal, known.end)
+        .hook_words()
+        .filter(|_| recovery == Recovery::Resume);
+    let mut lines = hook.map_or_else(Vec::new, |words| wrapped(&words, width, theme.warning));
+    lines.extend(wrapped(head, width, theme.dim));
     let skips = |step: &Step| {
         stopped_step == StoppedStep::Skip && course.ask.is_some_and(|ask| ask.id == step.id)
     };

@@ -312,7 +312,7 @@ pub fn direction(journal: &[JournalLine]) -> Direction {
         .iter()
         .rev()
         .find_map(|line| match line.event {
-            Event::Begin { direction } => Some(direction),
+            Event::Begin { direction, .. } => Some(direction),
             _ => None,
         })
         .unwrap_or(Direction::Forward)
@@ -332,7 +332,7 @@ pub fn copied(model: &Model) -> Option<String> {
             record.kind.verb(),
             environment.name,
             record.brings(),
-            record.outcome.words()
+            record.ended_words()
         )),
     }
 }

@@ -44,6 +44,12 @@ pub fn words(plan: Option<&Plan>, end: &End) -> String {
             Some(PlanKind::CleanUp) => "done: its output tells what was removed".to_owned(),
             _ => format!("done: {after} runs"),
         },
+        Outcome::WentBack if !end.changed && end.step.is_none() => {
+            format!("went back; nothing had changed: {before} runs")
+        }
+        Outcome::WentBack if !end.changed => {
+            format!("{failed}; stopped before anything changed: {before} runs")
+        }
         Outcome::WentBack => format!("{failed}; went back: {before} runs"),
         Outcome::Stuck => {
             let back = match &end.back_step {
@@ -104,6 +110,13 @@ mod tests {
         assert_eq!(
             words(None, &end(Outcome::WentBack)),
             "verify-status failed with exit code 1; went back: the release before runs"
+        );
+        let mut unchanged = end(Outcome::WentBack);
+        (unchanged.step, unchanged.exit) = (Some("hook-freeze".to_owned()), Some(3));
+        unchanged.changed = false;
+        assert_eq!(
+            words(None, &unchanged),
+            "hook-freeze failed with exit code 3; stopped before anything changed: the release before runs"
         );
         let mut limit = end(Outcome::WentBack);
         limit.why = Some("limit".to_owned());

@@ -15,6 +15,7 @@ use crate::{
         EnvironmentName,
         operation::{Direction, Event, Liveness, OperationState, StepState, step_state, timestamp},
         plan::{OnFailure, OnStepFailure, Plan, Step},
+        recovery,
     },
 };
 
@@ -74,7 +75,7 @@ pub fn view(model: &Model, ages: &Ages, followed: &Followed, area: Rect, buf: &m
 
 fn has_begun(followed: &Followed, list: Direction) -> bool {
     followed.journal.iter().any(|line| match line.event {
-        Event::Begin { direction } | Event::StepStart { direction, .. } => direction == list,
+        Event::Begin { direction, .. } | Event::StepStart { direction, .. } => direction == list,
         _ => false,
     })
 }
@@ -158,10 +159,15 @@ fn standing(model: &Model, followed: &Followed) -> (String, Style) {
             _ => "nothing goes on",
         };
         let key = model.keymap.key_of("recover");
-        return (
-            format!("INTERRUPTED: its runner is gone and {goes_on}; {key} to recover it"),
-            theme.bad,
-        );
+        let words = match recovery::stopped(&followed.journal, None).outcome_words() {
+            Some(outcome) => {
+                format!("INTERRUPTED among its last steps, after {outcome}; {key} to finish it")
+            }
+            None => {
+                format!("INTERRUPTED: its runner is gone and {goes_on}; {key} to recover it")
+            }
+        };
+        return (words, theme.bad);
     }
     if followed.plan.is_none() {
         return ("reading its plan…".to_owned(), theme.warning);

@@ -18,7 +18,7 @@ use crate::{
     config::Environment,
     plan::history,
     release::{
-        operation::{Direction, Liveness, OperationState, timestamp},
+        operation::{Direction, Liveness, OperationState, ended_parts, timestamp},
         plan::PlanKind,
         record::Record,
         recovery,
@@ -152,18 +152,11 @@ fn ended<'a>(
         )
         .text(name, name_style);
     let took = seconds((record.ended - record.started).max(0).unsigned_abs());
-    let step = match (
-        &record.step,
-        outcome::style(theme, record.outcome) == theme.good,
-    ) {
-        (Some(step), false) => format!(" at {}", clean(step)),
-        _ => String::new(),
-    };
+    let style = outcome::style(theme, record.outcome);
+    let step = record.step.as_deref().filter(|_| style != theme.good);
+    let (word, step) = ended_parts(record.outcome, record.changed(), step);
     let mut second = vec![
-        Span::styled(
-            record.outcome.words(),
-            outcome::style(theme, record.outcome),
-        ),
+        Span::styled(word, style),
         Span::styled(step, theme.text),
         Span::styled(format!(" {took}"), theme.dim),
         Span::styled(format!("  {}", clean(&record.operator)), theme.dim),

@@ -98,6 +98,43 @@ fn an_interrupted_operation_is_shown_as_such_and_can_be_taken_back() {
 }
 
 #[test]
+fn what_died_in_its_hooks_after_says_that_the_release_holds_and_is_finished_before_it_is_taken_back()
+ {
+    let mut model = full(160, 45);
+    let mut operation = fixtures::under_way(Liveness::Dead);
+    let line = |text: &str| serde_json::from_str(text).unwrap();
+    operation.journal.extend([
+        line(r#"{"v":1,"at":1,"event":"begin","direction":"closing","outcome":"succeeded"}"#),
+        line(
+            r#"{"v":1,"at":1,"event":"step_start","direction":"closing","step":"hook-warm","group":7,"offset":0}"#,
+        ),
+    ]);
+    let files = Files {
+        operation: Some(operation),
+        ..fixtures::files("production")
+    };
+    fixtures::told(&mut model, "production", Reading::Files(Arc::new(files)));
+    let seen = text(&model);
+    assert!(
+        seen.contains("INTERRUPTED at hook-warm, after it had succeeded"),
+        "{seen}"
+    );
+    press(&mut model, "u down");
+    let seen = text(&model);
+    assert!(seen.contains("the release holds"), "{seen}");
+    assert!(
+        seen.contains("whether hook-warm was done nobody knows"),
+        "{seen}"
+    );
+    press(&mut model, "enter");
+    let effects = press(&mut model, "p r o d enter");
+    let [Effect::Recover(_, _, recovery)] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(recovery.get().recovery, Recovery::Resume);
+}
+
+#[test]
 fn what_cannot_be_seen_is_recovered_on_the_operators_word_alone_and_with_a_reason() {
     let mut model = full(80, 24);
     fixtures::told(&mut model, "production", fixtures::held(Liveness::Unknown));

@@ -123,7 +123,8 @@ mod tests {
                 events,
                 [
                     Event::Begin {
-                        direction: Direction::Forward
+                        direction: Direction::Forward,
+                        outcome: None
                     },
                     Event::Unknown,
                     Event::End {

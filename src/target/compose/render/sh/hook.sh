@@ -21,10 +21,17 @@ secrets_of() {
 	done
 }
 
+# hook_ended EXIT SECONDS: the step's exit code is the hook's own.
+hook_ended() {
+	! ended_well "$1" "$2" || return 0
+	say "the hook failed: $why" >&2
+	exit "$1"
+}
+
 # hook_command SECONDS COMMAND: for sh -c, in the project's directory.
 hook_command() {
 	bounded "$1" sh -c "$2" </dev/null
-	ended_well $? "$1" || fail "the hook failed: $why"
+	hook_ended $? "$1"
 }
 
 # hook_exec SECONDS SERVICE SECRET COMMAND...: in its running container; SECRET, if
@@ -38,8 +45,8 @@ hook_exec() {
 	docker_within "$hook_seconds" exec -i -e "FD_OPERATION=$FD_OPERATION" \
 		-e "FD_ENVIRONMENT=$FD_ENVIRONMENT" -e "FD_KIND=$FD_KIND" -e "FD_VERSIONS=$FD_VERSIONS" \
 		-e "FD_OPERATOR=$FD_OPERATOR" -e "FD_REASON=$FD_REASON" -e "FD_OUTCOME=${FD_OUTCOME:-}" \
-		-e "FD_STEP=${FD_STEP:-}" "$container" "$@" <"$hook_input"
-	ended_well $? "$hook_seconds" || fail "the hook failed: $why"
+		-e "FD_STEP=${FD_STEP:-}" -e "FD_CHANGED=${FD_CHANGED:-}" "$container" "$@" <"$hook_input"
+	hook_ended $? "$hook_seconds"
 }
 
 # notify TOOL SERVICE SECONDS FORMAT TEXT FIELDS: TEXT and FIELDS are parts of JSON
@@ -48,6 +55,7 @@ notify() {
 	notify_event=before
 	notify_outcome=null
 	notify_step=null
+	notify_changed=null
 	notify_words='begins'
 	read -r notify_claim <"$FD_FOLDER/claim"
 	notify_began=${notify_claim##*\"at\":}
@@ -55,8 +63,14 @@ notify() {
 	if [ "$FD_DIRECTION" = closing ]; then
 		notify_event=after
 		notify_outcome="\"$FD_OUTCOME\""
-		case $FD_OUTCOME in
+		notify_changed=$FD_CHANGED
+		notify_more=
+		case $FD_OUTCOME:$FD_CHANGED in
+		went_back:false) notify_more=' before anything changed' ;;
+		esac
+		case $FD_OUTCOME$notify_more in
 		succeeded) notify_words='succeeded' ;;
+		went_back' '*) notify_words='stopped' ;;
 		went_back) notify_words='failed and went back' ;;
 		stuck) notify_words='is STUCK, and an operator has to look' ;;
 		cancelled) notify_words='was cancelled' ;;
@@ -68,12 +82,12 @@ notify() {
 			notify_step="\"$FD_STEP\""
 			notify_words="$notify_words at $FD_STEP"
 		fi
-		notify_words="$notify_words after $notify_seconds s"
+		notify_words="$notify_words$notify_more after $notify_seconds s"
 	fi
 	notify_text="\"text\":\"$5 $notify_words (operation $FD_OPERATION)\""
 	case $4 in
 	slack) notify_body="{$notify_text}" ;;
-	*) notify_body="{$6,\"event\":\"$notify_event\",\"operation\":$FD_OPERATION,\"outcome\":$notify_outcome,\"step\":$notify_step,\"seconds\":$notify_seconds,$notify_text}" ;;
+	*) notify_body="{$6,\"event\":\"$notify_event\",\"operation\":$FD_OPERATION,\"outcome\":$notify_outcome,\"changed\":$notify_changed,\"step\":$notify_step,\"seconds\":$notify_seconds,$notify_text}" ;;
 	esac
 	case $1 in
 	curl) notify_curl "$2" "$3" ;;

@@ -1,16 +1,17 @@
 //! Recovery: what an operator may do about an operation that runs, or that did not end well, and what
 //! each choice will run. The server decides whether it is allowed; here it is said before.
 
+mod stopped;
+
+pub use stopped::{Stopped, interrupted, stopped};
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     EnvironmentName,
-    operation::{
-        Direction, End, Event, JournalLine, Liveness, OperationId, OperationState, Outcome,
-    },
+    operation::{Direction, End, Event, JournalLine, OperationId, Outcome},
     plan::{Again, ConfirmWords, Intent, OnFailure, Plan, Step},
     record::Record,
-    text::clean,
 };
 
 /// What an operator may do about an operation.
@@ -122,72 +123,35 @@ pub struct UnlockRequest {
     pub operation: OperationId,
 }
 
-/// Where an operation stopped: the list that it was in and the step that had begun last and had not
-/// held, if one had.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stopped {
-    /// The list.
-    pub direction: Direction,
-    /// The step's id; `None` where it was in none.
-    pub step: Option<String>,
-    /// Whether any step had begun by then, in it or in one that it recovers.
-    pub has_begun: bool,
-}
-
-impl Stopped {
-    /// Where that is, in words: `at switch`, `between two steps`, `before its first step`.
-    pub fn place(&self) -> String {
-        match &self.step {
-            Some(step) => format!("at {}", clean(step)),
-            None if self.has_begun => "between two steps".to_owned(),
-            None => "before its first step".to_owned(),
-        }
-    }
-}
-
-/// How an operation that nobody runs any more stands: `INTERRUPTED at switch`, `INTERRUPTED at migrate,
-/// which still runs`.
-pub fn interrupted(operation: &OperationState) -> String {
-    let place = stopped(&operation.journal, None).place();
-    match operation.liveness {
-        Liveness::Orphaned => format!("INTERRUPTED {place}, which still runs"),
-        _ => format!("INTERRUPTED {place}"),
-    }
-}
-
-/// Where an operation stopped, by its journal and, once it has ended, its end.
-pub fn stopped(journal: &[JournalLine], end: Option<&End>) -> Stopped {
-    let mut direction = Direction::Forward;
-    let mut step = None;
-    let mut has_begun = false;
+/// The steps of the closing list that were begun since the outcome is known, in this operation or in one
+/// that it recovers: each is told of one outcome once, and whether one that was broken off was done nobody
+/// knows.
+fn told(journal: &[JournalLine]) -> Vec<&str> {
+    let mut outcome = None;
+    let mut steps = Vec::new();
     for line in journal {
-        has_begun |= matches!(line.event, Event::StepStart { .. } | Event::Held { .. });
         match &line.event {
-            // What comes after the outcome is nothing that an operation stops at.
+            Event::Recovers { told, .. } => outcome = *told,
             Event::Begin {
                 direction: Direction::Closing,
-            } => break,
-            Event::Begin { direction: begun } | Event::Recovers { list: begun, .. } => {
-                direction = *begun;
-                step = None;
+                outcome: begun,
+            } if *begun != outcome => {
+                outcome = *begun;
+                steps.clear();
             }
-            Event::StepStart { step: begun, .. } => step = Some(begun.clone()),
-            Event::StepEnd { exit: Some(0), .. } => step = None,
+            Event::StepStart {
+                direction, step, ..
+            }
+            | Event::StepEnd {
+                direction, step, ..
+            }
+            | Event::Held {
+                direction, step, ..
+            } if *direction == Direction::Closing => steps.push(step.as_str()),
             _ => {}
         }
     }
-    if let Some(end) = end {
-        let failed = match direction {
-            Direction::Back => &end.back_step,
-            Direction::Forward | Direction::Closing => &end.step,
-        };
-        step = step.or_else(|| failed.clone());
-    }
-    Stopped {
-        direction,
-        step,
-        has_begun,
-    }
+    steps
 }
 
 /// What a recovery will run, in order.
@@ -233,6 +197,16 @@ pub fn course<'a>(
                 direction: Direction::Forward,
                 steps: steps
                     .filter(|step| matches!(step.intent, Intent::Observe { .. }))
+                    .collect(),
+                ask: None,
+            });
+        }
+        Recovery::Resume if at.came_to.is_some() => {
+            let (steps, told) = (plan.closing.iter(), told(journal));
+            return Some(Course {
+                direction: Direction::Closing,
+                steps: steps
+                    .filter(|step| !told.contains(&step.id.as_str()))
                     .collect(),
                 ask: None,
             });
@@ -284,6 +258,9 @@ pub fn cancelling(plan: &Plan, journal: &[JournalLine]) -> String {
         OnFailure::Stay => "then stays as it is",
     };
     match running {
+        _ if at.came_to.is_some() => {
+            "it is over: nothing cancels what is done after that".to_owned()
+        }
         _ if at.direction == Direction::Back => {
             "it is going back already: nothing cancels that".to_owned()
         }
@@ -301,31 +278,8 @@ pub fn cancelling(plan: &Plan, journal: &[JournalLine]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{stopped::tests::*, *};
     use crate::{plan::fixture, release::plan::PlanKind};
-
-    fn line(event: Event) -> JournalLine {
-        JournalLine { v: 1, at: 5, event }
-    }
-
-    fn started(step: &str) -> JournalLine {
-        line(Event::StepStart {
-            direction: Direction::Forward,
-            step: step.to_owned(),
-            group: 7,
-            offset: 0,
-        })
-    }
-
-    fn held(step: &str) -> JournalLine {
-        line(Event::StepEnd {
-            direction: Direction::Forward,
-            step: step.to_owned(),
-            exit: Some(0),
-            offset: 0,
-            why: None,
-        })
-    }
 
     #[test]
     fn what_a_recovery_has_settled_waits_for_nobody_and_hides_nothing_before_it() {
@@ -372,24 +326,46 @@ mod tests {
     }
 
     #[test]
-    fn where_it_stopped_is_said_however_early_that_was() {
-        let begin = line(Event::Begin {
-            direction: Direction::Forward,
-        });
-        let place = |journal: &[JournalLine]| stopped(journal, None).place();
-        assert_eq!(place(&[]), "before its first step");
-        assert_eq!(place(std::slice::from_ref(&begin)), "before its first step");
-        assert_eq!(place(&[begin.clone(), started("pull")]), "at pull");
-        assert_eq!(
-            place(&[begin, started("pull"), held("pull")]),
-            "between two steps"
+    fn resuming_what_died_in_its_last_steps_runs_those_that_had_not_begun() {
+        let mut world = fixture::World::with(
+            "[[environments.production.hooks]]\nwhen = \"after\"\nname = \"warm\"\ncommand = \"a\"\n\
+             [[environments.production.hooks]]\nwhen = \"after\"\nname = \"tell\"\ncommand = \"b\"\n",
         );
-        let recovered = line(Event::Held {
-            direction: Direction::Forward,
-            step: "pull".to_owned(),
-            skipped: false,
-        });
-        assert_eq!(place(&[recovered]), "between two steps");
-        assert_eq!(place(&[started("a\u{1b}[2Jb")]), "at ab");
+        world.runs(1);
+        let plan = world.plan(fixture::promote(2)).unwrap();
+        let journal = [closing(Outcome::Succeeded), hook("step_start")];
+        let runs = |journal: &[JournalLine], recovery| {
+            let course = course(&plan, journal, None, recovery).unwrap();
+            let steps = course.steps.iter().map(|step| step.id.clone());
+            (course.direction, steps.collect::<Vec<_>>())
+        };
+        assert_eq!(
+            runs(&journal, Recovery::Resume),
+            (Direction::Closing, vec!["hook-tell".to_owned()])
+        );
+        assert_eq!(runs(&journal, Recovery::Back).0, Direction::Back);
+        // Nor is it run by whoever takes up that one.
+        let taken_up: Vec<JournalLine> = [
+            r#"{"v":1,"at":6,"event":"recovers","operation":1,"choice":"resume","list":"closing","told":"succeeded"}"#,
+            r#"{"v":1,"at":6,"event":"step_end","direction":"closing","step":"hook-warm","exit":null,"offset":0}"#,
+        ]
+        .iter()
+        .map(|text| serde_json::from_str(text).unwrap())
+        .collect();
+        assert_eq!(
+            stopped(&taken_up, None).outcome_words(),
+            Some("it had succeeded: the release holds")
+        );
+        assert_eq!(runs(&taken_up, Recovery::Resume).1, ["hook-tell"]);
+        // Of another outcome everybody is told.
+        let told_anew = [&taken_up[..], &[closing(Outcome::WentBack)]].concat();
+        assert_eq!(
+            runs(&told_anew, Recovery::Resume).1,
+            ["hook-warm", "hook-tell"]
+        );
+        assert_eq!(
+            cancelling(&plan, &journal),
+            "it is over: nothing cancels what is done after that"
+        );
     }
 }
