@@ -10,8 +10,9 @@ use crate::{
     },
     release::{
         Fault, Now,
+        newer::{Newer, REMEDY},
         observed::{Freshness, Link, Policy},
-        operation::{Liveness, OperationState, Outcome, timestamp},
+        operation::{Claim, Liveness, OperationState, Outcome, timestamp},
         record::Record,
         recovery,
         time::short_age,
@@ -130,10 +131,16 @@ fn print(
     let Some(facts) = fleet.environment(&environment.name) else {
         return Ok(());
     };
+    let newer = facts.newer();
+    if let Some(newer) = newer {
+        output.line(format!("  {}", newer.words()))?;
+        output.line(format!("    next: {REMEDY}"))?;
+    }
     if let Some(lock) = facts.lock() {
         output.line(format!("  {}", lock_words(lock)))?;
     }
-    if let Some(operation) = facts.operation() {
+    // Of one that a newer flightdeck has written all is said that is known.
+    if let Some(operation) = facts.operation().filter(|held| !facts.is_newer(held.id)) {
         output.line(format!("  {}", operation_words(operation)))?;
     }
     if let Some(left) = facts.left_stuck().filter(|_| facts.operation().is_none()) {
@@ -143,7 +150,11 @@ fn print(
         ))?;
     }
     if let Some(record) = last(facts) {
-        output.line(format!("  {}", record_words(record, now)))?;
+        let words = record_words(record, now);
+        output.line(match newer {
+            None => format!("  last: {words}"),
+            Some(_) => format!("  last that can be read here: {words}"),
+        })?;
     }
     let rows = fleet.services(environment);
     if facts.containers.last.is_some() {
@@ -219,7 +230,7 @@ fn record_words(record: &Record, now: Now) -> String {
         None => String::new(),
     };
     format!(
-        "last: {} {} {} {}{step}  {} ago by {}",
+        "{} {} {} {}{step}  {} ago by {}",
         record.operation,
         record.kind.verb(),
         record.after.label(),
@@ -233,10 +244,12 @@ fn record_words(record: &Record, now: Now) -> String {
 fn lock_words(lock: &OperationState) -> String {
     let claim = &lock.claim;
     format!(
-        "LOCKED by {} from {} since {}: {}",
-        claim.operator,
-        claim.origin,
-        timestamp(claim.at).strftime("%Y-%m-%d %H:%MZ"),
+        "LOCKED by {}{}: {}",
+        claim.who(),
+        claim.at.map_or_else(String::new, |at| format!(
+            " since {}",
+            timestamp(at).strftime("%Y-%m-%d %H:%MZ")
+        )),
         claim.reason
     )
 }
@@ -259,8 +272,9 @@ fn operation_words(operation: &OperationState) -> String {
         None => "running".to_owned(),
     };
     format!(
-        "operation {} {state}: {what}  by {} from {}",
-        operation.id, claim.operator, claim.origin
+        "operation {} {state}: {what}  by {}",
+        operation.id,
+        claim.who()
     )
 }
 
@@ -284,6 +298,7 @@ fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
             "since": drift.since,
             "words": drift.words(),
         })).collect::<Vec<_>>(),
+        "newer": facts.and_then(|facts| facts.newer()).map(newer),
         "operation": facts.and_then(|facts| facts.operation()).map(|operation| json!({
             "operation": operation.id,
             "kind": operation.claim.kind,
@@ -315,6 +330,23 @@ fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
             "operation": proven.operation,
             "release": proven.release,
         })),
+    })
+}
+
+/// What a newer flightdeck has written; what of it cannot be told is null.
+fn newer(newer: &Newer) -> Value {
+    let claim = newer.claim.as_ref();
+    let told = |text: &str, unknown: &str| (text != unknown).then(|| text.to_owned());
+    json!({
+        "file": newer.file,
+        "operation": newer.operation,
+        "kind": claim.and_then(|claim| told(&claim.kind, Claim::UNKNOWN_KIND)),
+        "operator": claim.and_then(|claim| told(&claim.operator, Claim::SOMEBODY)),
+        "origin": claim.and_then(|claim| told(&claim.origin, "")),
+        "reason": claim.and_then(|claim| told(&claim.reason, "")),
+        "since": claim.and_then(|claim| claim.at),
+        "words": newer.words(),
+        "remedy": REMEDY,
     })
 }
 

@@ -21,7 +21,10 @@ use super::{
     copies, files, storage,
 };
 
-const CLAIM: &str = include_str!("../../../../assets/claim.sh");
+const CLAIM: &str = concat!(
+    include_str!("../../../../assets/newer.sh"),
+    include_str!("../../../../assets/claim.sh")
+);
 const COMMON: &str = include_str!("../render/sh/common.sh");
 const HEADS: &str = include_str!("../render/sh/heads.sh");
 const POSTGRES: &str = include_str!("../render/sh/postgres.sh");

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Reads what a plan is made from, in one round trip, and changes nothing. The
 # program lays before it what steps.sh begins with, common.sh, and in the first
-# trip claim.sh; and behind it the calls. Prints, after the line "flightdeck
+# trip newer.sh and claim.sh; and behind it the calls. Prints, after the line "flightdeck
 # survey 1", frames: "NAME STATUS LENGTH COMPLAINT\n", LENGTH bytes of what a
 # command printed, COMPLAINT bytes of what it complained of, "\n".
 
@@ -261,13 +261,14 @@ ledger() {
 }
 
 # operation: the newest claim's number, then the number, liveness and record of
-# the claim that counts: it, or what it passed and still stands.
+# the claim that counts: it, or what it passed and still stands. Behind "format" stands
+# which file a newer format has written.
 operation() {
 	find_shown
 	[ -n "$newest" ] || return 0
 	number "$newest"
 	echo
-	printf '%s %s\n%s\n' "$(number "$shown")" "$holder" "$claim"
+	printf '%s %s %s\n%s\n' "$(number "$shown")" "$holder" "$newer_file" "$claim"
 }
 
 # --- backups and clean-up ---

@@ -1,6 +1,7 @@
 //! Surveys by the shells that servers have, of a directory here and a `docker` that answers as told.
 
 mod hostile;
+mod newer;
 
 use std::{
     fs,
