@@ -2,6 +2,7 @@
 
 mod hostile;
 mod newer;
+mod shellcheck;
 
 use std::{
     fs,
