@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # What a claim says, and whether its holder lives. Shared by the runner (which
 # may claim only what nobody holds) and by the host's follower (which shows it).
-# Laid before them by the program; it does nothing by itself.
+# Laid before them by the program, after newer.sh; it does nothing by itself.
 #
 # Uses $root (the directory that holds claims/ and operations/) and $proc.
 # A process is named by pid + start time + boot id + pid namespace: a pid alone
@@ -106,7 +106,6 @@ newest_claim() {
 }
 
 # read_journal FILE: sets what a journal says, from its whole lines only:
-#   journal_newer         yes if a newer format wrote some of it
 #   journal_open          yes while a step has begun and not ended
 #   journal_direction, journal_step, journal_group, journal_group_start
 #                         of the last step that began
@@ -131,7 +130,6 @@ newest_claim() {
 #                         of a recovery, as runner.sh tells of its event
 # shellcheck disable=SC2034 # some are for the runner alone
 read_journal() {
-	journal_newer=
 	journal_open=
 	journal_broken=
 	journal_direction=
@@ -164,10 +162,7 @@ read_journal() {
 	while IFS= read -r journal_line; do
 		case $journal_line in
 		'{"v":1,"at":'*'}') ;;
-		*)
-			! newer "$journal_line" || journal_newer=yes
-			continue
-			;;
+		*) continue ;;
 		esac
 		number_of at "$journal_line" && journal_at=$value
 		case $journal_line in
@@ -304,17 +299,18 @@ journal_recovers() {
 #   orphaned     both are gone, and the step that they started still runs
 #   interrupted  all of it is gone, and it had not ended
 #   unknown      another pid namespace, or nothing to be seen: that is not dead
-#   format       written by a newer format than this one
+#   format       a newer format has written newer_file (see newer.sh) of it
 # shellcheck disable=SC2034 # over is not for everybody
 holder_of() {
 	claim=
 	over=0
+	newer_file=
 	holder=unknown
 	[ -r "$root/claims/$1" ] || return 0
 	read -r claim <"$root/claims/$1" || return 0
 	case $claim in
 	'{"v":1,'*'}') ;;
-	*) holder=format && return 0 ;;
+	*) newer_file=claim && holder=format && return 0 ;;
 	esac
 	number_of over "$claim"
 	# Only an earlier one can have been passed.
@@ -322,9 +318,10 @@ holder_of() {
 	if [ -e "$root/operations/$1/end.json" ]; then
 		holder=ended
 		read -r holder_end <"$root/operations/$1/end.json"
-		! newer "$holder_end" || holder=format
+		if newer "$holder_end"; then newer_file=end && holder=format; fi
 		return 0
 	fi
+	if written_newer "$1"; then holder=format && return 0; fi
 	case $claim in
 	*'"kind":"lock"'*) holder=lock ;;
 	*) look_at_holder "$1" ;;
@@ -368,7 +365,6 @@ look_at_holder() {
 	*)
 		holder=interrupted
 		read_journal "$root/operations/$1/journal.jsonl"
-		[ -z "$journal_newer" ] || holder=format
 		;;
 	esac
 }
@@ -396,14 +392,6 @@ find_shown() {
 		is_settled || shown=$find_over
 	done
 	holder_of "$shown"
-}
-
-# newer LINE: whether a newer format than this one has written it.
-newer() {
-	case $1 in
-	'{"v":'[2-9]* | '{"v":1'[0-9]*) ;;
-	*) return 1 ;;
-	esac
 }
 
 # number ID: prints six digits without their leading zeros.

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # The host's follower: tells what files say that the Engine's events do not, for
 # all environments of one host, and ends when its standard input does. Reads
-# only. The program lays claim.sh and ledger_shape.sh before it and one function
+# only. The program lays newer.sh, claim.sh and ledger_shape.sh before it and one function
 # round all, with
 # these calls, then follow:
 #
@@ -29,7 +29,8 @@
 #   journal    its journal.jsonl, whole
 #   cancel     "yes" once somebody asked to cancel it
 #   end        its end.json
-#   liveness   alive | orphaned | dead | unknown while it has not ended
+#   liveness   alive | orphaned | dead | unknown while it has not ended; or "newer FILE":
+#              a newer format has written that of it, see newer.sh
 # With INDEX "-": clock, the server's seconds since 1970 (with a fraction where
 # its date can), first of all and once a minute.
 
@@ -238,6 +239,7 @@ tell_liveness() {
 	alive | orphaned) tell liveness "$holder" ;;
 	lock) tell liveness alive && settled=yes ;;
 	interrupted | never_began | unbegun) tell liveness dead && settled=yes ;;
+	format) tell liveness "newer $newer_file" && settled=yes ;;
 	*) tell liveness unknown ;;
 	esac
 	remember settled "$settled"

@@ -1,5 +1,5 @@
-# The runner of an operation, format version 1. POSIX sh; claim.sh, ledger.sh and the
-# parts in runner/ are laid before it in the same file. It needs setsid, mkfifo, and
+# The runner of an operation, format version 1. POSIX sh; newer.sh, claim.sh,
+# ledger.sh and the parts in runner/ are laid before it in the same file. It needs setsid, mkfifo, and
 # the usual cat, cp, date, dd, find, grep, head, ln, mkdir, mv, readlink, rm, sed,
 # sleep, sort, sync, tail, tr, wc. It knows nothing of docker: the steps do.
 #
@@ -104,7 +104,8 @@
 #     unknown      whether its holder lives cannot be seen from here
 #     interrupted  it died half-way; and "direction", "step"
 #     lock         locked by hand
-#     format       by a newer format
+#     format       by a newer format; and "file" (see newer.sh). Of the ledger "claim"
+#                  is its line, and the operation 0
 #   and of a recovery also
 #     superseded   this newer one has been since
 #     ask          an operator has to say whether "direction", "step" runs again

@@ -1,13 +1,15 @@
 # shellcheck shell=sh
 # Follows one operation from its first byte: ends when it has ended and all of it
-# is told, or when standard input ends. Reads only. The program lays claim.sh before
-# it and one function round both, with the call
+# is told, or when standard input ends. Reads only. The program lays newer.sh and claim.sh
+# before it and one function round all, with the call
 #
 #   tail_operation DIRECTORY PROJECT ID     ID: six digits
 #
 # Prints frames as the follower does, with "-" for INDEX: "@- PART LENGTH\n",
 # LENGTH bytes, "\n". Parts:
 #   missing      there is no such operation; nothing follows
+#   newer        a newer format has written some of it: which file (see newer.sh), a line
+#                end, and its claim; nothing follows
 #   never_began  its holder died before it had a folder; nothing follows
 #   plan         plan.json, first
 #   journal      the next bytes of journal.jsonl, in order
@@ -53,9 +55,15 @@ tell_grown() {
 	told_of_output=$output_size
 }
 
-# enter_folder ID: false where there is none, which is told.
+# enter_folder ID: false where there is none or it is not ours to read, which is told.
 enter_folder() {
 	here
+	if written_newer "$1"; then
+		claim_of "$1"
+		frame newer "$newer_file
+$claim"
+		return 1
+	fi
 	while ! cd -- "$root/operations/$1" 2>/dev/null; do
 		holder_of "$1"
 		case $holder in

@@ -1,12 +1,13 @@
 # shellcheck shell=sh
-# Ends a lock by hand. The program lays claim.sh and ledger.sh before it, one
+# Ends a lock by hand. The program lays newer.sh, claim.sh and ledger.sh before it, one
 # function round all, and the call
 #
 #   unlock DIRECTORY PROJECT ID WHO     ID: six digits; WHO: a JSON object on a line
 #
 # Prints {"unlocked":42}, or {"failed":WORD} with WORD missing (no such claim),
 # ended (it was unlocked before), not_a_lock, held (an operation that passed the
-# lock still runs, and writes the ledger), format (by a newer format), or write.
+# lock still runs, and writes the ledger), format (a newer flightdeck has written some
+# of it, or of the ledger: see newer.sh), or write.
 #
 # The lock's ledger line is its record.json with ,"operation":42,"started":…,
 # "ended":…,"outcome":"succeeded","changed":false,"unlocked_by":WHO,… What is to be
@@ -15,17 +16,23 @@
 
 unset CDPATH
 LC_ALL=C
-root=../..
 
 unlock() {
 	case $1 in
 	[~]) set -- "$HOME" "$2" "$3" "$4" ;;
 	[~]/*) set -- "$HOME/${1#??}" "$2" "$3" "$4" ;;
 	esac
-	if ! cd -- "$1/.flightdeck/$2/operations/$3" 2>/dev/null; then
+	root=$1/.flightdeck/$2
+	if newer_in_ledger; then
+		say_newer "$newer_line"
+	elif written_newer "$3"; then
+		claim_of "$3"
+		say_newer "$claim"
+	elif ! cd -- "$root/operations/$3" 2>/dev/null; then
 		failed missing
-	elif lock_stands "$3"; then
-		unlock_once "$3" "$4"
+	else
+		root=../..
+		lock_stands "$3" && unlock_once "$3" "$4"
 	fi
 }
 
@@ -40,7 +47,7 @@ lock_stands() {
 	holder_of "$1"
 	case $holder in
 	lock) ;;
-	format) failed format ;;
+	format) say_newer "$claim" && return 1 ;;
 	*)
 		case $claim in
 		*'"kind":"lock"'*) failed ended ;;
@@ -53,7 +60,10 @@ lock_stands() {
 	newest_claim
 	[ "$newest" != "$1" ] || return 0
 	holder_of "$newest"
-	[ "$holder" != alive ] || failed held
+	case $holder in
+	alive) failed held ;;
+	format) say_newer "$claim" && return 1 ;;
+	esac
 }
 
 # unlock_once ID WHO: two lines in the file unlocked, end.json's and the ledger's.

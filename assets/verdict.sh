@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Brings an operation the verdict of somebody who follows it on a check that is asked
 # from where they are: a file in its folder, for which the step waits. The program
-# lays one function round it, with the call
+# lays newer.sh before it and one function round both, with the call
 #
 #   verdict DIRECTORY PROJECT ID CHECK WORD TEXT     ID: six digits; CHECK: what the
 #                     step calls it; WORD: asking (somebody has begun to ask), holds
@@ -9,7 +9,7 @@
 #
 # Of two verdicts the first one counts. Prints {"noted":true}, or {"failed":WORD} with
 # WORD missing (no such operation), not_waiting (the step does not, or not yet or any
-# more), or write.
+# more), format (a newer flightdeck has written some of it: see newer.sh), or write.
 
 verdict() {
 	case $1 in
@@ -17,7 +17,11 @@ verdict() {
 	[~]/*) verdict_in=$HOME/${1#??} ;;
 	*) verdict_in=$1 ;;
 	esac
-	if ! cd -- "$verdict_in/.flightdeck/$2/operations/$3" 2>/dev/null; then
+	root=$verdict_in/.flightdeck/$2
+	if written_newer "$3"; then
+		claim_of "$3"
+		say_newer "$claim"
+	elif ! cd -- "$root/operations/$3" 2>/dev/null; then
 		printf '{"failed":"missing"}\n'
 	elif [ -e end.json ] || [ ! -e "verdicts/$4.waiting" ]; then
 		printf '{"failed":"not_waiting"}\n'

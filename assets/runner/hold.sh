@@ -9,8 +9,9 @@ standing() {
 	passed_lock=
 	refusal=
 	refused_id=$1
-	if newer "$(tail -n 1 "$root/ledger.jsonl" 2>/dev/null)"; then
-		claim=
+	if newer_in_ledger; then
+		claim=$newer_line
+		refused_id=0
 		refusal=format
 		return
 	fi
@@ -152,6 +153,8 @@ refuse() {
 	refuse_more=
 	if [ "$refusal" = interrupted ] && [ -n "$journal_step" ]; then
 		refuse_more=",\"direction\":\"$journal_direction\",\"step\":\"$journal_step\""
+	elif [ "$refusal" = format ]; then
+		refuse_more=",\"file\":\"$newer_file\""
 	elif [ "$refusal" = ask ]; then
 		refuse_more=",\"direction\":\"$list\",\"step\":\"$stopped\""
 	fi

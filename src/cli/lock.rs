@@ -58,6 +58,9 @@ impl Unlock {
         let name = session.environment(&self.environment)?.name.clone();
         let fleet = session.settled(&name).await?;
         let facts = fleet.environment(&name);
+        if let Some(newer) = facts.and_then(|facts| facts.newer()) {
+            return Err(newer.fault(name.as_str()).into());
+        }
         let Some(lock) = facts.and_then(|facts| facts.lock()) else {
             return Err(session.nothing_there(&fleet, &name, "it is not locked"));
         };

@@ -11,6 +11,7 @@ use crate::{
     },
     release::{
         Fault, Now,
+        newer::{Newer, REMEDY},
         observed::{Freshness, Link, Policy},
         operation::{Claim, Liveness, OperationState, Outcome, ended_words, timestamp},
         record::Record,
@@ -131,10 +132,16 @@ fn print(
     let Some(facts) = fleet.environment(&environment.name) else {
         return Ok(());
     };
+    let newer = facts.newer();
+    if let Some(newer) = newer {
+        output.line(format!("  {}", newer.words()))?;
+        output.line(format!("    next: {REMEDY}"))?;
+    }
     if let Some(lock) = facts.lock() {
         output.line(format!("  {}", lock_words(lock)))?;
     }
-    if let Some(operation) = facts.operation() {
+    // Of one that a newer flightdeck has written all is said that is known.
+    if let Some(operation) = facts.operation().filter(|held| !facts.is_newer(held.id)) {
         output.line(format!("  {}", operation_words(operation)))?;
     }
     if let Some(left) = facts.left_stuck().filter(|_| facts.operation().is_none()) {
@@ -144,7 +151,11 @@ fn print(
         ))?;
     }
     if let Some(record) = last(facts) {
-        output.line(format!("  {}", record_words(record, now)))?;
+        let words = record_words(record, now);
+        output.line(match newer {
+            None => format!("  last: {words}"),
+            Some(_) => format!("  last that can be read here: {words}"),
+        })?;
     }
     let rows = fleet.services(environment);
     if facts.containers.last.is_some() {
@@ -219,7 +230,7 @@ fn last(facts: &EnvironmentFacts) -> Option<&Record> {
 /// What was done last and how it ended, in one line.
 fn record_words(record: &Record, now: Now) -> String {
     format!(
-        "last: {} {} {} {}  {} ago by {}",
+        "{} {} {} {}  {} ago by {}",
         record.operation,
         record.kind.verb(),
         record.after.label(),
@@ -233,17 +244,18 @@ fn record_words(record: &Record, now: Now) -> String {
 fn lock_words(lock: &OperationState) -> String {
     let claim = &lock.claim;
     format!(
-        "LOCKED by {} from {} since {}: {}",
-        claim.operator,
-        claim.origin,
+        "LOCKED by {}{}: {}",
+        claim.who(),
         since(claim),
         claim.reason
     )
 }
 
-/// Since when an environment is held, by the server's clock.
-fn since(claim: &Claim) -> impl std::fmt::Display {
-    timestamp(claim.at).strftime("%Y-%m-%d %H:%MZ")
+/// ` since …`, where it is known since when an environment is held, by the server's clock.
+fn since(claim: &Claim) -> String {
+    claim.at.map_or_else(String::new, |at| {
+        format!(" since {}", timestamp(at).strftime("%Y-%m-%d %H:%MZ"))
+    })
 }
 
 /// Who holds the environment since when and how that stands, in one line.
@@ -264,10 +276,9 @@ fn operation_words(operation: &OperationState) -> String {
         None => "running".to_owned(),
     };
     format!(
-        "operation {} {state}: {what}  by {} from {} since {}",
+        "operation {} {state}: {what}  by {}{}",
         operation.id,
-        claim.operator,
-        claim.origin,
+        claim.who(),
         since(claim)
     )
 }
@@ -293,6 +304,7 @@ fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
             "left_by": drift.left_by.as_ref().map(|by| by.operation),
             "words": drift.words(),
         })).collect::<Vec<_>>(),
+        "newer": facts.and_then(|facts| facts.newer()).map(newer),
         "operation": facts.and_then(|facts| facts.operation()).map(|operation| json!({
             "operation": operation.id,
             "kind": operation.claim.kind,
@@ -325,6 +337,23 @@ fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
             "seen_healthy": proven.seen,
             "release": proven.release,
         })),
+    })
+}
+
+/// What a newer flightdeck has written; what of it cannot be told is null.
+fn newer(newer: &Newer) -> Value {
+    let claim = newer.claim.as_ref();
+    let told = |text: &str, unknown: &str| (text != unknown).then(|| text.to_owned());
+    json!({
+        "file": newer.file,
+        "operation": newer.operation,
+        "kind": claim.and_then(|claim| told(&claim.kind, Claim::UNKNOWN_KIND)),
+        "operator": claim.and_then(|claim| told(&claim.operator, Claim::SOMEBODY)),
+        "origin": claim.and_then(|claim| told(&claim.origin, "")),
+        "reason": claim.and_then(|claim| told(&claim.reason, "")),
+        "since": claim.and_then(|claim| claim.at),
+        "words": newer.words(),
+        "remedy": REMEDY,
     })
 }
 

@@ -96,6 +96,8 @@ pub(super) fn from_files(
     let recorded = known.and_then(Record::runs);
     let recorded = recorded.and_then(|release| release.services.get(service));
     let pin = pin(files, &unsettled, service, running);
+    // What a newer flightdeck has recorded since is nobody else's deed.
+    let recorded = recorded.filter(|_| files.newer.is_none());
     let ledger = recorded.and_then(|recorded| ledger(recorded, &unsettled, service, running));
     pin.into_iter().chain(ledger).collect()
 }

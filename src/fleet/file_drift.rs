@@ -53,13 +53,13 @@ impl FileDrift {
 
 impl Fleet {
     /// The files that are another than when the release that runs was recorded; nothing while an operation
-    /// has not ended, which may be changing them.
+    /// has not ended, which may be changing them, and where a newer flightdeck may have recorded another.
     pub fn file_drift(&self, environment: &Environment) -> Vec<FileDrift> {
         let Some(facts) = self.environment(&environment.name) else {
             return Vec::new();
         };
         match facts.files.value() {
-            Some(files) if facts.operation().is_none() => {
+            Some(files) if facts.operation().is_none() && files.newer.is_none() => {
                 let pinning: Vec<&str> = environment
                     .services
                     .iter()

@@ -29,7 +29,8 @@ use super::{
 /// How an environment is, in one word; what it sorts and is coloured by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Condition {
-    /// An operation is stuck or interrupted, or something is unhealthy, crashing or missing.
+    /// An operation is stuck or interrupted, something is unhealthy, crashing or missing, or a newer
+    /// flightdeck has written there, over which nothing can be done from here.
     Unwell,
     /// Cannot be seen now.
     Unseen,
@@ -114,8 +115,11 @@ impl EnvironmentFacts {
     }
 
     /// What can be recovered: what runs or was interrupted, else the last operation that changed
-    /// anything, unless it ended well.
+    /// anything, unless it ended well. Nothing over what a newer flightdeck has written.
     pub fn recoverable(&self) -> Option<Recoverable<'_>> {
+        if self.newer().is_some() {
+            return None;
+        }
         if let Some(operation) = self.operation().filter(|operation| operation.end.is_none()) {
             return Some(match operation.liveness {
                 Liveness::Dead | Liveness::Orphaned => Recoverable::Interrupted(operation),
@@ -129,7 +133,8 @@ impl EnvironmentFacts {
 
     /// The last operation, where it ended so that somebody has to decide what becomes of it.
     pub fn left_stuck(&self) -> Option<&Record> {
-        newest_that_counts(self.records()).filter(|record| record.waits_for_operator())
+        newest_that_counts(self.records())
+            .filter(|record| record.waits_for_operator() && self.newer().is_none())
     }
 
     /// The ledger as far as it is known, oldest first.
@@ -172,6 +177,10 @@ impl Fleet {
             }
             Freshness::Unknown | Freshness::Connecting { .. } => return Condition::Unknown,
             Freshness::Fresh | Freshness::Stale { fault: None, .. } => {}
+        }
+        // Nobody here can say whether what a newer flightdeck does there is well.
+        if facts.newer().is_some() {
+            return Condition::Unwell;
         }
         if facts.operation().is_none() && facts.left_stuck().is_some() {
             return Condition::Unwell;
@@ -311,11 +320,15 @@ impl Fleet {
     }
 
     /// The release that a rollback of this environment returns to by default, and the operation that
-    /// proves it healthy: the last one that is neither what runs now nor proven bad since.
+    /// proves it healthy: the last one that is neither what runs now nor proven bad since. None where a
+    /// newer flightdeck has written: a rollback is refused there.
     pub fn last_healthy(&self, environment: &Environment) -> Option<Proven> {
         let running = self.running(environment);
-        let records = self.environment(&environment.name)?.records();
-        history::healthy(records)
+        let facts = self.environment(&environment.name)?;
+        if facts.newer().is_some() {
+            return None;
+        }
+        history::healthy(facts.records())
             .into_iter()
             .find(|proven| !running::runs_all(&proven.release, &running))
     }

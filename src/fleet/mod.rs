@@ -21,8 +21,10 @@ use crate::{
     registry::VersionsReading,
     release::{
         EnvironmentName, Moment, Repository,
+        newer::{Newer, NewerFile},
         observation::{Containers, Files},
         observed::{Link, Observed, Why},
+        operation::OperationId,
         version::Versions,
         workflow::Runs,
     },
@@ -47,6 +49,21 @@ pub struct EnvironmentFacts {
     pub containers: Observed<Containers>,
     /// Its pins, ledger and operation, from the server's files.
     pub files: Observed<Files>,
+}
+
+impl EnvironmentFacts {
+    /// What a newer flightdeck has written there: nothing is done over it from here, and what its ledger
+    /// says last is not known.
+    pub fn newer(&self) -> Option<&Newer> {
+        self.files.value().and_then(|files| files.newer.as_ref())
+    }
+
+    /// Whether a newer flightdeck has written some of that operation.
+    pub fn is_newer(&self, operation: OperationId) -> bool {
+        self.newer()
+            .filter(|newer| newer.file != Some(NewerFile::Ledger))
+            .is_some_and(|newer| newer.operation == Some(operation))
+    }
 }
 
 /// All that is known.

@@ -108,16 +108,18 @@ fn lock(making: &Making<'_>, kind: PlanKind, who: &str) -> Result<Gate, Fault> {
 fn holder(held: &OperationState) -> String {
     let claim = &held.claim;
     let mut words = format!(
-        "{}by {} from {} since {}",
+        "{}by {}{}",
         // A lock is told of as one already.
         if held.is_lock() {
             String::new()
         } else {
             format!("{} ", claim.kind)
         },
-        claim.operator,
-        claim.origin,
-        crate::release::operation::timestamp(claim.at)
+        claim.who(),
+        claim.at.map_or_else(String::new, |at| format!(
+            " since {}",
+            crate::release::operation::timestamp(at)
+        ))
     );
     if !claim.reason.is_empty() {
         words.push_str(&format!(" ({})", claim.reason));

@@ -10,6 +10,7 @@ pub mod fault;
 pub mod hook;
 pub mod image;
 pub mod name;
+pub mod newer;
 pub mod observation;
 pub mod observed;
 pub mod operation;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Digest, ImageId, ImageReference, ServiceName,
+    newer::Newer,
     operation::OperationState,
     record::{DamagedLine, Record},
 };
@@ -218,8 +219,8 @@ pub struct Files {
     pub damaged: usize,
     /// Where those are.
     pub damaged_at: Vec<DamagedLine>,
-    /// Ledger lines of a newer format, set aside.
-    pub newer: usize,
+    /// What a newer flightdeck has written: of the newest operation, else in the ledger.
+    pub newer: Option<Newer>,
     /// The newest operation, if it has not ended, or has been interrupted.
     pub operation: Option<OperationState>,
     /// By how many milliseconds the server's clock is ahead of ours.

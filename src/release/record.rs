@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Digest, EnvironmentName, ImageId, ImageReference, Repository, ServiceName, Tag,
+    newer::Newer,
     operation::{self, OperationId, Outcome},
     plan::PlanKind,
 };
@@ -141,6 +142,8 @@ pub struct Ledger {
     pub lines: usize,
     /// Lines of a newer format, set aside: what they mean only a newer flightdeck knows.
     pub newer: usize,
+    /// What the last of those tells.
+    pub newer_line: Option<Newer>,
 }
 
 /// A line of a ledger that was set aside.

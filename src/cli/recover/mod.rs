@@ -140,6 +140,9 @@ impl Recover {
     ) -> Result<(OperationId, Option<Told>), Failure> {
         let fleet = session.settled(name).await?;
         let facts = fleet.environment(name);
+        if let Some(newer) = facts.and_then(|facts| facts.newer()) {
+            return Err(newer.fault(name.as_str()).into());
+        }
         let recoverable = facts.and_then(|facts| facts.recoverable());
         match (recoverable, recovery) {
             (Some(Recoverable::UnderWay(operation)), Recovery::Cancel) => {
@@ -314,7 +317,10 @@ fn unreadable(name: &EnvironmentName, operation: OperationId) -> Fault {
         name.as_str(),
         format!("what operation {operation} was to do cannot be read"),
     )
-    .remedy("it may be of a newer flightdeck: recover it with that; a rollback needs nothing of it")
+    .remedy(
+        "look at plan.json in its folder on the server; where it was seen to be dead, a rollback needs \
+         nothing of it",
+    )
 }
 
 impl Session {

@@ -151,7 +151,10 @@ impl Cockpit {
             .open()
             .filter(|f| f.plan.is_some() && f.end.is_none());
         for (environment, operation) in self.model.operations.under_way(&self.model.fleet) {
-            if !operation.liveness.is_interrupted() {
+            let facts = self.model.fleet.environment(&environment.name);
+            // Whether a newer flightdeck's goes on nobody here can say.
+            let is_newer = facts.is_some_and(|facts| facts.is_newer(operation.id));
+            if !operation.liveness.is_interrupted() && !is_newer {
                 let what = format!("{} {}", clean(&operation.claim.kind), operation.id);
                 lines.push(goes_on(&what, &environment.name));
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     cockpit::{
         model::{Effect, Model},
-        overlays::{Overlay, chooser::Chooser, lock::Lock, plan, recover},
+        overlays::{Overlay, chooser::Chooser, lock::Lock, message::Message, plan, recover},
         panes::{environments, nothing, versions},
     },
     fleet::join::Condition,
@@ -141,6 +141,9 @@ pub fn recover(model: &mut Model) -> Vec<Effect> {
     let Some(name) = environments::chosen(model).map(|e| e.name.clone()) else {
         return nothing();
     };
+    if says_newer(model, &name) {
+        return nothing();
+    }
     if !recover::open(model, &name) {
         nothing_to_recover(model, &name);
     }
@@ -161,9 +164,23 @@ pub fn nothing_to_recover(model: &mut Model, name: &EnvironmentName) {
     });
 }
 
+/// Says what a newer flightdeck has written there, over which nothing can be done; false if nothing is known
+/// of that.
+fn says_newer(model: &mut Model, name: &EnvironmentName) -> bool {
+    let facts = model.fleet.environment(name);
+    let Some(fault) = facts.and_then(|facts| Some(facts.newer()?.fault(name.as_str()))) else {
+        return false;
+    };
+    let message = Message::of(format!("Nothing can be done on {name} from here"), &fault);
+    model.overlays.push(Overlay::Message(message));
+    true
+}
+
 /// `K`: a lock by hand for the environment under the cursor, or the end of the one that stands.
 pub fn lock(model: &mut Model) -> Vec<Effect> {
-    if let Some(name) = environments::chosen(model).map(|e| e.name.clone()) {
+    if let Some(name) = environments::chosen(model).map(|e| e.name.clone())
+        && !says_newer(model, &name)
+    {
         let lock = Lock::of(model, &name);
         model.overlays.push(Overlay::Lock(lock));
     }

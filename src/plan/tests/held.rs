@@ -10,7 +10,7 @@ fn held(kind: &str, liveness: Liveness) -> OperationState {
             origin: "desk".to_owned(),
             reason: "database maintenance".to_owned(),
             kind: kind.to_owned(),
-            at: 0,
+            at: Some(1),
             nonce: String::new(),
         },
         plan: None,

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     config::Service,
     release::{
+        newer::{Newer, NewerFile},
         observation::Files,
         operation::{Claim, Liveness, OperationId, OperationState},
         plan::{FORMAT, Plan},
@@ -69,6 +70,7 @@ impl Told {
             | Part::Ready
             | Part::Missing
             | Part::NeverBegan
+            | Part::Newer
             | Part::Output
             | Part::Difference
             | Part::Unknown => {}
@@ -88,7 +90,7 @@ impl Told {
             records: ledger.records,
             damaged: ledger.damaged,
             damaged_at: ledger.damaged_at,
-            newer: ledger.newer,
+            newer: self.newer_operation().or(ledger.newer_line),
             operation: self.operation_state(),
             clock_skew_ms,
         }
@@ -117,15 +119,28 @@ impl Told {
             .collect()
     }
 
+    /// What a newer flightdeck has written of the operation, as the server judges it.
+    fn newer_operation(&self) -> Option<Newer> {
+        let word = self.liveness.strip_prefix(b"newer ")?;
+        let (id, claim) = self.operation.clone()?;
+        Some(Newer {
+            file: NewerFile::of(&String::from_utf8_lossy(word)),
+            operation: Some(id),
+            claim: Some(claim),
+        })
+    }
+
     fn operation_state(&self) -> Option<OperationState> {
         let (id, claim) = self.operation.clone()?;
+        let is_newer = self.liveness.starts_with(b"newer ");
         // The ledger's line is written before the end: what has one has ended.
         let is_recorded = self
             .ledger
             .records
             .iter()
             .any(|record| record.operation == id);
-        if !self.end.is_empty() || self.liveness.is_empty() || is_recorded {
+        let has_ended = !self.end.is_empty() || self.liveness.is_empty() || is_recorded;
+        if has_ended && !is_newer {
             return None;
         }
         Some(OperationState {
@@ -152,23 +167,7 @@ impl Told {
 fn read_operation(bytes: &[u8]) -> Option<(OperationId, Claim)> {
     let text = std::str::from_utf8(bytes).ok()?;
     let (number, record) = text.split_once('\n')?;
-    let claim = serde_json::from_str::<Claim>(record).map_or_else(
-        |_| Claim {
-            operator: "somebody".to_owned(),
-            origin: String::new(),
-            reason: String::new(),
-            kind: "unknown".to_owned(),
-            at: 0,
-            nonce: String::new(),
-        },
-        |claim| Claim {
-            operator: clean(&claim.operator),
-            origin: clean(&claim.origin),
-            reason: clean(&claim.reason),
-            kind: clean(&claim.kind),
-            ..claim
-        },
-    );
+    let claim = Claim::known(record.as_bytes()).unwrap_or_else(Claim::unknown);
     Some((number.parse().ok()?, claim))
 }
 
@@ -263,10 +262,34 @@ mod tests {
     #[test]
     fn a_claim_of_a_newer_format_is_somebodys() {
         let mut told = Told::default();
-        told.take(Part::Operation, Bytes::from_static(b"9\n{\"v\":2}\n"));
-        told.take(Part::Liveness, Bytes::from_static(b"unknown"));
-        let operation = told.files(&[], 0).operation.unwrap();
-        assert_eq!(operation.claim.kind, "unknown");
+        let claim = b"9\n{\"v\":2,\"operator\":\"zo\xc3\xab\",\"at\":[]}\n";
+        told.take(Part::Operation, Bytes::from_static(claim));
+        told.take(Part::Liveness, Bytes::from_static(b"newer claim"));
+        // However it ended: what that means is not known.
+        told.take(Part::End, Bytes::from_static(b"{\"v\":2}\n"));
+        let files = told.files(&[], 0);
+        let operation = files.operation.unwrap();
+        assert_eq!(
+            (&*operation.claim.kind, &*operation.claim.operator),
+            ("unknown", "zoë")
+        );
+        assert_eq!(operation.claim.at, None);
         assert_eq!(operation.liveness, Liveness::Unknown);
+        let words = files.newer.unwrap().words();
+        assert!(words.contains("operation 000009"), "{words}");
+        assert!(words.ends_with("its claim, by zoë"), "{words}");
+    }
+
+    #[test]
+    fn a_newer_line_of_the_ledger_is_told_of_whatever_holds_the_environment() {
+        let mut told = Told::default();
+        assert_eq!(told.files(&[], 0).newer, None);
+        let line = Bytes::from_static(b"{\"v\":2,\"operation\":8,\"operator\":\"jo\"}\n");
+        told.take(Part::Ledger, line);
+        told.take(Part::Operation, claimed(9));
+        told.take(Part::Liveness, Bytes::from_static(b"alive"));
+        let words = told.files(&[], 0).newer.unwrap().words();
+        assert!(words.contains("the ledger"), "{words}");
+        assert!(words.ends_with("operation 000008, by jo"), "{words}");
     }
 }

@@ -18,7 +18,8 @@ use super::{
 use crate::{
     release::{
         Fault, FaultKind,
-        operation::{OperationId, Progress},
+        newer::{Newer, NewerFile},
+        operation::{Claim, OperationId, Progress},
         plan::{FORMAT, Plan},
     },
     target::BoxStream,
@@ -142,6 +143,11 @@ async fn once(
                 .remedy("start it again");
                 return tell_last(sender, fault).await;
             }
+            Ok(Frame {
+                part: Part::Newer,
+                bytes,
+                ..
+            }) => return tell_last(sender, newer(&bytes, operation).fault(&subject)).await,
             Ok(frame) => read(frame, &mut journal),
             Err(error) => Err(error),
         };
@@ -153,7 +159,7 @@ async fn once(
                     &subject,
                     "what the server tells of it cannot be understood",
                 )
-                .remedy("it may be of a newer flightdeck: follow it with that")
+                .remedy("it may be of a newer flightdeck: update this one")
                 .because(error);
                 return tell_last(sender, fault).await;
             }
@@ -177,6 +183,17 @@ async fn tell_last(sender: &mpsc::Sender<Progress>, fault: Fault) -> Stopped {
     // Whoever has left needs no answer.
     let _ = sender.send(Progress::Gone(fault)).await;
     Stopped::ForGood
+}
+
+/// Which file a newer flightdeck has written, a line end, and the operation's claim.
+fn newer(bytes: &[u8], operation: OperationId) -> Newer {
+    let told = String::from_utf8_lossy(bytes);
+    let (file, claim) = told.split_once('\n').unwrap_or((&told, ""));
+    Newer {
+        file: NewerFile::of(file),
+        operation: Some(operation),
+        claim: Claim::known(claim.as_bytes()),
+    }
 }
 
 fn read(frame: Frame, journal: &mut JournalLines) -> Result<Vec<Progress>, String> {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::release::{
     Fault, FaultKind,
+    newer::REMEDY,
     operation::{Claim, Direction, OperationId},
     text::clean,
 };
@@ -80,8 +81,12 @@ fn read_start(
             why,
             operation,
             claim,
+            newer,
             at,
-        } => Ok(Err(refused(place, why, operation, claim.as_ref(), at))),
+        } => Ok(Err(newer.map_or_else(
+            || refused(place, why, operation, claim.as_ref(), at),
+            |newer| newer.fault(&place.project),
+        ))),
         StartReply::Failed(failure) => {
             let fault = failed(place, failure).because(complaint(output));
             match failure {
@@ -144,9 +149,9 @@ fn refused(
     at: Option<(Direction, String)>,
 ) -> Fault {
     let who = claim.map_or_else(
-        || "somebody".to_owned(),
+        || Claim::SOMEBODY.to_owned(),
         |claim| {
-            let mut who = format!("{} from {}", claim.operator, claim.origin);
+            let mut who = claim.who();
             if !claim.reason.is_empty() {
                 who.push_str(&format!(" ({})", claim.reason));
             }
@@ -184,7 +189,7 @@ fn refused(
         ),
         Refusal::Format => (
             format!("operation {operation} was written by a newer flightdeck"),
-            "use that one".to_owned(),
+            REMEDY.to_owned(),
         ),
         Refusal::Superseded => (
             format!("{what} {operation} of {who} has been since"),

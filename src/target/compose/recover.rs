@@ -12,7 +12,8 @@ use super::{
 };
 use crate::release::{
     Fault, FaultKind,
-    operation::{OperationId, Operator},
+    newer::{Newer, NewerFile},
+    operation::{Claim, OperationId, Operator},
     plan::{FORMAT, LOCK_GATE},
     recovery::{RecoveryRequest, StoppedStep},
 };
@@ -37,16 +38,17 @@ pub async fn recover(
         let operation = request.operation;
         let fault = |kind, message: String| Fault::new(kind, &place.project, message);
         match refusal {
-            Unfit::Newer(v) => fault(
-                FaultKind::Unsupported,
-                format!("operation {operation} was written in format {v}, and this flightdeck knows {FORMAT}"),
-            )
-            .remedy("recover it with the newer flightdeck"),
+            Unfit::Newer => Newer {
+                file: Some(NewerFile::Record),
+                operation: Some(operation),
+                claim: Claim::known(closed(&head).as_bytes()),
+            }
+            .fault(&place.project),
             Unfit::Unreadable(why) => fault(
                 FaultKind::Malformed,
                 format!("what operation {operation} was to do cannot be read on the server"),
             )
-            .remedy("look at its folder there; a rollback passes it and needs nothing of it")
+            .remedy("look at record.json in its folder there; where it was seen to be dead, a rollback needs nothing of it")
             .because(why),
         }
     })?;
@@ -56,8 +58,8 @@ pub async fn recover(
 /// Why no recovery can be made from an operation's folder.
 #[derive(Debug)]
 enum Unfit {
-    /// Its record is of that newer format.
-    Newer(u32),
+    /// Its record is of a newer format.
+    Newer,
     /// Its record is no record.
     Unreadable(serde_json::Error),
 }
@@ -88,16 +90,21 @@ struct Who<'a> {
     reason: &'a str,
 }
 
+/// The record's first part as an object.
+fn closed(head: &str) -> String {
+    format!("{}}}", head.trim_end())
+}
+
 fn folder(head: &str, request: &RecoveryRequest, by: &Operator) -> Result<Folder, Unfit> {
     /// Of which format it is, whatever else a newer one has changed.
     #[derive(Deserialize)]
     struct Format {
         v: u32,
     }
-    let whole = format!("{}}}", head.trim_end());
+    let whole = closed(head);
     let format: Format = serde_json::from_str(&whole).map_err(Unfit::Unreadable)?;
     if format.v > FORMAT {
-        return Err(Unfit::Newer(format.v));
+        return Err(Unfit::Newer);
     }
     let dead: Head = serde_json::from_str(&whole).map_err(Unfit::Unreadable)?;
     let who = Who {
@@ -281,7 +288,7 @@ mod tests {
     #[test]
     fn a_newer_format_is_refused() {
         let refused = folder(&head(2), &request(Recovery::Back), &jonas());
-        assert!(matches!(refused, Err(Unfit::Newer(2))), "{refused:?}");
+        assert!(matches!(refused, Err(Unfit::Newer)), "{refused:?}");
         let refused = folder("", &request(Recovery::Back), &jonas());
         assert!(matches!(refused, Err(Unfit::Unreadable(_))), "{refused:?}");
     }

@@ -7,7 +7,7 @@ use super::{
     connection::server::Server,
     operate::{complaint, unnameable},
     script::{
-        self, CancelReply, Place, UnlockReply, Unquotable, VerdictReply, cancel_reply,
+        self, CancelReply, Place, UnlockReply, Unquotable, VerdictReply, cancel_reply, newer_reply,
         unlock_reply, verdict_reply,
     },
     shell::{Shell, ShellOutput},
@@ -15,7 +15,7 @@ use super::{
 use crate::release::{
     Fault, FaultKind,
     check::CheckAnswer,
-    operation::Operator,
+    operation::{OperationId, Operator},
     recovery::{RecoveryRequest, UnlockRequest},
 };
 
@@ -50,6 +50,11 @@ impl<'a> Answer<'a> {
     }
 }
 
+/// Refuses over what a newer flightdeck has written.
+fn newer<T>(answered: &Answer<'_>, operation: OperationId) -> Result<T, Fault> {
+    Err(newer_reply(&answered.output.stdout, operation).fault(&answered.place.project))
+}
+
 /// Brings an operation a verdict; whether its step waited for it.
 ///
 /// # Errors
@@ -68,6 +73,7 @@ pub async fn answer_check(
             format!("there is no operation {} on the server", answer.operation),
             "look at its history",
         ),
+        Ok(VerdictReply::Format) => newer(&answered, answer.operation),
         Ok(VerdictReply::Write) => answered.fault(
             FaultKind::Failed,
             format!("the verdict on {} could not be written down", answer.step),
@@ -112,6 +118,7 @@ pub async fn cancel(
             format!("operation {operation} has already ended"),
             "roll back instead, if that is what is wanted",
         ),
+        Ok(CancelReply::Format) => newer(&answered, operation),
         Ok(CancelReply::Write) => answered.fault(
             FaultKind::Permission,
             "the wish to cancel could not be written down",
@@ -164,11 +171,7 @@ pub async fn unlock(
             format!("an operation that passed lock {operation} still runs"),
             "unlock it when that has ended",
         ),
-        Ok(UnlockReply::Format) => answered.fault(
-            FaultKind::Unsupported,
-            format!("lock {operation} was written by a newer flightdeck"),
-            "unlock it with that one",
-        ),
+        Ok(UnlockReply::Format) => newer(&answered, operation),
         Ok(UnlockReply::Write) => answered.fault(
             FaultKind::Permission,
             "the end of the lock could not be written down",

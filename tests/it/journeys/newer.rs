@@ -3,15 +3,16 @@
 
 use std::fs;
 
-use flightdeck::release::operation::{Event, Outcome};
+use flightdeck::release::operation::{Event, OperationId, Outcome};
 
 use super::{
+    cockpit::Cockpit,
     embedded::Embedded,
     real::Real,
     recovered::dies_in,
     world::{Which, World},
 };
-use crate::support::{project::Application, real_world::Compose};
+use crate::support::{project::Application, real_world::Compose, terminal::ENTER};
 
 fn added_fields_are_kept(world: &impl World) {
     let ledger = world.state().join("ledger.jsonl");
@@ -56,36 +57,58 @@ fn added_fields_are_kept(world: &impl World) {
     );
 }
 
+/// A claim that a newer flightdeck has made, without a folder and with one, and a line in its ledger.
 fn what_it_holds_is_refused(world: &impl World) {
-    let next = format!("{:06}", world.newest_claim().0 + 1);
-    let claim = world.state().join("claims").join(&next);
-    let written = "{\"v\":2,\"kind\":\"canary\",\"operator\":\"zoë\",\"holder\":{\"pid\":7}}\n";
+    let held = OperationId(world.newest_claim().0 + 1);
+    let claim = world.state().join("claims").join(held.to_string());
+    let before = snapshot(world);
+    let written = "{\"v\":2,\"kind\":\"canary\",\"operator\":\"zoë\",\"origin\":\"desk\",\"holder\":{\"pid\":7}}\n";
     fs::write(&claim, written).expect("a claim");
-    refuses_all(world);
-    world.refused(&["recover", "production", "back", "--yes"]);
-    assert_eq!(fs::read_to_string(&claim).expect("the claim"), written);
-    let names = |folder: &str| -> Vec<String> {
-        let entries = fs::read_dir(world.state().join(folder)).expect("a folder");
-        entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .collect()
-    };
-    let operations = names("operations");
-    let is_upload = |name: &String| name.starts_with(".new-");
-    assert!(
-        !operations.iter().any(is_upload),
-        "an upload was left behind"
+    let by_claim = format!(
+        "operation {held} was written by a newer flightdeck: its claim, canary by zoë from desk"
     );
-    assert_eq!(names("claims").iter().max(), Some(&next));
+    refuses_all(world, &by_claim);
+    says_status(world, "claim", &by_claim);
+    says_cockpit(world, &by_claim, &format!("{held}"));
+
+    let folder = world.operation(held);
+    fs::create_dir(&folder).expect("a folder");
+    let plan = "{\"v\":2,\"forward\":{\"graph\":[]}}\n";
+    fs::write(folder.join("plan.json"), plan).expect("a plan");
+    refuses_all(world, &by_claim);
+    // A claim as this one would have made it, on a server that has been started anew since.
+    let known = written.replace("\"v\":2", "\"v\":1").replace(
+        "}}",
+        "},\"boot\":\"former\",\"nonce\":\"n\",\"at\":1790000000}",
+    );
+    fs::write(&claim, &known).expect("a claim");
+    let by_plan = format!(
+        "operation {held} was written by a newer flightdeck: its plan, canary by zoë from desk \
+         since 2026-09-21 14:13Z"
+    );
+    refuses_all(world, &by_plan);
+    says_status(world, "plan", &by_plan);
+    assert_eq!(fs::read_to_string(&claim).expect("the claim"), known);
+    let names: Vec<_> = fs::read_dir(&folder).expect("the folder").collect();
+    assert_eq!(names.len(), 1, "something was added to it: {names:?}");
+    fs::remove_dir_all(&folder).expect("the folder");
     fs::remove_file(&claim).expect("the claim");
 
     let ledger = world.state().join("ledger.jsonl");
-    let before = fs::read(&ledger).expect("the ledger");
-    let newer = [&before[..], b"{\"v\":2,\"canary\":[\"v9\"]}\n"].concat();
+    let lines = fs::read(&ledger).expect("the ledger");
+    let line = format!(
+        "{{\"v\":2,\"operation\":{},\"kind\":\"canary\",\"operator\":\"zoë\",\"canary\":[\"v9\"]}}\n",
+        held.0
+    );
+    let newer = [&lines[..], line.as_bytes()].concat();
     fs::write(&ledger, &newer).expect("a line");
-    refuses_all(world);
+    let by_ledger =
+        format!("the ledger was written by a newer flightdeck: operation {held}, canary by zoë");
+    refuses_all(world, &by_ledger);
+    says_status(world, "ledger", &by_ledger);
     assert_eq!(fs::read(&ledger).expect("the ledger"), newer);
-    fs::write(&ledger, before).expect("the ledger");
+    fs::write(&ledger, lines).expect("the ledger");
+    assert_eq!(snapshot(world), before, "something was left behind");
 }
 
 /// A promotion that died, and to whose journal a newer flightdeck has added.
@@ -99,25 +122,103 @@ fn what_it_was_recovering_is_refused(world: &impl World) {
     ]
     .concat();
     fs::write(&journal, &newer).expect("a line");
-    refuses_all(world);
-    world.refused(&["recover", "production", "back", "--yes"]);
+    let words =
+        format!("operation {dead} was written by a newer flightdeck: its journal, promote by mira");
+    refuses_all(world, &words);
+    says_status(world, "journal", &words);
     assert_eq!(fs::read(&journal).expect("the journal"), newer);
+    assert!(!world.operation(dead).join("cancel").exists());
     fs::write(&journal, before).expect("the journal");
     world.command(&["recover", "production", "back", "--yes"]);
     world.runs(&world.version(Which::Former));
 }
 
-/// Holds that neither promotion nor rollback is made, and why is said.
+/// The names of all claims and of all operations' folders, uploads that were left behind included.
+fn snapshot(world: &impl World) -> Vec<String> {
+    let mut names: Vec<String> = ["claims", "operations"]
+        .into_iter()
+        .flat_map(|folder| fs::read_dir(world.state().join(folder)).expect("a folder"))
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Holds that whatever would change something is refused, in these words and with what helps.
 #[track_caller]
-fn refuses_all(world: &impl World) {
+fn refuses_all(world: &impl World, words: &str) {
     let version = format!("backend={}", world.version(Which::Other).tag);
-    for deed in [
-        &["promote", "production", &version, "--yes"][..],
+    let deeds: [&[&str]; 9] = [
+        &["promote", "production", &version, "--yes"],
         &["rollback", "production", "--yes"],
-    ] {
+        &["recover", "production", "cancel", "--yes"],
+        &["recover", "production", "resume", "--yes"],
+        &["recover", "production", "back", "--dry-run"],
+        &["recover", "production", "abandon", "--yes"],
+        &["recover", "production", "back", "--seen-dead", "--yes"],
+        &["lock", "production", "maintenance"],
+        &["unlock", "production"],
+    ];
+    for deed in deeds {
         let refused = world.ends_with(deed, 3);
-        assert!(refused.contains("newer flightdeck"), "{deed:?}: {refused}");
+        assert!(refused.contains(words), "{deed:?}: {refused}");
+        assert!(
+            refused.contains("next: update this flightdeck"),
+            "{deed:?}: {refused}"
+        );
+        // Nothing is offered that would be refused in its turn.
+        for not_offered in ["--seen-dead", "roll back", "a rollback", "recover it"] {
+            assert!(!refused.contains(not_offered), "{deed:?}: {refused}");
+        }
     }
+}
+
+/// Holds that the environment is not called well, and no rollback is promised there.
+#[track_caller]
+fn says_status(world: &impl World, file: &str, words: &str) {
+    let text = world.ends_with(&["status", "production"], 1);
+    assert!(text.contains("production  unwell"), "{text}");
+    assert!(text.contains(words), "{text}");
+    assert!(text.contains("next: update this flightdeck"), "{text}");
+    for false_words in ["rollback goes to", "cannot be seen", "waits for somebody"] {
+        assert!(!text.contains(false_words), "{text}");
+    }
+    let told = world.ends_with(&["status", "production", "--json"], 1);
+    let told: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let told = &told["environments"][0];
+    assert_eq!(told["condition"], "unwell");
+    assert_eq!(told["rollback"], serde_json::Value::Null);
+    assert_eq!(told["newer"]["file"], file);
+    let said = told["newer"]["words"].as_str().expect("words");
+    assert!(said.starts_with(words), "{said}");
+}
+
+/// Holds that the cockpit says the same: beside the environment, in the operations, and for the key that
+/// recovers.
+#[track_caller]
+fn says_cockpit(world: &impl World, words: &str, operation: &str) {
+    let mut cockpit = Cockpit::open(world);
+    cockpit.terminal.wait_for_words(words);
+    let said = "Nothing can be done on production from here";
+    for key in ["u", "K"] {
+        cockpit.terminal.press(key);
+        let screen = cockpit.terminal.wait_for(said);
+        assert!(screen.text().contains("update this flightdeck"), "{key}");
+        cockpit.terminal.press(ENTER);
+        cockpit
+            .terminal
+            .wait_until("it is closed", |screen| !screen.text().contains(said));
+    }
+    cockpit.terminal.press("4");
+    let screen = cockpit.terminal.wait_for("of a newer flightdeck");
+    let line = screen.line_with("of a newer flightdeck").expect("its line");
+    assert!(line.contains("zoë"), "{line}");
+    // Since when is not known, and nothing is said of it.
+    let after = line.split("of a newer flightdeck").nth(1).expect("a half");
+    assert!(!after.contains(|c: char| c.is_ascii_digit()), "{line}");
+    let logs = ["logs", "production", "--operation", operation];
+    assert!(world.ends_with(&logs, 3).contains(words));
+    cockpit.quit();
 }
 
 #[test]

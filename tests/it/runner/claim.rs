@@ -3,8 +3,15 @@
 use std::{fs, os::unix::fs::symlink};
 
 use flightdeck::{
-    release::operation::{Direction, OperationId, Outcome},
-    target::compose::script::{Nonce, Part, Refusal, StartReply, find, find_reply, upload},
+    release::{
+        check::{CheckAnswer, CheckVerdict},
+        newer::NewerFile,
+        operation::{Direction, OperationId, Outcome},
+    },
+    target::compose::script::{
+        CancelReply, Nonce, Part, Refusal, StartReply, UnlockReply, VerdictReply, cancel_reply,
+        find, find_reply, newer_reply, unlock, unlock_reply, upload, verdict, verdict_reply,
+    },
 };
 use rustix::process::{Signal, kill_process, kill_process_group};
 
@@ -183,12 +190,35 @@ under_each_shell! {
         let tail = endless(world);
         kill_all(world, &tail);
         // In any of the files, wherever a newer flightdeck has written last.
-        let newer = |path: std::path::PathBuf, text: &str| {
+        let newer = |file: NewerFile, path: std::path::PathBuf, text: &str| {
             let before = fs::read(&path).ok();
             fs::write(&path, text).unwrap();
             let recovery = Operation::recovery(tail.id, "resume");
             for folder in [Operation::rollback().folder(), recovery] {
-                assert_eq!(refusal(world.start(&folder)).0, Refusal::Format, "{path:?}");
+                let StartReply::Refused { why: Refusal::Format, newer: Some(newer), .. } = world.start(&folder) else {
+                    panic!("not refused over {path:?}")
+                };
+                assert_eq!(newer.file, Some(file), "{path:?}");
+            }
+            let who = serde_json::json!({"operator": "jo"});
+            let answer = CheckAnswer {
+                operation: tail.id,
+                direction: Direction::Forward,
+                step: "switch".to_owned(),
+                verdict: CheckVerdict::Asking,
+            };
+            let unlocked = world.run(&unlock(&world.place, tail.id, &who).unwrap());
+            assert_eq!(unlock_reply(&unlocked), Ok(UnlockReply::Format), "{path:?}");
+            assert_eq!(newer_reply(&unlocked, tail.id).file, Some(file));
+            // To what has its files from this one nothing in the ledger is an obstacle.
+            if file != NewerFile::Ledger {
+                let cancelled = world.cancel(tail.id);
+                assert_eq!(cancel_reply(&cancelled), Ok(CancelReply::Format), "{path:?}");
+                assert_eq!(newer_reply(&cancelled, tail.id).file, Some(file));
+                assert!(!world.folder(tail.id).join("cancel").exists());
+                let judged = world.run(&verdict(&world.place, &answer).unwrap());
+                assert_eq!(verdict_reply(&judged), Ok(VerdictReply::Format), "{path:?}");
+                assert_eq!(world.tail(tail.id).only(), Part::Newer);
             }
             // Nobody has touched what he does not understand.
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
@@ -198,12 +228,14 @@ under_each_shell! {
             }
         };
         let claim = world.state().join("claims/000001");
-        newer(claim.clone(), &fs::read_to_string(&claim).unwrap().replace("{\"v\":1,", "{\"v\":2,"));
+        newer(NewerFile::Claim, claim.clone(), &fs::read_to_string(&claim).unwrap().replace("{\"v\":1,", "{\"v\":2,"));
         let journal = world.folder(tail.id).join("journal.jsonl");
         let lines = fs::read_to_string(&journal).unwrap();
-        newer(journal, &format!("{lines}{{\"v\":12,\"at\":\"noon\",\"event\":\"novelty\"}}\n"));
-        newer(world.folder(tail.id).join("end.json"), "{\"v\":2,\"outcome\":\"improved\"}\n");
-        newer(world.state().join("ledger.jsonl"), "{\"v\":3,\"operation\":1}\n");
+        newer(NewerFile::Journal, journal, &format!("{lines}{{\"v\":12,\"at\":\"noon\",\"event\":\"novelty\"}}\n"));
+        newer(NewerFile::Plan, world.folder(tail.id).join("plan.json"), "{\"v\":2,\"forward\":[]}\n");
+        newer(NewerFile::Record, world.folder(tail.id).join("record.json"), "{\"v\":2,\"kind\":\"canary\"\n");
+        newer(NewerFile::End, world.folder(tail.id).join("end.json"), "{\"v\":2,\"outcome\":\"improved\"}\n");
+        newer(NewerFile::Ledger, world.state().join("ledger.jsonl"), "{\"v\":3,\"operation\":1}\n");
         let rollback = Operation::rollback().step("switch", "echo switched").folder();
         assert_eq!(world.started(&rollback).end().outcome, Outcome::Succeeded);
     }

@@ -160,22 +160,24 @@ fn shellcheck_has_nothing_to_say() {
         .iter()
         .map(|part| read(&format!("runner/{part}.sh")))
         .collect();
-    let runner = read("claim.sh") + &read("ledger.sh") + &parts + &read("runner.sh");
+    let claim = || read("newer.sh") + &read("claim.sh");
+    let runner = claim() + &read("ledger.sh") + &parts + &read("runner.sh");
     let scripts = [
         ("runner.sh", runner),
         (
             "follower.sh",
-            read("claim.sh") + &read("ledger_shape.sh") + &read("follower.sh"),
+            claim() + &read("ledger_shape.sh") + &read("follower.sh"),
         ),
         ("history.sh", read("ledger_shape.sh") + &read("history.sh")),
         ("start.sh", place + &read("start.sh")),
-        ("tail.sh", read("claim.sh") + &read("tail.sh")),
+        ("tail.sh", claim() + &read("tail.sh")),
         (
             "unlock.sh",
-            read("claim.sh") + &read("ledger.sh") + &read("unlock.sh"),
+            claim() + &read("ledger.sh") + &read("unlock.sh"),
         ),
         ("find.sh", read("find.sh")),
-        ("cancel.sh", read("cancel.sh")),
+        ("cancel.sh", read("newer.sh") + &read("cancel.sh")),
+        ("verdict.sh", read("newer.sh") + &read("verdict.sh")),
     ];
     for (name, text) in scripts {
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -155,7 +155,9 @@ pub fn condition_words(
     let operation = facts
         .and_then(|facts| facts.operation())
         .filter(|operation| operation.end.is_none());
+    let is_newer = facts.is_some_and(|facts| facts.newer().is_some());
     match (condition, operation) {
+        (Condition::Unwell, _) if is_newer => ("newer flightdeck".to_owned(), theme.warning),
         (Condition::Unseen, _) => ("unreachable".to_owned(), theme.bad),
         (_, Some(operation)) => operation_words(theme, operation),
         (Condition::Unwell, None) => match facts.and_then(|facts| facts.left_stuck()) {
@@ -179,12 +181,13 @@ fn stuck(record: &Record) -> String {
 /// Who holds a lock by hand, since when and why.
 pub fn lock_words(model: &Model, environment: &EnvironmentName, lock: &OperationState) -> String {
     let claim = &lock.claim;
-    let since = by_our_clock(model, environment, claim.at);
+    let since = claim.at.map_or_else(String::new, |at| {
+        let since = by_our_clock(model, environment, at);
+        format!(" since {}", time_of(since, model.now))
+    });
     format!(
-        "LOCKED by {} from {} since {}: {}",
-        clean(&claim.operator),
-        clean(&claim.origin),
-        time_of(since, model.now),
+        "LOCKED by {}{since}: {}",
+        clean(&claim.who()),
         clean(&claim.reason)
     )
 }
@@ -234,10 +237,8 @@ fn notes<'a>(
         if let Some(damaged) = damaged_words(files.damaged, &files.damaged_at) {
             words.push((format!("ledger: {damaged}"), theme.warning));
         }
-        if files.newer > 0 {
-            let (lines, noun) = (files.newer, if files.newer == 1 { "line" } else { "lines" });
-            let newer = format!("ledger: {lines} {noun} of a newer flightdeck, set aside");
-            words.push((newer, theme.warning));
+        if let Some(newer) = &files.newer {
+            words.push((newer.words(), theme.warning));
         }
     }
     for drift in model.fleet.file_drift(environment) {

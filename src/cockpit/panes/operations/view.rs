@@ -92,7 +92,10 @@ fn under_way<'a>(
 ) -> Vec<Line<'a>> {
     let theme = &model.theme;
     let (name, name_style) = name(model, environment);
+    let facts = model.fleet.environment(&environment.name);
+    let is_newer = facts.is_some_and(|facts| facts.is_newer(operation.id));
     let (state, style) = match (operation.liveness, operation.cancelling) {
+        _ if is_newer => ("of a newer flightdeck".to_owned(), theme.warning),
         (Liveness::Dead | Liveness::Orphaned, _) => (recovery::interrupted(operation), theme.bad),
         (_, true) => ("cancelling".to_owned(), theme.warning),
         (Liveness::Unknown, _) => ("under way, not seen".to_owned(), theme.warning),
@@ -118,15 +121,14 @@ fn under_way<'a>(
             theme.text,
         )
         .text(name, name_style);
-    let since = ages.running(steps::by_our_clock(
-        model,
-        &environment.name,
-        operation.claim.at,
-    ));
+    let since = operation.claim.at.map_or_else(String::new, |at| {
+        let since = steps::by_our_clock(model, &environment.name, at);
+        format!("  {}", ages.running(since))
+    });
     let second = [
         Span::styled(state, style),
         Span::styled(step, theme.text),
-        Span::styled(format!("  {since}"), theme.dim),
+        Span::styled(since, theme.dim),
         Span::styled(format!("  {}", clean(&operation.claim.operator)), theme.dim),
     ];
     put_together(first, second, width)

@@ -1,6 +1,10 @@
 //! Operations under way, dead or ended, and locks.
 
 use super::*;
+use crate::release::{
+    newer::{Newer, NewerFile},
+    operation::Claim,
+};
 
 #[test]
 fn r_during_an_operation_means_cancel_and_go_back_and_the_first_choice_is_to_let_it_go_on() {
@@ -169,6 +173,42 @@ fn what_cannot_be_seen_is_recovered_on_the_operators_word_alone_and_with_a_reaso
         (request.recovery, request.seen_dead, request.reason.as_str()),
         (Recovery::Back, true, "the quarry is gone")
     );
+}
+
+#[test]
+fn what_a_newer_flightdeck_has_written_is_said_everywhere_and_left_alone() {
+    for size in [(160, 45), (80, 24)] {
+        let mut model = full(size.0, size.1);
+        let mut files = fixtures::files("production");
+        let mut held = fixtures::under_way(Liveness::Unknown);
+        let known = br#"{"v":2,"operator":"zo\u00eb","kind":"canary","at":"noon"}"#;
+        held.claim = Claim::known(known).unwrap();
+        held.plan = None;
+        files.newer = Some(Newer {
+            file: Some(NewerFile::Claim),
+            operation: Some(held.id),
+            claim: Some(held.claim.clone()),
+        });
+        files.operation = Some(held);
+        fixtures::told(&mut model, "production", Reading::Files(Arc::new(files)));
+        assert!(press(&mut model, "1").is_empty());
+        let screen = text(&model);
+        assert!(screen.contains("newer flightdeck"), "{screen}");
+        assert!(!screen.contains("◂ rollback"), "none is promised: {screen}");
+        assert!(press(&mut model, "u").is_empty());
+        let screen = text(&model);
+        for words in ["000042 was written by a newer", "zoë", "update this"] {
+            assert!(screen.contains(words), "{words}: {screen}");
+        }
+        assert!(!screen.contains("cannot be seen"), "{screen}");
+        assert!(press(&mut model, "enter 4").is_empty());
+        let screen = text(&model);
+        assert!(screen.contains("of a newer flightdeck  zoë"), "{screen}");
+        // What runs and is not what is known to be recorded last is nobody's to blame for.
+        let production = fixtures::environment("production");
+        let facts = model.fleet.environment(&production).unwrap();
+        assert_eq!((facts.recoverable(), facts.left_stuck()), (None, None));
+    }
 }
 
 #[test]

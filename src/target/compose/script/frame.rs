@@ -56,6 +56,8 @@ pub enum Part {
     Missing,
     /// Its holder died before it had a folder.
     NeverBegan,
+    /// A newer flightdeck has written some of it.
+    Newer,
     /// The next bytes of the operation's output.
     Output,
     /// In what the basis did not hold.
@@ -82,6 +84,7 @@ impl Part {
             "ready" => Self::Ready,
             "missing" => Self::Missing,
             "never_began" => Self::NeverBegan,
+            "newer" => Self::Newer,
             "output" => Self::Output,
             "difference" => Self::Difference,
             _ => Self::Unknown,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::release::{
+    newer::Newer,
     operation::{JournalLine, OperationId},
     plan::FORMAT,
     record::{Ledger, Record},
@@ -83,6 +84,7 @@ pub fn read_ledger(bytes: &[u8]) -> Ledger {
         let format = serde_json::from_slice::<Format>(line);
         if format.is_ok_and(|format| format.v > FORMAT) {
             ledger.newer += 1;
+            ledger.newer_line = Some(Newer::in_ledger(line));
             continue;
         }
         match serde_json::from_slice::<Record>(line) {

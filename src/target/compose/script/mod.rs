@@ -20,7 +20,7 @@ pub use lines::{JournalLines, read_ledger};
 pub use quote::{Unquotable, directory, printf, quote};
 pub use reply::{
     CancelReply, Refusal, StartFailure, StartReply, UnlockReply, Unreadable, VerdictReply,
-    cancel_reply, find_reply, start_reply, unlock_reply, verdict_reply,
+    cancel_reply, find_reply, newer_reply, start_reply, unlock_reply, verdict_reply,
 };
 pub use shape::LedgerShape;
 pub use travel::{

@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 
-use crate::release::operation::{Claim, Direction, OperationId};
+use crate::release::{
+    newer::{Newer, NewerFile},
+    operation::{Claim, Direction, OperationId},
+};
 
 /// An answer that is none of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,8 +26,10 @@ pub enum StartReply {
         why: Refusal,
         /// The claim that stands in the way.
         operation: OperationId,
-        /// Its record; `None` if that cannot be read.
+        /// Its record, or the ledger's line that is of a newer format; `None` if that cannot be read.
         claim: Option<Claim>,
+        /// What a newer flightdeck has written, if that is why.
+        newer: Option<Newer>,
         /// The step at which an interrupted operation stopped, or about which an operator has to be asked.
         at: Option<(Direction, String)>,
     },
@@ -96,6 +101,7 @@ struct RawReply {
     operation: Option<OperationId>,
     direction: Option<Direction>,
     step: Option<String>,
+    file: Option<NewerFile>,
     failed: Option<StartFailure>,
 }
 
@@ -105,15 +111,7 @@ struct RawReply {
 /// Anything that is not such an answer, an empty one too: a lost reply, after which the nonce has to
 /// be looked for.
 pub fn start_reply(stdout: &[u8]) -> Result<StartReply, Unreadable> {
-    let line = last_line(stdout)?;
-    // The claim comes last, as somebody else has written it: it may be damaged.
-    let (head, claim) = match line.windows(CLAIM.len()).position(|window| window == CLAIM) {
-        Some(at) => (
-            [&line[..at], b"}"].concat(),
-            line[at + CLAIM.len()..].strip_suffix(b"}"),
-        ),
-        None => (line.to_vec(), None),
-    };
+    let (head, claim) = head_and_claim(last_line(stdout)?);
     let raw: RawReply = serde_json::from_slice(&head).map_err(|_| unreadable(stdout))?;
     match raw {
         RawReply {
@@ -125,11 +123,13 @@ pub fn start_reply(stdout: &[u8]) -> Result<StartReply, Unreadable> {
             operation: Some(operation),
             direction,
             step,
+            file,
             ..
         } => Ok(StartReply::Refused {
+            newer: (why == Refusal::Format).then(|| newer(file, operation, claim)),
             why,
             operation,
-            claim: claim.and_then(|claim| serde_json::from_slice(claim).ok()),
+            claim: claim.and_then(Claim::known),
             at: direction.zip(step),
         }),
         RawReply {
@@ -137,6 +137,41 @@ pub fn start_reply(stdout: &[u8]) -> Result<StartReply, Unreadable> {
             ..
         } => Ok(StartReply::Failed(failure)),
         _ => Err(unreadable(stdout)),
+    }
+}
+
+/// What a newer flightdeck has written of `operation`, or of the ledger, by the answer of a script that
+/// leaves it alone.
+pub fn newer_reply(stdout: &[u8], operation: OperationId) -> Newer {
+    #[derive(Default, Deserialize)]
+    struct Raw {
+        file: Option<NewerFile>,
+    }
+    let (head, claim) = last_line(stdout).map(head_and_claim).unwrap_or_default();
+    let Raw { file } = serde_json::from_slice(&head).unwrap_or_default();
+    newer(file, operation, claim)
+}
+
+/// `claim` is the operation's, or the ledger's line.
+fn newer(file: Option<NewerFile>, operation: OperationId, claim: Option<&[u8]>) -> Newer {
+    if file == Some(NewerFile::Ledger) {
+        return Newer::in_ledger(claim.unwrap_or_default());
+    }
+    Newer {
+        file,
+        operation: Some(operation),
+        claim: claim.and_then(Claim::known),
+    }
+}
+
+/// An answer without the claim, and that. It comes last, as somebody else has written it: it may be damaged.
+fn head_and_claim(line: &[u8]) -> (Vec<u8>, Option<&[u8]>) {
+    match line.windows(CLAIM.len()).position(|window| window == CLAIM) {
+        Some(at) => (
+            [&line[..at], b"}"].concat(),
+            line[at + CLAIM.len()..].strip_suffix(b"}"),
+        ),
+        None => (line.to_vec(), None),
     }
 }
 
@@ -162,6 +197,8 @@ pub enum CancelReply {
     Missing,
     /// It had ended.
     Ended,
+    /// A newer flightdeck has written some of it: see [`newer_reply`].
+    Format,
     /// It could not be written down.
     Write,
 }
@@ -181,6 +218,7 @@ pub fn cancel_reply(stdout: &[u8]) -> Result<CancelReply, Unreadable> {
     enum Why {
         Missing,
         Ended,
+        Format,
         Write,
     }
     match parsed(stdout)? {
@@ -193,6 +231,7 @@ pub fn cancel_reply(stdout: &[u8]) -> Result<CancelReply, Unreadable> {
         } => Ok(match why {
             Why::Missing => CancelReply::Missing,
             Why::Ended => CancelReply::Ended,
+            Why::Format => CancelReply::Format,
             Why::Write => CancelReply::Write,
         }),
         _ => Err(unreadable(stdout)),
@@ -210,6 +249,8 @@ pub enum VerdictReply {
     Missing,
     /// The step does not wait for it: not yet, or not any more.
     NotWaiting,
+    /// A newer flightdeck has written some of the operation: see [`newer_reply`].
+    Format,
     /// It could not be written down.
     Write,
 }
@@ -249,7 +290,7 @@ pub enum UnlockReply {
     NotALock,
     /// An operation that passed the lock still runs: unlock when it has ended.
     Held,
-    /// Written by a newer flightdeck.
+    /// A newer flightdeck has written some of it, or in the ledger: see [`newer_reply`].
     Format,
     /// It could not be written down.
     Write,
@@ -277,7 +318,8 @@ pub fn unlock_reply(stdout: &[u8]) -> Result<UnlockReply, Unreadable> {
 }
 
 fn parsed<T: for<'a> Deserialize<'a>>(stdout: &[u8]) -> Result<T, Unreadable> {
-    serde_json::from_slice(last_line(stdout)?).map_err(|_| unreadable(stdout))
+    let (head, _) = head_and_claim(last_line(stdout)?);
+    serde_json::from_slice(&head).map_err(|_| unreadable(stdout))
 }
 
 /// The last line that looks like an answer: a server's start-up files may print before it.
@@ -325,6 +367,32 @@ mod tests {
                 start_reply(line).unwrap(),
                 StartReply::Refused { claim: None, .. }
             ));
+        }
+    }
+
+    #[test]
+    fn what_a_newer_flightdeck_has_written_is_named_however_much_of_it_can_be_read() {
+        let line = br#"{"refused":"format","operation":0,"file":"ledger","claim":{"v":2,"operation":18,"operator":"jo"}}"#;
+        let StartReply::Refused { newer, .. } = start_reply(line).unwrap() else {
+            panic!("not refused");
+        };
+        let newer = newer.unwrap();
+        assert_eq!(
+            (newer.file, newer.operation),
+            (Some(NewerFile::Ledger), Some(OperationId(18)))
+        );
+        assert_eq!(newer.claim.unwrap().operator, "jo");
+        for (claim, operator) in [("{\"operator\":\"jo\"}", Some("jo")), ("{\"oper", None)] {
+            let line = format!("{{\"failed\":\"format\",\"file\":\"plan\",\"claim\":{claim}}}\n");
+            assert_eq!(cancel_reply(line.as_bytes()), Ok(CancelReply::Format));
+            assert_eq!(unlock_reply(line.as_bytes()), Ok(UnlockReply::Format));
+            assert_eq!(verdict_reply(line.as_bytes()), Ok(VerdictReply::Format));
+            let newer = newer_reply(line.as_bytes(), OperationId(9));
+            assert_eq!(
+                (newer.file, newer.operation),
+                (Some(NewerFile::Plan), Some(OperationId(9)))
+            );
+            assert_eq!(newer.claim.map(|claim| claim.operator).as_deref(), operator);
         }
     }
 

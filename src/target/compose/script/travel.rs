@@ -12,7 +12,11 @@ use crate::release::{
     text::clean,
 };
 
-const CLAIM: &str = include_str!("../../../../assets/claim.sh");
+const NEWER: &str = include_str!("../../../../assets/newer.sh");
+const CLAIM: &str = concat!(
+    include_str!("../../../../assets/newer.sh"),
+    include_str!("../../../../assets/claim.sh")
+);
 const LEDGER_SHAPE: &str = include_str!("../../../../assets/ledger_shape.sh");
 const HISTORY: &str = include_str!("../../../../assets/history.sh");
 const LEDGER: &str = include_str!("../../../../assets/ledger.sh");
@@ -227,7 +231,12 @@ pub fn cancel(
     who: &serde_json::Value,
 ) -> Result<Vec<u8>, Unquotable> {
     let arguments = format!("{operation} {}", quote(&who.to_string())?);
-    called(&bare(CANCEL), "cancel_operation", place, &arguments)
+    called(
+        &(bare(NEWER) + &bare(CANCEL)),
+        "cancel_operation",
+        place,
+        &arguments,
+    )
 }
 
 /// Brings an operation a verdict on a check that is asked by whoever follows. The answer is for
@@ -254,7 +263,12 @@ pub fn verdict(place: &Place, answer: &CheckAnswer) -> Result<Vec<u8>, Unquotabl
         quote(&check)?,
         quote(&clean(why))?
     );
-    called(&bare(VERDICT), "verdict", place, &arguments)
+    called(
+        &(bare(NEWER) + &bare(VERDICT)),
+        "verdict",
+        place,
+        &arguments,
+    )
 }
 
 /// Ends the lock by hand `operation`; `who` is JSON on one line, and goes into its ledger line. The

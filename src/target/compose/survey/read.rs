@@ -15,6 +15,7 @@ use crate::{
     plan::schema,
     release::{
         Fault, FaultKind, ServiceName,
+        newer::{Newer, NewerFile},
         observation::{Containers, Image},
         operation::{Claim, Liveness, OperationId, OperationState},
         survey::{Means, SchemaRevision, Survey},
@@ -70,16 +71,6 @@ pub(super) fn malformed(
         format!("what the server told of its {what} cannot be understood"),
     )
     .because(why)
-}
-
-/// What has been written in a format that this version does not know.
-fn newer(environment: &Environment, what: &str) -> Fault {
-    Fault::new(
-        FaultKind::Conflict,
-        environment.name.as_str(),
-        format!("{what} was written by a newer flightdeck"),
-    )
-    .remedy("use that one")
 }
 
 pub(super) fn lines(part: &Part) -> impl Iterator<Item = &str> {
@@ -162,8 +153,9 @@ pub(super) fn survey(
     let (last_operation, operation) = operation(environment, parts)?;
     let (schema_heads, schema_trouble) = heads(parts);
     let ledger = read_ledger(&part(environment, parts, "ledger")?.bytes);
-    if ledger.newer > 0 {
-        return Err(newer(environment, "its ledger").because("what is healthy here cannot be told"));
+    if let Some(newer) = &ledger.newer_line {
+        let fault = newer.fault(environment.name.as_str());
+        return Err(fault.because("what is healthy here cannot be told"));
     }
     Ok(Survey {
         taken,
@@ -296,7 +288,8 @@ fn operation(
     let bad = |why: &str| malformed(environment, "operations", text::clean(why));
     let newest: OperationId = newest.parse().map_err(|_| bad(newest))?;
     let head = told.next().unwrap_or_default();
-    let (shown, holder) = head.split_once(' ').ok_or_else(|| bad(head))?;
+    let mut words = head.split(' ');
+    let (shown, holder) = words.next().zip(words.next()).ok_or_else(|| bad(head))?;
     let record = told.next().unwrap_or_default();
     let liveness = match holder {
         "ended" => return Ok((Some(newest), None)),
@@ -307,12 +300,14 @@ fn operation(
     };
     // What it means is not to be guessed, and nothing is to be done over it.
     if holder == "format" {
-        return Err(newer(
-            environment,
-            &format!("operation {}", text::clean(shown)),
-        ));
+        let newer = Newer {
+            file: words.next().and_then(NewerFile::of),
+            operation: shown.parse().ok(),
+            claim: Claim::known(record.as_bytes()),
+        };
+        return Err(newer.fault(environment.name.as_str()));
     }
-    let claim: Claim = serde_json::from_str(record).map_err(|_| bad(record))?;
+    let claim = Claim::known(record.as_bytes()).ok_or_else(|| bad(record))?;
     // A claim whose folder never came holds nothing: the next one passes it.
     if matches!(holder, "never_began" | "unbegun") {
         return Ok((Some(newest), None));

@@ -21,11 +21,15 @@ use super::{
     copies, files, storage,
 };
 
-const CLAIM: &str = include_str!("../../../../assets/claim.sh");
+const CLAIM: &str = concat!(
+    include_str!("../../../../assets/newer.sh"),
+    include_str!("../../../../assets/claim.sh")
+);
 const COMMON: &str = include_str!("../render/sh/common.sh");
 const HEADS: &str = include_str!("../render/sh/heads.sh");
 const POSTGRES: &str = include_str!("../render/sh/postgres.sh");
 const SURVEY: &str = include_str!("survey.sh");
+const FIRST: &str = include_str!("first.sh");
 
 /// No answer of Compose's or the Engine's is longer.
 const LONG: &str = "8388608";
@@ -44,7 +48,6 @@ impl Script {
         // Not steps of an operation, and yet they share its functions.
         text.push_str("FD_FOLDER=/nowhere\nFD_OPERATION=0\n");
         text.push_str(&docker::bare(COMMON));
-        text.push_str(&docker::bare(HEADS));
         text.push_str(&docker::bare(SURVEY));
         text.push_str(&format!(
             "open_survey\ndirectory={}\n",
@@ -89,7 +92,9 @@ pub(super) fn first(
 ) -> Result<Vec<u8>, Unquotable> {
     let Target::Compose(compose) = &environment.target;
     let mut script = Script::new(environment, services)?;
-    script.0.push_str(&docker::bare(CLAIM));
+    for part in [HEADS, FIRST, CLAIM] {
+        script.0.push_str(&docker::bare(part));
+    }
     script.0.push_str(&format!(
         "{}if command -v sha256sum >/dev/null; then algorithm=sha256; else algorithm='cksum'; fi\nhere\n",
         root(compose)?

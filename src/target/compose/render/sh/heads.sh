@@ -111,7 +111,8 @@ heads_flyway() {
 	heads=${heads%%[,\}]*}
 	heads=${heads#*:}
 	heads=${heads#"${heads%%[!	 ]*}"}
-	heads=${heads%"${heads##*[!	 $newline]}"}
+	heads=${heads%"${heads##*[!	 
+]}"}
 	case $heads in
 	null) heads= ;;
 	\"*\")

@@ -1,6 +1,8 @@
 //! Surveys by the shells that servers have, of a directory here and a `docker` that answers as told.
 
 mod hostile;
+mod newer;
+mod shellcheck;
 
 use std::{
     fs,

@@ -1,0 +1,154 @@
+//! Both trips' scripts as they travel, for everything that can be asked for, under shellcheck.
+
+use std::{collections::BTreeMap, fs, process::Command, time::Duration};
+
+use super::*;
+use crate::{
+    release::{
+        operation::OperationId,
+        plan::{MarkedRelease, RollbackTo, SchemaChoice},
+    },
+    target::compose::pin::Rendered,
+};
+
+/// What travels in one trip or the other.
+const SOURCES: [&str; 7] = [
+    include_str!("../../render/sh/common.sh"),
+    include_str!("../../render/sh/heads.sh"),
+    include_str!("../../render/sh/postgres.sh"),
+    include_str!("../survey.sh"),
+    include_str!("../first.sh"),
+    include_str!("../../../../../assets/newer.sh"),
+    include_str!("../../../../../assets/claim.sh"),
+];
+
+fn deeds() -> Vec<Deed> {
+    let back = |to, schema, files| Deed::Rollback { to, schema, files };
+    vec![
+        Deed::Adopt,
+        promote(2),
+        back(RollbackTo::LastHealthy, SchemaChoice::ImageOnly, false),
+        back(
+            RollbackTo::Operation(OperationId(7)),
+            SchemaChoice::Downgrade,
+            true,
+        ),
+        back(
+            RollbackTo::Image {
+                service: of("backend"),
+                image: image_id(1),
+            },
+            SchemaChoice::Restore,
+            false,
+        ),
+        Deed::Restore { operation: None },
+        Deed::CleanUp {
+            keep: 5,
+            older_than: Duration::ZERO,
+        },
+        Deed::MarkBad {
+            release: MarkedRelease::Running,
+        },
+        Deed::Migrate {
+            versions: BTreeMap::new(),
+            to: Some("it's $HOME".to_owned()),
+        },
+    ]
+}
+
+/// The scripts of `deed` in each environment of the example of a configuration, which has every key.
+fn scripts_of(config: &Config, deed: &Deed) -> Vec<Vec<u8>> {
+    let hostile = "it's `reboot` $HOME";
+    let wanted = [copies::Wanted {
+        file: hostile.to_owned(),
+        path: format!("/srv/{hostile}"),
+        hash: Algorithm::Sha256.fingerprint(b""),
+    }];
+    let undo = vec![vec!["grep".to_owned(), hostile.to_owned()]];
+    let mut travels = Vec::new();
+    for environment in &config.environments {
+        let Target::Compose(compose) = &environment.target;
+        let others = config.environments.iter();
+        let neighbours: Vec<Environment> = others
+            .filter(|other| other.name != environment.name)
+            .cloned()
+            .collect();
+        let request = Request {
+            environment: environment.name.clone(),
+            deed: deed.clone(),
+            reason: hostile.to_owned(),
+            overrides: Vec::new(),
+        };
+        let candidates: Vec<Rendered> = [&compose.environment_files, &compose.files]
+            .into_iter()
+            .filter_map(|files| files.first())
+            .map(|file| Rendered {
+                file: file.clone(),
+                bytes: hostile.as_bytes().to_vec(),
+                summary: Vec::new(),
+            })
+            .collect();
+        let services = &config.services;
+        travels.extend([
+            scripts::first(environment, services, &neighbours, &request).unwrap(),
+            scripts::copies(environment, services, &wanted).unwrap(),
+            scripts::second(environment, services, &candidates, &undo, &wanted).unwrap(),
+        ]);
+    }
+    travels
+}
+
+/// `script` with what its sources tell shellcheck of single lines: no comment travels.
+fn with_remarks(script: &str) -> String {
+    let mut remarks: BTreeMap<&str, &str> = BTreeMap::new();
+    for source in SOURCES {
+        let lines: Vec<&str> = source.lines().map(str::trim_start).collect();
+        for pair in lines.windows(2) {
+            if pair[0].starts_with("# shellcheck disable=") {
+                remarks.insert(pair[1], pair[0]);
+            }
+        }
+    }
+    let remarked = |line: &str| match remarks.get(line) {
+        Some(remark) => format!("{remark}\n{line}\n"),
+        None => format!("{line}\n"),
+    };
+    script.lines().map(remarked).collect()
+}
+
+#[test]
+fn shellcheck_has_nothing_to_say_of_what_travels_for_a_plan() {
+    let example = include_str!("../../../../../config.example.toml");
+    let config = config::parse(example, Path::new("config.example.toml")).unwrap();
+    let mut travels: Vec<Vec<u8>> = deeds()
+        .iter()
+        .flat_map(|deed| scripts_of(&config, deed))
+        .collect();
+    travels.sort();
+    travels.dedup();
+    assert!(travels.len() > config.environments.len() * 5);
+    let folder = tempfile::tempdir().unwrap();
+    let mut names = Vec::new();
+    for (number, script) in travels.into_iter().enumerate() {
+        let script = String::from_utf8(script).unwrap();
+        let name = format!("{number}.sh");
+        fs::write(folder.path().join(&name), with_remarks(&script)).unwrap();
+        names.push(name);
+    }
+    // A part that is laid for several scripts sets what only some of them use.
+    let Ok(said) = Command::new("shellcheck")
+        .args(["--shell=sh", "--exclude=SC2034"])
+        .args(&names)
+        .current_dir(&folder)
+        .output()
+    else {
+        assert!(
+            std::env::var_os("FLIGHTDECK_REAL").is_none(),
+            "shellcheck is not installed"
+        );
+        eprintln!("not run: shellcheck is not installed");
+        return;
+    };
+    let words = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success(), "{words}");
+}
