@@ -245,7 +245,7 @@ mod tests {
                     origin: "laptop".to_owned(),
                     reason: String::new(),
                     kind: "promote".to_owned(),
-                    at: 1,
+                    at: Some(1),
                     nonce: "n".to_owned(),
                 },
                 plan: Some(Box::new(plan)),

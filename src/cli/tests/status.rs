@@ -59,7 +59,7 @@ async fn an_operation_that_holds_or_died_is_told_with_since_when() {
             origin: "desk".to_owned(),
             reason: String::new(),
             kind: "promote".to_owned(),
-            at: 1_800_000_000,
+            at: Some(1_800_000_000),
             nonce: "n".to_owned(),
         },
         plan: None,

@@ -191,6 +191,15 @@ pub fn course<'a>(
     let at = stopped(journal, end);
     let (direction, first) = match recovery {
         Recovery::Cancel => return None,
+        // It left nothing: the server refuses that too.
+        Recovery::Abandon
+            if matches!(
+                end.map(|end| end.outcome),
+                Some(Outcome::WentBack | Outcome::Cancelled | Outcome::Abandoned)
+            ) =>
+        {
+            return None;
+        }
         Recovery::Abandon => {
             let steps = plan.forward.iter();
             return Some(Course {

@@ -13,7 +13,7 @@ use super::{
 use crate::release::{
     Fault, FaultKind,
     newer::REMEDY,
-    operation::{Claim, Direction, OperationId},
+    operation::{Claim, Direction, OperationId, timestamp},
     text::clean,
 };
 
@@ -152,6 +152,12 @@ fn refused(
         || Claim::SOMEBODY.to_owned(),
         |claim| {
             let mut who = claim.who();
+            if let Some(at) = claim.at {
+                who.push_str(&format!(
+                    " since {}",
+                    timestamp(at).strftime("%Y-%m-%d %H:%MZ")
+                ));
+            }
             if !claim.reason.is_empty() {
                 who.push_str(&format!(" ({})", claim.reason));
             }
@@ -179,7 +185,7 @@ fn refused(
             format!(
                 "{what} {operation} of {who} lost its runner{step}, and what that step started still runs"
             ),
-            "wait for its end, then recover it".to_owned(),
+            "recover it: what still runs is ended first".to_owned(),
         ),
         Refusal::Unknown => (
             format!(
@@ -202,7 +208,7 @@ fn refused(
             "say whether to run it again or to skip it".to_owned(),
         ),
         Refusal::Ended => (
-            format!("{what} {operation} ended well: there is nothing to recover"),
+            format!("{what} {operation} has ended: nothing of it is left for this"),
             "plan anew".to_owned(),
         ),
         Refusal::Missing => (

@@ -139,6 +139,7 @@ fn planned(config: &Config, deed: Deed, server: &Answering) -> Result<Plan, Faul
         now,
     ))?;
     let context = Context {
+        unseen: Default::default(),
         operator: "mira".to_owned(),
         origin: "laptop".to_owned(),
         gates: GateFacts {
