@@ -113,8 +113,9 @@ fn proof<'a>(
     left
 }
 
+/// Whether somebody brought the image, and it held. An adoption only found it.
 fn brought_healthy(record: &Record, service: &ServiceName, image: &ServiceRelease) -> bool {
-    record.brings_release()
+    matches!(record.kind, PlanKind::Promote | PlanKind::Rollback)
         && record
             .proves_healthy()
             .is_some_and(|after| after.changed_since(&record.before).runs(service, image))

@@ -171,6 +171,9 @@ fn a_mark_is_not_refuted_by_what_is_promoted_beside_it() {
         told.past(&pair(2, 2)),
         ["backend v2 was marked bad by mira, operation 000003"]
     );
+    // Nor by an adoption, which only finds what runs.
+    let told = told.and(PlanKind::Adopt, (2, 2), Outcome::Succeeded, "");
+    assert_eq!(told.healthy(), ["backend v1, frontend f1"]);
     // Left too: the mark says more.
     let told = told.rolled_back(1, 2);
     assert_eq!(
