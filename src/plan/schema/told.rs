@@ -11,7 +11,8 @@ use crate::{
 };
 
 use super::{
-    Known, WayDown, counted, graph, heads_of_result, in_full, is_same, listed, tool, words,
+    Known, WayDown, counted, graph, heads_of_result, in_full, is_revision, is_same, listed, tool,
+    words,
 };
 
 /// The schema's heads: as read now, else as last recorded. With whether they are only recorded.
@@ -48,17 +49,25 @@ pub fn trouble(survey: &Survey) -> Option<String> {
 /// Says so where the database is at a revision that the chosen image does not have, which lies on the
 /// server and was asked.
 pub fn ahead_of_candidate(survey: &Survey, label: &str) -> Option<String> {
-    let (candidate, now) = (
-        survey.candidate_history.as_ref()?,
-        survey.schema_heads.as_ref()?,
-    );
-    let unknown = unknown_to(candidate, now);
+    let candidate = survey.candidate_history.as_ref()?;
+    let unknown = match &survey.schema_heads {
+        Some(now) => unknown_to(candidate, now),
+        // What runs does not know it either, and its tool has named it.
+        None => unknown_to(candidate, &[named_in(survey.schema_trouble.as_ref()?)?]),
+    };
     (!unknown.is_empty()).then(|| {
         format!(
             "the database is ahead of {label}: it is at {}, which that image does not know",
             words(&unknown)
         )
     })
+}
+
+/// The revision that Alembic's complaint says it cannot locate.
+fn named_in(complaint: &str) -> Option<String> {
+    let (_, rest) = complaint.split_once("Can't locate revision identified by '")?;
+    let (revision, _) = rest.split_once('\'')?;
+    is_revision(revision).then(|| revision.to_owned())
 }
 
 /// Of these heads, those that the image which runs does not know; none where it did not name its

@@ -61,11 +61,12 @@ pub fn view(model: &Model, ages: &Ages, area: Rect, buf: &mut Buffer) {
                     lines.push((Line::styled(words, model.theme.dim), false));
                 }
                 if let (Seen::Now, Some(crashes)) = (seen, service.crashing(ages.now())) {
-                    let words = format!(
-                        "      restarted {} times, the last {}",
-                        crashes.restarts,
-                        ages.ago(crashes.last)
-                    );
+                    let ago = match ages.ago(crashes.last).as_str() {
+                        "now" => "just now".to_owned(),
+                        ago => ago.to_owned(),
+                    };
+                    let restarts = crashes.restarts;
+                    let words = format!("      restarted {restarts} times, the last {ago}");
                     lines.push((Line::styled(words, model.theme.bad), false));
                 }
                 if index == at && focused {

@@ -287,6 +287,17 @@ fn a_promotion_looks_whether_the_candidate_knows_the_schema_before_it_changes_an
     );
     assert!(fault.remedy.contains("roll back"), "{fault}");
     assert!(fault.remedy.contains("--no-migrate"), "{fault}");
+    // What runs does not know it either: its tool names it all the same.
+    world.survey.schema_heads = None;
+    let complaint = "FAILED: Can't locate revision identified by 'e5c8'";
+    world.survey.schema_trouble = Some(complaint.to_owned());
+    let fault = world.plan(promote(2)).unwrap_err();
+    assert!(
+        fault.message.contains("ahead of v2: it is at e5c8"),
+        "{fault}"
+    );
+    world.survey.schema_trouble = Some(complaint.replace("e5c8", "d4b7"));
+    assert!(world.plan(promote(2)).is_ok());
 }
 
 #[test]
