@@ -101,3 +101,48 @@ fn parsed(key: &str, address: &SecretString) -> Result<SecretString, Fault> {
             .remedy("it has to be one line that begins with https:// or http://")
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{
+        plan::fixture,
+        release::{
+            operation::Outcome,
+            plan::{Deed, RollbackTo, SchemaChoice},
+        },
+    };
+
+    /// What comes of a rollback whose hook before it has a secret that nobody can find.
+    async fn rolled_back_with(more: &str) -> Result<(), Fault> {
+        let mut world = fixture::World::with(&format!(
+            "[[environments.production.hooks]]\nname = \"approval\"\nwhen = \"before\"\n\
+             command = \"./approval\"\nsecrets = {{ TOKEN = {{ file = \"/nowhere/token\" }} }}\n{more}"
+        ));
+        world.runs(2);
+        let promoted = |number, from, to| {
+            fixture::record(number, PlanKind::Promote, from, to, Outcome::Succeeded)
+        };
+        world.records(vec![promoted(1, 3, 1), promoted(2, 1, 2)]);
+        let rollback = Deed::Rollback {
+            to: RollbackTo::LastHealthy,
+            schema: SchemaChoice::ImageOnly,
+            files: false,
+        };
+        let plan = world.plan(rollback).unwrap();
+        let environment = world.config.environment(&plan.environment).unwrap();
+        let secrets = Secrets::beside(Path::new("flightdeck.toml"));
+        lay(&mut Folder::new(), &secrets, &plan, environment).await
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_not_found_stops_only_the_rollback_that_its_hook_would_stop() {
+        rolled_back_with("").await.unwrap();
+        let fault = rolled_back_with("on = [\"rollback\"]\nblocking = true\n")
+            .await
+            .unwrap_err();
+        assert!(fault.subject.contains("approval"), "{fault}");
+    }
+}
