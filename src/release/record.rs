@@ -328,7 +328,7 @@ impl Record {
         !matches!(self.kind, PlanKind::Lock | PlanKind::MarkBad)
             && (self.kind != PlanKind::CleanUp || self.waits_for_operator())
             && self.outcome != Outcome::Refused
-            && !(matches!(self.outcome, Outcome::WentBack | Outcome::Cancelled) && !self.changed())
+            && (self.changed() || !matches!(self.outcome, Outcome::WentBack | Outcome::Cancelled))
     }
 
     /// Whether anything was changed; what does not say that it was not counts as changed.

@@ -32,7 +32,7 @@ struct Told(Vec<Record>);
 
 impl Told {
     fn and(mut self, kind: PlanKind, to: (u8, u8), outcome: Outcome, step: &str) -> Self {
-        let runs = self.0.last().and_then(|last| reached(last));
+        let runs = self.0.last().and_then(reached);
         let number = self.0.len() as u64 + 1;
         let mut next = record(number, kind, 1, 1, outcome);
         next.before = runs.unwrap_or_else(|| pair(1, 1));
@@ -70,7 +70,7 @@ impl Told {
     }
 
     fn marked(mut self, bad: Release) -> Self {
-        let runs = self.0.last().and_then(|last| reached(last)).unwrap();
+        let runs = self.0.last().and_then(reached).unwrap();
         let mut mark = record(
             self.0.len() as u64 + 1,
             PlanKind::MarkBad,

@@ -39,9 +39,10 @@ impl Tool for Django<'_> {
                     Some(name) => (Standing::Applied, name.trim()),
                     None => (Standing::Pending, line.strip_prefix("[ ]")?.trim()),
                 };
-                is_migration(name).then(|| SchemaRevision {
+                let name = text::clean(name);
+                is_migration(&name).then(|| SchemaRevision {
                     standing,
-                    ..SchemaRevision::new(text::clean(name), "")
+                    ..SchemaRevision::new(name, "")
                 })
             })
             .take(MOST_REVISIONS)
@@ -187,12 +188,16 @@ fn named(head: &str) -> Result<(&str, &str), String> {
         })
 }
 
+/// As long as the name of a file may be, twice: an app's and its migration's.
+const LONGEST: usize = 510;
+
 /// Whether this is `app.migration`. A migration's name is its file's, and may have spaces.
 fn is_migration(words: &str) -> bool {
     let is_app = |app: &str| !app.contains(char::is_whitespace) && is_revision(app);
-    words
-        .split_once('.')
-        .is_some_and(|(app, name)| is_app(app) && !name.is_empty())
+    words.len() <= LONGEST
+        && words
+            .split_once('.')
+            .is_some_and(|(app, name)| is_app(app) && !name.is_empty())
 }
 
 /// What `migrate --plan` names: a migration a line, with its operations indented below.

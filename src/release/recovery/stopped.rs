@@ -115,11 +115,7 @@ pub fn stopped(journal: &[JournalLine], end: Option<&End>) -> Stopped {
                 list: Direction::Closing,
                 told,
                 ..
-            } => {
-                if !has_ended {
-                    at.came_to = Some(told.unwrap_or(Outcome::Unknown));
-                }
-            }
+            } => at.came_to = (!has_ended).then(|| told.unwrap_or(Outcome::Unknown)),
             Event::Begin {
                 direction: begun, ..
             }

@@ -28,7 +28,7 @@ pub enum Row<'a> {
     /// An environment.
     Environment(&'a Environment),
     /// One of its services.
-    Service(&'a Environment, ServiceRow),
+    Service(&'a Environment, Box<ServiceRow>),
 }
 
 impl State {
@@ -79,7 +79,7 @@ pub fn rows(model: &Model) -> Vec<Row<'_>> {
                 .fleet
                 .services(environment)
                 .into_iter()
-                .map(|row| Row::Service(environment, row)),
+                .map(|row| Row::Service(environment, Box::new(row))),
         );
     }
     rows

@@ -162,7 +162,7 @@ impl Follower {
     fn read(&mut self, engine: &Engine, id: String) {
         self.readers.retain(|_, reader| !reader.has_ended());
         if let Some(reader) = self.readers.get(&id) {
-            reader.wish(Wish::Read(engine.clone()));
+            reader.wish(Wish::Read(Box::new(engine.clone())));
             return;
         }
         let tail = self.is_first.then_some(self.query.tail);

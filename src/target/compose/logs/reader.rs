@@ -35,7 +35,7 @@ const LONG_CHUNK: usize = 128 << 10;
 #[derive(Clone)]
 pub enum Wish {
     /// Read with this Engine; again where it was, if it had stopped.
-    Read(Engine),
+    Read(Box<Engine>),
     /// Read to the end of what there is, then end: the container is gone.
     End,
 }
@@ -55,7 +55,7 @@ impl Reader {
         tail: Option<usize>,
         sender: mpsc::Sender<Chunk>,
     ) -> Self {
-        let wishes = watch::Sender::new(Wish::Read(engine));
+        let wishes = watch::Sender::new(Wish::Read(Box::new(engine)));
         let reading = Reading {
             id,
             container: None,

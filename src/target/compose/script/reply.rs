@@ -29,7 +29,7 @@ pub enum StartReply {
         /// Its record, or the ledger's line that is of a newer format; `None` if that cannot be read.
         claim: Option<Claim>,
         /// What a newer flightdeck has written, if that is why.
-        newer: Option<Newer>,
+        newer: Option<Box<Newer>>,
         /// The step at which an interrupted operation stopped, or about which an operator has to be asked.
         at: Option<(Direction, String)>,
     },
@@ -126,7 +126,7 @@ pub fn start_reply(stdout: &[u8]) -> Result<StartReply, Unreadable> {
             file,
             ..
         } => Ok(StartReply::Refused {
-            newer: (why == Refusal::Format).then(|| newer(file, operation, claim)),
+            newer: (why == Refusal::Format).then(|| Box::new(newer(file, operation, claim))),
             why,
             operation,
             claim: claim.and_then(Claim::known),
