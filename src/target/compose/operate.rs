@@ -319,7 +319,9 @@ mod tests {
         let fault = refused(&place(), Refusal::Held, OperationId(42), Some(&claim), None);
         assert_eq!(fault.kind, FaultKind::Conflict);
         assert!(
-            fault.message.contains("mira from laptop (hotfix)"),
+            fault
+                .message
+                .contains("mira from laptop since 1970-01-01 00:00Z (hotfix)"),
             "{fault}"
         );
         assert!(fault.message.contains("promote 000042"), "{fault}");

@@ -135,9 +135,10 @@ fn shellcheck_has_nothing_to_say_of_what_travels_for_a_plan() {
         fs::write(folder.path().join(&name), with_remarks(&script)).unwrap();
         names.push(name);
     }
-    // A part that is laid for several scripts sets what only some of them use.
+    // A part that is laid for several scripts sets what only some of them use; and what is quoted is meant
+    // as it stands.
     let Ok(said) = Command::new("shellcheck")
-        .args(["--shell=sh", "--exclude=SC2034"])
+        .args(["--shell=sh", "--exclude=SC2034,SC2016"])
         .args(&names)
         .current_dir(&folder)
         .output()
