@@ -460,6 +460,8 @@ fn every_program_that_a_step_calls_is_given_what_was_meant() {
                 "FD_OUTCOME=",
                 "-e",
                 "FD_STEP=",
+                "-e",
+                "FD_CHANGED=",
                 "c0ffee",
             ]);
             recorded.assert_docker_given(&["--env-file", &meant.file]);
