@@ -123,8 +123,8 @@ under_each_shell! {
         let mut tail = world.started(&Operation::promotion().step_as("wait", "60 no safe", wait).folder());
         tail.until_printed("hangs");
         let wish = world.folder(tail.id).join("cancel");
-        of_some(6, text(), |operator| {
-            let who = json!({"operator": operator});
+        of_some(6, (text(), text()), |(operator, reason)| {
+            let who = json!({"operator": operator, "reason": reason});
             let reply = world.run(&cancel(&world.place, tail.id, &who).unwrap());
             assert_eq!(cancel_reply(&reply), Ok(CancelReply::Cancelling));
             let told: serde_json::Value = serde_json::from_slice(&fs::read(&wish).unwrap()).unwrap();

@@ -641,10 +641,10 @@ fn a_backup_is_known_by_exactly_what_its_command_printed_last() {
             let steps = vec![step("backup", Intent::Backup { tool })];
             let basis = server.basis();
             let (record, output) = server.operate(steps, &[], basis);
-            let lines = printed
+            let mut lines = printed
                 .split('\n')
                 .map(|line| line.trim_matches([' ', '\t']));
-            let handle = lines.filter(|line| !line.is_empty()).next_back();
+            let handle = lines.rfind(|line| !line.is_empty());
             let handle = handle.filter(|handle| handle.chars().all(plain));
             assert_eq!(
                 record.results.get("backup").map(String::as_str),
