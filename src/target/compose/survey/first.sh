@@ -167,7 +167,8 @@ heads_in() {
 # network, a volume or a variable of the project's: it reads its image and nothing else.
 image_says() {
 	docker image inspect --format '{{.Id}}' "$1" >/dev/null 2>&1 || return 1
-	limit_to 20
+	# A container has to be made for it, and a busy server takes its time; no rollback asks this.
+	limit_to 60
 	docker run --rm --network none --pull never "$@"
 }
 
