@@ -47,7 +47,10 @@ impl History {
         }
         let rows: Vec<[String; 7]> = records
             .iter()
-            .map(|record| row(record, mark(records, record)))
+            .map(|record| {
+                let mark = history::mark(records, record);
+                row(record, mark.map(|bad| bad.words()))
+            })
             .collect();
         let head = [
             "OPERATION",
@@ -63,33 +66,14 @@ impl History {
     }
 }
 
-/// The mark of the release that a record brought: that it is bad by now.
-fn mark(records: &[Record], record: &Record) -> Option<String> {
-    if !record.brings_release() {
-        return None;
-    }
-    let brought = record.after.changed_since(&record.before);
-    let bad = history::bad(records, &brought).into_iter();
-    // What failed by itself says so in its own row.
-    let mut marked = bad.filter(|bad| bad.record.kind == PlanKind::MarkBad);
-    marked.next().map(|bad| bad.words())
-}
-
 fn row(record: &Record, mark: Option<String>) -> [String; 7] {
     let mut reason = clean(&record.reason);
     for remark in record.remarks().into_iter().chain(mark) {
         reason.push_str(&format!(" [{}]", clean(&remark)));
     }
-    let brings = match (record.kind, record.brings()) {
-        (PlanKind::Promote | PlanKind::Rollback, to) => {
-            let from = record.before.changed_since(&record.after).label();
-            if from == to {
-                to
-            } else {
-                format!("{from} → {to}")
-            }
-        }
-        (_, brings) => brings,
+    let brings = match record.kind {
+        PlanKind::Promote | PlanKind::Rollback => record.after.changes_since(&record.before),
+        _ => record.brings(),
     };
     [
         record.operation.to_string(),

@@ -229,11 +229,11 @@ fn last(facts: &EnvironmentFacts) -> Option<&Record> {
 
 /// What was done last and how it ended, in one line.
 fn record_words(record: &Record, now: Now) -> String {
+    let what = format!("{} {}", record.kind.verb(), record.brings());
     format!(
-        "{} {} {} {}  {} ago by {}",
+        "{} {} {}  {} ago by {}",
         record.operation,
-        record.kind.verb(),
-        record.after.label(),
+        what.trim_end(),
         record.ended_words(),
         short_age(now.age(timestamp(record.ended)), true).0,
         record.operator,

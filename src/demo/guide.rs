@@ -106,6 +106,7 @@ mod tests {
             reason: String::new(),
             before: Release::default(),
             after: Release::default(),
+            subject: String::new(),
             recovers: None,
             overridden: Vec::new(),
             started: 0,

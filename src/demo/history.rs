@@ -67,7 +67,7 @@ const PRODUCTION: [Past; 8] = [
         failed: None,
         reason: "",
     },
-    promote(6 * DAY, 8, Some("verify-check-1"), ""),
+    promote(6 * DAY, 8, Some("verify-check-status"), ""),
     promote(4 * DAY, recent::BEFORE, None, ""),
     promote(3 * DAY + HOUR, recent::PRODUCTION, None, "delivery dates"),
     Past {
@@ -111,7 +111,7 @@ const TIMES: [(&str, u64, u64); 8] = [
     ("switch", 4, 3),
     ("restart", 1, 1),
     ("verify-health", 11, 2),
-    ("verify-check-1", 0, 2),
+    ("verify-check-status", 0, 2),
 ];
 
 /// What runs of the two services that are released.
@@ -247,6 +247,7 @@ fn record(
         reason: past.reason.to_owned(),
         before: before.release(true),
         after: after.release(false),
+        subject: String::new(),
         recovers: None,
         overridden: Vec::new(),
         started: started.as_second(),

@@ -100,6 +100,7 @@ pub fn record(number: u64, kind: PlanKind, from: u8, to: u8, outcome: Outcome) -
         reason: String::new(),
         before: release(from),
         after: release(to),
+        subject: String::new(),
         recovers: None,
         overridden: Vec::new(),
         started: 100,

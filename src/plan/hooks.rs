@@ -7,15 +7,11 @@ use crate::{
     release::{
         Fault, FaultKind,
         hook::{Hook, HookCommand, HookWhen, Notification, NotificationMeans},
-        name::slug,
         plan::{Intent, OnStepFailure, Plan, PlanKind, Step},
     },
 };
 
 use super::{Making, steps};
-
-/// The most letters of a hook's name in its step's id.
-const LONGEST: usize = 40;
 
 /// What a hook before a rollback may take of the time that it is configured with: whoever rolls back is in
 /// a hurry, and it decides nothing.
@@ -84,19 +80,9 @@ pub(super) fn weave(making: &Making<'_>, plan: &mut Plan) -> Result<(), Fault> {
     Ok(())
 }
 
-/// `hook-tell-the-team` for the hook "tell the team": its name as far as a step's id can have it, since
-/// that is what journals, records and those who are told of an operation call it. Its secrets are kept
-/// under it, so that no two of a plan have the same.
+/// What its step is called. Its secrets are kept under that, so that no two of a plan have the same.
 fn id(name: &str, number: usize, taken: &mut BTreeSet<String>) -> String {
-    let words = slug(name);
-    let words: Vec<&str> = words.split('-').filter(|word| !word.is_empty()).collect();
-    let mut name = words.join("-");
-    name.truncate(LONGEST);
-    let name = name.trim_end_matches('-');
-    let mut id = match name {
-        "" => format!("hook-{number}"),
-        name => format!("hook-{name}"),
-    };
+    let mut id = steps::called("hook", name, number);
     if taken.contains(&id) {
         id = format!("{id}-{number}");
     }

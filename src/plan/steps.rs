@@ -9,6 +9,7 @@ use crate::{
     config::{Environment, Migration},
     release::{
         ImageReference, ServiceName,
+        name::slug,
         plan::{Again, ImageName, Intent, OnStepFailure, Plan, Step},
         record::{Record, Release},
     },
@@ -144,6 +145,23 @@ pub(super) fn knows_schema(
     Some(step("schema", intent, Manners { limit, ..LOOKS }))
 }
 
+/// The most letters of a name in a step's id.
+const LONGEST: usize = 40;
+
+/// `hook-tell-the-team` for the hook "tell the team": its name as far as a step's id can have it, since
+/// that is what journals, records and those who are told of an operation call it. `number` stands for a
+/// name of which nothing is left.
+pub(super) fn called(what: &str, name: &str, number: usize) -> String {
+    let words = slug(name);
+    let words: Vec<&str> = words.split('-').filter(|word| !word.is_empty()).collect();
+    let mut name = words.join("-");
+    name.truncate(LONGEST);
+    match name.trim_end_matches('-') {
+        "" => format!("{what}-{number}"),
+        name => format!("{what}-{name}"),
+    }
+}
+
 /// One check.
 pub(super) fn check(
     number: usize,
@@ -159,7 +177,7 @@ pub(super) fn check(
         timeout: rule.timeout,
     };
     step(
-        format!("verify-check-{number}"),
+        called("verify-check", &rule.name, number),
         intent,
         Manners {
             limit: rule.longest() + SHORT,

@@ -84,13 +84,33 @@ impl Release {
         match labels.len() {
             0 => "nothing".to_owned(),
             1 => labels.remove(0),
-            _ => self
-                .services
-                .iter()
-                .map(|(name, s)| format!("{name} {}", s.label()))
-                .collect::<Vec<_>>()
-                .join(", "),
+            _ => self.each(),
         }
+    }
+
+    /// Each of its services with its label: `backend v1, frontend v2`.
+    pub fn each(&self) -> String {
+        let words = self.services.iter();
+        let words = words.map(|(name, service)| format!("{name} {}", service.label()));
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Each service that is another than in `before`, with both labels: `backend v1 → v2`.
+    pub fn changes_since(&self, before: &Self) -> String {
+        let changed = self.changed_since(before);
+        let change = |(name, to): (&ServiceName, &ServiceRelease)| {
+            let from = before.services.get(name).map(ServiceRelease::label);
+            match from.filter(|from| *from != to.label()) {
+                Some(from) => format!("{name} {from} → {}", to.label()),
+                None => format!("{name} {}", to.label()),
+            }
+        };
+        changed
+            .services
+            .iter()
+            .map(change)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// Whether it runs that image as that service.
@@ -225,6 +245,10 @@ pub struct Record {
     /// What the plan was to reach; empty for a lock by hand, and for a mark the release that is marked.
     #[serde(default)]
     pub after: Release,
+    /// What it was about where that is no release, in words: `backup 000003.dump`, `2 images`. Empty where
+    /// it was one, and in records of before this was written.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject: String,
     /// The operation that this one recovered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovers: Option<OperationId>,
@@ -269,12 +293,18 @@ impl Record {
     }
 
     /// What it was to bring, in words: of an adoption and a mark all of it, else the services that were to
-    /// change; empty for what brings nothing.
+    /// change, by name where others stayed; empty for what brings nothing.
     pub fn brings(&self) -> String {
         match self.kind {
-            PlanKind::Lock | PlanKind::Unknown => String::new(),
+            _ if !self.subject.is_empty() => self.subject.clone(),
+            PlanKind::Lock | PlanKind::CleanUp | PlanKind::Unknown => String::new(),
             PlanKind::Promote | PlanKind::Rollback => {
-                self.after.changed_since(&self.before).label()
+                let changed = self.after.changed_since(&self.before);
+                if changed.services.len() < self.after.services.len() {
+                    changed.each()
+                } else {
+                    changed.label()
+                }
             }
             _ => self.after.label(),
         }
@@ -428,6 +458,26 @@ impl Record {
 mod tests {
     use super::*;
     use crate::plan::fixture;
+
+    #[test]
+    fn a_record_names_the_service_where_others_stayed_and_what_was_no_release() {
+        let mut record = fixture::record(7, PlanKind::Promote, 1, 2, Outcome::Succeeded);
+        assert_eq!(record.brings(), "v2");
+        let frontend = record.before.services.values().next().cloned().unwrap();
+        for release in [&mut record.before, &mut record.after] {
+            let name: ServiceName = "frontend".parse().unwrap();
+            release.services.insert(name, frontend.clone());
+        }
+        assert_eq!(record.brings(), "backend v2");
+        assert_eq!(
+            record.after.changes_since(&record.before),
+            "backend v1 → v2"
+        );
+        record.kind = PlanKind::CleanUp;
+        assert_eq!(record.brings(), "", "what runs was not removed");
+        record.subject = "2 images".to_owned();
+        assert_eq!(record.brings(), "2 images");
+    }
 
     #[test]
     fn what_stopped_before_any_change_did_not_go_back_and_hooks_are_called_by_their_names() {

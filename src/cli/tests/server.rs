@@ -156,6 +156,7 @@ pub(super) fn record(number: u64, digest: &str) -> Record {
         reason: "friday's fix".to_owned(),
         before: release.clone(),
         after: release,
+        subject: String::new(),
         recovers: None,
         overridden: vec!["ci".to_owned()],
         started: 1_800_000_000,

@@ -131,7 +131,7 @@ fn said(record: &Record, step: &str, failed: bool) -> String {
             " Container {environment}-backend-1  Recreate\n Container {environment}-backend-1  Started\n \
              Container {environment}-backend-1  Healthy\n"
         ),
-        ("verify-check-1", true) => {
+        ("verify-check-status", true) => {
             "wget: server returned error: HTTP/1.1 503 Service Unavailable\n".to_owned()
         }
         (step, _) if step.starts_with("pull-") => record

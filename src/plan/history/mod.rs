@@ -6,7 +6,7 @@ mod tests;
 
 use std::{collections::BTreeMap, time::Duration};
 
-pub use past::{Bad, bad, past, past_of};
+pub use past::{Bad, bad, mark, past, past_of};
 
 use crate::release::{
     operation::{OperationId, Outcome},

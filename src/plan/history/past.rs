@@ -85,6 +85,14 @@ pub fn bad<'a>(records: &'a [Record], release: &Release) -> Vec<Bad<'a>> {
     found
 }
 
+/// The mark by which what `record` brought is bad by now. What failed by itself says so in its own record.
+pub fn mark<'a>(records: &'a [Record], record: &Record) -> Option<Bad<'a>> {
+    let brought = record.after.changed_since(&record.before);
+    let bad = record.brings_release().then(|| bad(records, &brought))?;
+    bad.into_iter()
+        .find(|bad| bad.record.kind == PlanKind::MarkBad)
+}
+
 /// The record that proves an image bad, unless it was proven healthy since.
 ///
 /// A failure is refuted by any sight of the image in a healthy release. What an operator has judged, by a

@@ -57,7 +57,7 @@ fn no_hook_and_no_check_stops_a_rollback() {
         plan.warnings
     );
     // What cannot be asked or told is left out, and the plan says so.
-    assert!(!ids(&plan.forward).contains(&"verify-check-1"));
+    assert!(!ids(&plan.forward).contains(&"verify-check-status"));
     assert_eq!(plan.closing.len(), 0);
     for left_out in ["\"status\"", "\"webhook\""] {
         let said = |warning: &String| warning.contains("left out") && warning.contains(left_out);

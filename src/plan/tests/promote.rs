@@ -217,8 +217,8 @@ fn a_check_without_means_is_refused_while_it_is_only_a_plan() {
     assert!(fault.message.contains("neither curl nor wget"), "{fault}");
     world.survey.means.wget = true;
     let plan = world.plan(promote(2)).unwrap();
-    assert!(ids(&plan.forward).contains(&"verify-check-1"));
-    assert!(ids(&plan.back).contains(&"verify-check-1"));
+    assert!(ids(&plan.forward).contains(&"verify-check-status"));
+    assert!(ids(&plan.back).contains(&"verify-check-status"));
 }
 
 #[test]

@@ -1,45 +1,31 @@
 //! A plan in words: its title, and what happens when it fails.
 
-use super::{ImageName, Intent, OnFailure, Plan, PlanKind, Removal, RestoreFrom};
-use crate::release::ServiceName;
+use super::{
+    ImageName, Intent, OnFailure, Plan, PlanKind, Removal, RestoreFrom, SchemaChoice, SchemaOffer,
+};
+use crate::release::{ServiceName, text::bytes};
 
 impl Plan {
     /// One line: `promote production: backend v1 → v2`, with the services that change.
     pub fn title(&self) -> String {
-        let what = match self.kind {
-            PlanKind::Restore => self.restored(),
-            PlanKind::CleanUp => self.removed(),
-            _ => None,
-        };
-        if let Some(what) = what {
-            return format!("{} {}: {what}", self.kind.verb(), self.environment);
-        }
-        let is_told_whole = matches!(self.kind, PlanKind::Adopt | PlanKind::MarkBad);
-        let changed = if is_told_whole {
-            self.after.clone()
-        } else {
-            self.after.changed_since(&self.before)
-        };
-        let changes: Vec<String> = changed
-            .services
-            .iter()
-            .map(|(name, to)| match self.before.services.get(name) {
-                Some(from) if !is_told_whole && from.label() != to.label() => {
-                    format!("{name} {} → {}", from.label(), to.label())
-                }
-                _ => format!("{name} {}", to.label()),
-            })
-            .collect();
         let on = match self.kind {
             PlanKind::MarkBad => "on ",
             _ => "",
         };
-        format!(
-            "{} {on}{}: {}",
-            self.kind.verb(),
-            self.environment,
-            changes.join(", ")
-        )
+        let what = self.subject().unwrap_or_else(|| match self.kind {
+            PlanKind::Adopt | PlanKind::MarkBad => self.after.each(),
+            _ => self.after.changes_since(&self.before),
+        });
+        format!("{} {on}{}: {what}", self.kind.verb(), self.environment)
+    }
+
+    /// What it is about where that is no release: the backup that it brings back, what it removes.
+    pub fn subject(&self) -> Option<String> {
+        match self.kind {
+            PlanKind::Restore => self.restored(),
+            PlanKind::CleanUp => self.removed(),
+            _ => None,
+        }
     }
 
     /// What people call the image that a step names: the version that it is of, where the plan knows it.
@@ -92,6 +78,29 @@ impl Plan {
         words.to_owned()
     }
 
+    /// What a clean-up removes.
+    pub fn removals(&self) -> impl Iterator<Item = &Removal> {
+        let removals = self.forward.iter().filter_map(|step| match &step.intent {
+            Intent::CleanUp { removals } => Some(removals),
+            _ => None,
+        });
+        removals.flatten()
+    }
+
+    /// What else could become of the schema than what this does.
+    pub fn other_schema_offers(&self) -> impl Iterator<Item = &SchemaOffer> {
+        let does = |is: fn(&Intent) -> bool| self.forward.iter().any(|step| is(&step.intent));
+        let chosen = if does(|intent| matches!(intent, Intent::Restore { .. })) {
+            SchemaChoice::Restore
+        } else if does(|intent| matches!(intent, Intent::Migrate { .. })) {
+            SchemaChoice::Downgrade
+        } else {
+            SchemaChoice::ImageOnly
+        };
+        let offers = self.schema_offers.iter();
+        offers.filter(move |offer| offer.choice != chosen)
+    }
+
     /// The backup that it brings back.
     fn restored(&self) -> Option<String> {
         self.forward.iter().find_map(|step| match &step.intent {
@@ -105,15 +114,7 @@ impl Plan {
 
     /// What it removes, counted.
     fn removed(&self) -> Option<String> {
-        let removals = self
-            .forward
-            .iter()
-            .filter_map(|step| match &step.intent {
-                Intent::CleanUp { removals } => Some(removals),
-                _ => None,
-            })
-            .flatten();
-        Some(counted(removals)).filter(|words| !words.is_empty())
+        Some(counted(self.removals())).filter(|words| !words.is_empty())
     }
 }
 
@@ -135,6 +136,23 @@ impl Intent {
                 Some(format!("recreated: {}", each.join("; ")))
             }
             _ => None,
+        }
+    }
+}
+
+impl Removal {
+    /// What people call it, with its size where that is known: `backend v1 (13 MB)`.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Image { label, frees, .. } => match frees {
+                Some(frees) => format!("{label} ({})", bytes(*frees)),
+                None => label.clone(),
+            },
+            Self::Container { name, .. } => name.clone(),
+            Self::Backup { handle, size } => {
+                let file = handle.rsplit('/').next().unwrap_or(handle);
+                format!("{file} ({})", bytes(*size))
+            }
         }
     }
 }

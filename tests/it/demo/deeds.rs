@@ -200,7 +200,11 @@ async fn four_deeds_are_led_through_and_leave_their_marks() {
 
     let (record, output) = done(&world, promotion(&demo, "staging", recent::FAILS_CHECK)).await;
     assert_eq!(record.outcome, Outcome::WentBack, "{output}");
-    assert_eq!(record.step.as_deref(), Some("verify-check-1"), "{output}");
+    assert_eq!(
+        record.step.as_deref(),
+        Some("verify-check-status"),
+        "{output}"
+    );
     let failed = record.operation;
     let back = demo.look(|world| {
         let running = world.engine.container("staging-backend-1").unwrap();
@@ -273,7 +277,11 @@ async fn two_services_are_one_release_and_come_back_together() {
     // The backend's check fails when both are switched: both go back.
     let (record, output) = done(&world, both(recent::FAILS_CHECK)).await;
     assert_eq!(record.outcome, Outcome::WentBack, "{output}");
-    assert_eq!(record.step.as_deref(), Some("verify-check-1"), "{output}");
+    assert_eq!(
+        record.step.as_deref(),
+        Some("verify-check-status"),
+        "{output}"
+    );
     assert_eq!(frontends(), before, "{output}");
 
     let (record, output) = done(&world, both(recent::NEWEST)).await;

@@ -124,7 +124,7 @@ fn journey(world: &Real) {
         "{said}"
     );
     // The proxy, which asks the backend, may be the first to notice.
-    let noticed = ["restart", "verify-health", "verify-check-1"];
+    let noticed = ["restart", "verify-health", "verify-check-status"];
     assert!(
         noticed
             .iter()

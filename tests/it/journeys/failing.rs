@@ -39,7 +39,11 @@ fn journey(world: &impl World, which: Which, step: &str) {
 
 #[test]
 fn a_check_that_fails_in_the_embedded_world() {
-    journey(&Embedded::staging(), Which::FailsCheck, "verify-check-1");
+    journey(
+        &Embedded::staging(),
+        Which::FailsCheck,
+        "verify-check-status",
+    );
 }
 
 #[test]

@@ -4,8 +4,8 @@ use crate::release::{
     check::{Check, HttpMeans},
     hook::{Hook, HookCommand},
     operation::Outcome,
-    plan::{BackupTool, ImageName, Intent, PinFile, Plan, Removal, RestoreFrom, Step, counted},
-    text::{bytes, clean},
+    plan::{BackupTool, ImageName, Intent, PinFile, Plan, RestoreFrom, Step, counted},
+    text::clean,
 };
 
 /// The step's verb, and on what; digests in their short form.
@@ -225,25 +225,6 @@ fn restore_words(tool: &BackupTool, from: &RestoreFrom) -> String {
             None => from.to_owned(),
         },
     }
-}
-
-/// What a clean-up's step removes, each by what people call it, with its size where it is known.
-pub fn removal_words(removals: &[Removal]) -> String {
-    let words: Vec<String> = removals
-        .iter()
-        .map(|removal| match removal {
-            Removal::Image { label, frees, .. } => match frees {
-                Some(frees) => format!("{label} ({})", bytes(*frees)),
-                None => label.clone(),
-            },
-            Removal::Container { name, .. } => name.clone(),
-            Removal::Backup { handle, size } => {
-                let file = handle.rsplit('/').next().unwrap_or(handle);
-                format!("{file} ({})", bytes(*size))
-            }
-        })
-        .collect();
-    words.join(", ")
 }
 
 fn check_words(check: &Check) -> String {

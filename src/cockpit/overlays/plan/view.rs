@@ -13,7 +13,7 @@ use crate::{
     },
     release::{
         EnvironmentName, ServiceName,
-        plan::{Deed, Intent, Plan, Request, SchemaChoice, Step, Verdict},
+        plan::{Deed, Intent, Plan, Removal, Request, Step, Verdict},
         text::clean,
     },
 };
@@ -183,25 +183,8 @@ fn plan_lines<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
 /// What else could become of the schema: what is chosen stands among the warnings.
 fn schema_offers<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
     let theme = &model.theme;
-    let goes_down = plan
-        .forward
-        .iter()
-        .any(|step| matches!(step.intent, Intent::Migrate { .. }));
-    let restores = plan
-        .forward
-        .iter()
-        .any(|step| matches!(step.intent, Intent::Restore { .. }));
-    let chosen = if restores {
-        SchemaChoice::Restore
-    } else if goes_down {
-        SchemaChoice::Downgrade
-    } else {
-        SchemaChoice::ImageOnly
-    };
     let key = model.keymap.key_of("options");
-    plan.schema_offers
-        .iter()
-        .filter(|offer| offer.choice != chosen)
+    plan.other_schema_offers()
         .flat_map(|offer| {
             let word = offer.choice.word().unwrap_or_default();
             match &offer.obstacle {
@@ -298,7 +281,10 @@ fn gates<'a>(model: &Model, plan: &Plan, width: usize) -> Vec<Line<'a>> {
 /// replaces containers and why.
 fn below<'a>(model: &Model, step: &Step, width: usize) -> Vec<Line<'a>> {
     let (words, style) = match &step.intent {
-        Intent::CleanUp { removals } => (intent::removal_words(removals), model.theme.text),
+        Intent::CleanUp { removals } => {
+            let words: Vec<String> = removals.iter().map(Removal::words).collect();
+            (words.join(", "), model.theme.text)
+        }
         other => match other.strategy_words() {
             Some(words) => (words, model.theme.dim),
             None => return Vec::new(),

@@ -19,7 +19,6 @@ use crate::{
     plan::history,
     release::{
         operation::{Direction, Liveness, OperationState, ended_parts, timestamp},
-        plan::PlanKind,
         record::Record,
         recovery,
         text::clean,
@@ -164,8 +163,8 @@ fn ended<'a>(
         Span::styled(format!("  {}", clean(&record.operator)), theme.dim),
     ];
     let facts = model.fleet.environment(&environment.name);
-    let is_bad = facts.is_some_and(|facts| is_marked_bad(facts.records(), record));
-    if is_bad {
+    let mark = facts.and_then(|facts| history::mark(facts.records(), record));
+    if mark.is_some() {
         second.push(Span::styled("  marked bad", theme.bad));
     }
     for remark in record.remarks() {
@@ -178,15 +177,6 @@ fn ended<'a>(
         ));
     }
     put_together(first, second, width)
-}
-
-/// Whether the release that an operation brought is marked bad, and was not healthy since.
-fn is_marked_bad(records: &[Record], record: &Record) -> bool {
-    let brought = record.after.changed_since(&record.before);
-    record.brings_release()
-        && history::bad(records, &brought)
-            .iter()
-            .any(|bad| bad.record.kind == PlanKind::MarkBad)
 }
 
 fn put_together<'a>(

@@ -287,6 +287,8 @@ struct RecordHead<'a> {
     reason: &'a str,
     before: &'a Release,
     after: &'a Release,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
     gates: &'a [Gate],
     overridden: Vec<&'a str>,
 }
@@ -302,6 +304,7 @@ impl<'a> RecordHead<'a> {
             reason: &plan.reason,
             before: &plan.before,
             after: &plan.after,
+            subject: plan.subject(),
             gates: &plan.gates,
             overridden: plan
                 .gates

@@ -277,6 +277,9 @@ fn pin(file: &PinFile) -> Vec<String> {
     if file.attachment.is_none() {
         return vec![line(&["rm", &file.path])];
     }
+    if file.summary.is_empty() {
+        return vec![format!("# {} as it was before", clean(&file.path))];
+    }
     file.summary
         .iter()
         .map(|change| format!("# in {}: {}", clean(&file.path), clean(change)))
