@@ -70,6 +70,7 @@ fn say(words: &str) {
 }
 
 fn run(arguments: Arguments, panics: &Panics) -> ExitCode {
+    let json = arguments.json;
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -95,9 +96,20 @@ fn run(arguments: Arguments, panics: &Panics) -> ExitCode {
                 tracing::error!("{}", text::clean(&words));
                 say(&words);
             }
+            if let Some(value) = failure.value().filter(|_| json) {
+                // Where nobody reads it, the exit code tells.
+                let _nobody_reads = print_value(&value);
+            }
             failure.exit().into()
         }
     }
+}
+
+/// Prints what a program reads in place of an answer.
+fn print_value(value: &serde_json::Value) -> io::Result<()> {
+    let mut output = Output::standard(true);
+    output.value(value)?;
+    output.flush()
 }
 
 /// Shows the face that was asked for.

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use crate::{
-    config::keys::did_you_mean,
     fleet::Fleet,
     operation,
     release::{
@@ -88,15 +87,13 @@ impl Session {
         let attendant = Attendant::start(&self.world, &names, self.interactive)?;
         let mut fleet = Fleet::new(self.world.config.clone());
         attendant.settle(&mut fleet, &names, &self.clock).await;
-        let overrides = request.overrides.clone();
         let plan = operation::plan(&self.world, &fleet, request).await?;
-        overrides_exist(&overrides, &plan)?;
         let commands = self.world.target(&plan.environment)?.commands(&plan);
         if flags.dry_run {
             return self.print_plan(&plan, &commands).map(Next::Exit);
         }
         if !self.output.json {
-            for line in plan_text::gates(&plan) {
+            for line in plan_text::before(&plan) {
                 self.output.line(line)?;
             }
             self.output.flush()?;
@@ -254,18 +251,4 @@ impl Session {
         self.output.flush()?;
         Ok(Exit::from(end.outcome))
     }
-}
-
-/// An override that names no gate of the plan is a mistake that must not pass in silence.
-fn overrides_exist(overrides: &[String], plan: &Plan) -> Result<(), Failure> {
-    for name in overrides {
-        if !plan.gates.iter().any(|gate| gate.name == *name) {
-            let names = plan.gates.iter().map(|gate| gate.name.as_str());
-            return Err(Failure::Usage(format!(
-                "--override {name:?} is no gate of this plan; {}",
-                did_you_mean(name, names)
-            )));
-        }
-    }
-    Ok(())
 }

@@ -2,6 +2,8 @@
 
 use std::{io, process::ExitCode};
 
+use serde_json::{Value, json};
+
 use crate::{
     config::locate::LoadError,
     release::{Fault, FaultKind, confirm::NotConfirmed, operation::Outcome},
@@ -115,14 +117,39 @@ impl Failure {
                 }
                 Some(words)
             }
+            Self::NotConfirmed(NotConfirmed::Gates { gates }) => {
+                let names: Vec<String> = gates
+                    .iter()
+                    .map(|gate| format!("--override {:?}", gate.name))
+                    .collect();
+                Some(format!(
+                    "error: {self}\n  next: wait until they hold, or pass them all the same: {}",
+                    names.join(" ")
+                ))
+            }
             other => Some(format!("error: {other}")),
         }
+    }
+
+    /// The same for programs, where anything went wrong: what `--json` prints in place of an answer.
+    pub fn value(&self) -> Option<Value> {
+        let words = self.words()?;
+        let error = match self {
+            Self::Fault(fault) => json!(fault),
+            Self::NotConfirmed(NotConfirmed::Gates { gates }) => {
+                json!({ "message": self.to_string(), "gates": gates })
+            }
+            Self::Configuration(_) => json!({ "message": words }),
+            other => json!({ "message": other.to_string() }),
+        };
+        Some(json!({ "error": error, "exit": self.exit() as u8 }))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::plan::{Gate, Verdict};
 
     #[test]
     fn a_fault_says_what_to_do_next_and_has_a_code_of_its_own() {
@@ -140,9 +167,31 @@ mod tests {
     }
 
     #[test]
+    fn a_closed_gate_says_why_and_how_it_is_passed_to_people_and_to_programs() {
+        let gate = Gate {
+            name: "lock".to_owned(),
+            verdict: Verdict::Failed,
+            detail: "by mira since 14:02 (moving)".to_owned(),
+            overridden: false,
+        };
+        let failure = Failure::from(NotConfirmed::Gates { gates: vec![gate] });
+        assert_eq!(
+            failure.words().unwrap(),
+            "error: closed gates: lock (by mira since 14:02 (moving))\n  \
+             next: wait until they hold, or pass them all the same: --override \"lock\""
+        );
+        let value = failure.value().unwrap();
+        assert_eq!(value["exit"], 3);
+        assert_eq!(
+            value["error"]["gates"][0]["detail"],
+            "by mira since 14:02 (moving)"
+        );
+    }
+
+    #[test]
     fn a_reader_that_went_away_is_no_failure() {
         let failure = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!(failure.exit(), Exit::Ok);
-        assert_eq!(failure.words(), None);
+        assert_eq!((failure.words(), failure.value()), (None, None));
     }
 }

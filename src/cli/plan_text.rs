@@ -11,7 +11,7 @@ use crate::{
 /// The plan with its gates, warnings, steps, the commands of each, and what happens on failure.
 pub fn lines(plan: &Plan, commands: &RenderedPlan) -> Vec<String> {
     let mut lines = vec![plan.title()];
-    lines.extend(gates(plan));
+    lines.extend(before(plan));
     let all = |direction| plan.steps(direction).iter().collect::<Vec<_>>();
     lines.extend(steps(&all(Direction::Forward), &commands.forward));
     lines.push(format!("on failure: {}", plan.on_failure_words()));
@@ -34,8 +34,23 @@ pub fn closing(plan: &Plan, commands: &RenderedPlan) -> Vec<String> {
     lines
 }
 
-/// The gates and what should be known before.
-pub fn gates(plan: &Plan) -> Vec<String> {
+/// What should be known before: the gates, what is noted, what else could become of the schema, and what
+/// is removed.
+pub fn before(plan: &Plan) -> Vec<String> {
+    let mut lines = gates(plan);
+    lines.extend(plan.other_schema_offers().filter_map(|offer| {
+        let word = offer.choice.word()?;
+        Some(match &offer.obstacle {
+            None => format!("  or: --schema {word}: {}", offer.consequence),
+            Some(why) => format!("  not possible: --schema {word}: {why}"),
+        })
+    }));
+    let removals = plan.removals();
+    lines.extend(removals.map(|removal| format!("  removes: {}", removal.words())));
+    lines
+}
+
+fn gates(plan: &Plan) -> Vec<String> {
     let width = plan.gates.iter().map(|g| g.name.len()).max().unwrap_or(0);
     let stands = plan.gates.iter().map(|g| g.words().len()).max();
     let stands = stands.unwrap_or(0);

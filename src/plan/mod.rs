@@ -33,7 +33,7 @@ pub use patience::unseen_images;
 pub use rollback::{candidates, local_images, recorded_files, recorded_heads};
 
 use crate::{
-    config::{Config, Environment, Service},
+    config::{Config, Environment, Service, keys::did_you_mean},
     release::{
         Digest, Fault, FaultKind, ServiceName,
         observation::Container,
@@ -141,10 +141,26 @@ pub fn make(
             .filter_map(|pin| Some((pin.path.clone(), pin.expected.clone()?)))
             .collect();
     }
+    overrides_exist(&made, &plan)?;
     hooks::weave(&made, &mut plan)?;
     patience::extend(&mut plan, environment, survey, context);
     steps::finish(&mut plan, &survey.records);
     Ok(plan)
+}
+
+/// An override that names no gate of the plan is a mistake that must not pass in silence. A lock may have
+/// ended since somebody chose to pass it.
+fn overrides_exist(making: &Making<'_>, plan: &Plan) -> Result<(), Fault> {
+    let names = || plan.gates.iter().map(|gate| gate.name.as_str());
+    let mut overrides = making.request.overrides.iter();
+    let is_unknown = |name: &&String| *name != LOCK_GATE && !names().any(|known| known == *name);
+    let Some(unknown) = overrides.find(is_unknown) else {
+        return Ok(());
+    };
+    let message = format!("{unknown:?} is to be overridden, and is no gate of this plan");
+    Err(making
+        .fault(FaultKind::Invalid, message)
+        .remedy(did_you_mean(unknown, names().collect::<Vec<_>>())))
 }
 
 /// What every deed's plan is made from.

@@ -3,7 +3,7 @@
 //! What changes things takes a [`Confirmed`] value, and that is made only from a [`Permit`]. Watch mode
 //! is a program without one: there is no check to forget.
 
-use super::plan::{ConfirmWords, LOCK_GATE, Plan, PlanKind};
+use super::plan::{ConfirmWords, Gate, LOCK_GATE, Plan, PlanKind};
 
 /// The right to change things. The front door mints it, except in watch mode; a test reads the sources
 /// and holds that nobody else does.
@@ -48,11 +48,18 @@ pub enum NotConfirmed {
         expected: String,
     },
     /// Gates are closed and were not overridden.
-    #[error("closed gates: {}", names.join(", "))]
+    #[error("closed gates: {}", told(gates))]
     Gates {
-        /// Their names.
-        names: Vec<String>,
+        /// Those.
+        gates: Vec<Gate>,
     },
+}
+
+/// `lock (mira since …)`
+fn told(gates: &[Gate]) -> String {
+    let gates = gates.iter();
+    let words = gates.map(|gate| format!("{} ({})", gate.name, gate.detail));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// How an operator confirms.
@@ -92,9 +99,9 @@ impl Plan {
                 .filter(|gate| gate.name == LOCK_GATE)
                 .for_each(|gate| gate.overridden = true);
         }
-        let closed: Vec<String> = inner.closed_gates().map(|g| g.name.clone()).collect();
-        if !closed.is_empty() {
-            return Err(NotConfirmed::Gates { names: closed });
+        let gates: Vec<Gate> = inner.closed_gates().cloned().collect();
+        if !gates.is_empty() {
+            return Err(NotConfirmed::Gates { gates });
         }
         permit.confirm_with(inner, self.confirm.as_ref(), answer)
     }

@@ -1,6 +1,22 @@
 //! Gates: closed, unknown, passed on purpose.
 
 use super::*;
+use crate::plan::FaultKind;
+
+#[test]
+fn an_override_of_no_gate_is_refused_and_a_lock_may_have_ended() {
+    let mut world = World::new();
+    let mut request = world.request(promote(2));
+    request.overrides = vec!["lock".to_owned()];
+    world.plan_for(&request).unwrap();
+    request.overrides = vec!["cl".to_owned()];
+    let fault = world.plan_for(&request).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Invalid);
+    assert!(
+        fault.message.contains("\"cl\" is to be overridden"),
+        "{fault}"
+    );
+}
 
 #[test]
 fn a_gate_that_cannot_be_told_is_closed_and_can_be_passed_by_name() {
