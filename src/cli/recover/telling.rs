@@ -7,7 +7,7 @@ use crate::{
     cli::plan_text,
     release::{
         EnvironmentName,
-        operation::{Direction, End, JournalLine, OperationId},
+        operation::{Direction, End, JournalLine, OperationId, ended_words},
         plan::{OnFailure, Plan, Step},
         recovery::{self, Course, Recovery, RecoveryRequest, StoppedStep},
     },
@@ -40,8 +40,9 @@ impl Told {
             format!("{operation} {}", self.plan.title()),
             self.standing("stopped"),
             format!(
-                "{} runs: {}",
+                "{} runs{}: {}",
                 recovery.word(),
+                self.anew(recovery),
                 if steps.is_empty() {
                     "nothing".to_owned()
                 } else {
@@ -84,7 +85,7 @@ impl Told {
                 "{} runs nothing: all its steps have held, and its end is written",
                 other.word()
             ),
-            (other, false) => format!("{} runs:", other.word()),
+            (other, false) => format!("{} runs{}:", other.word(), self.anew(other)),
         });
         lines.extend(plan_text::steps(&runs, of_list(commands, course.direction)));
         match (request.recovery, course.direction, plan.on_failure) {
@@ -165,7 +166,27 @@ impl Told {
         })
     }
 
+    /// How it ended, where it is where it began.
+    fn gone_back(&self) -> Option<&End> {
+        let end = self.end.as_ref();
+        end.filter(|end| recovery::has_gone_back(end.outcome))
+    }
+
+    /// That all of it is done once more, where it had left nothing.
+    fn anew(&self, recovery: Recovery) -> &'static str {
+        match (self.gone_back(), recovery) {
+            (Some(_), Recovery::Resume) => " all of it once more, and asks no gate again",
+            _ => "",
+        }
+    }
+
     fn standing(&self, how: &str) -> String {
+        if let Some(end) = self.gone_back() {
+            return format!(
+                "it ended: {}",
+                ended_words(end.outcome, end.changed, end.step.as_deref())
+            );
+        }
         let at = recovery::stopped(&self.journal, self.end.as_ref());
         match at.list() {
             Direction::Forward => format!("{how} {}, going forward", at.place()),
@@ -204,5 +225,48 @@ fn of_list(commands: &RenderedPlan, direction: Direction) -> &[(String, Vec<Stri
         Direction::Forward => &commands.forward,
         Direction::Back => &commands.back,
         Direction::Closing => &commands.closing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{plan::fixture, release::operation::Outcome};
+
+    fn ended(outcome: Outcome) -> Told {
+        let mut world = fixture::World::new();
+        world.runs(1);
+        Told {
+            plan: Box::new(world.plan(fixture::promote(2)).unwrap()),
+            journal: Vec::new(),
+            end: Some(End {
+                outcome,
+                step: Some("switch".to_owned()),
+                exit: Some(1),
+                why: None,
+                back_step: None,
+                changed: true,
+                started: 1,
+                ended: 2,
+            }),
+        }
+    }
+
+    #[test]
+    fn to_resume_what_went_back_is_called_what_it_is_and_there_is_nothing_to_abandon() {
+        let told = ended(Outcome::WentBack);
+        let course = told.course(Recovery::Resume).unwrap();
+        let said = told.summary(OperationId(7), &course, Recovery::Resume);
+        assert_eq!(said[1], "it ended: went back at switch");
+        let words = "resume runs all of it once more, and asks no gate again: ";
+        assert!(said[2].starts_with(words), "{said:?}");
+        assert_eq!(course.steps.len(), told.plan.forward.len());
+        assert_eq!(told.course(Recovery::Abandon), None);
+
+        let stuck = ended(Outcome::Stuck);
+        let course = stuck.course(Recovery::Resume).unwrap();
+        let said = stuck.summary(OperationId(7), &course, Recovery::Resume);
+        assert!(said[2].starts_with("resume runs: "), "{said:?}");
+        assert!(stuck.course(Recovery::Abandon).is_some());
     }
 }

@@ -104,7 +104,7 @@ fn tell_interrupted(model: &mut Model, before: &[(EnvironmentName, OperationId)]
         };
         // It stands there until the next words: nothing of what may end by itself.
         let words = format!(
-            "{id} {} on {name}: INTERRUPTED {}; {} recovers it",
+            "{id} {} on {name}: INTERRUPTED {}; {} on {name} recovers it",
             clean(&operation.claim.kind),
             recovery::stopped(&operation.journal, None).place(),
             model.keymap.key_of("recover")

@@ -154,6 +154,16 @@ fn told(journal: &[JournalLine]) -> Vec<&str> {
     steps
 }
 
+/// Whether an operation that ended so is where it began: to resume it is to do all of it once more.
+pub fn has_gone_back(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::WentBack | Outcome::Cancelled)
+}
+
+/// Whether an operation that ended so has left something that can be abandoned.
+pub fn can_abandon(outcome: Outcome) -> bool {
+    !has_gone_back(outcome) && outcome != Outcome::Abandoned
+}
+
 /// What a recovery will run, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Course<'a> {
@@ -191,15 +201,8 @@ pub fn course<'a>(
     let at = stopped(journal, end);
     let (direction, first) = match recovery {
         Recovery::Cancel => return None,
-        // It left nothing: the server refuses that too.
-        Recovery::Abandon
-            if matches!(
-                end.map(|end| end.outcome),
-                Some(Outcome::WentBack | Outcome::Cancelled | Outcome::Abandoned)
-            ) =>
-        {
-            return None;
-        }
+        // The server refuses that too.
+        Recovery::Abandon if end.is_some_and(|end| !can_abandon(end.outcome)) => return None,
         Recovery::Abandon => {
             let steps = plan.forward.iter();
             return Some(Course {
@@ -224,7 +227,7 @@ pub fn course<'a>(
         Recovery::Back if at.direction == Direction::Forward => (Direction::Back, None),
         Recovery::Resume | Recovery::Back => match end.map(|end| end.outcome) {
             // Back has held: what was asked for begins anew.
-            Some(Outcome::WentBack | Outcome::Cancelled) if recovery == Recovery::Resume => {
+            Some(outcome) if has_gone_back(outcome) && recovery == Recovery::Resume => {
                 (Direction::Forward, None)
             }
             Some(Outcome::Succeeded) => return None,
@@ -235,10 +238,7 @@ pub fn course<'a>(
     let held = |id: &str| {
         direction == at.direction
             && super::operation::has_held(journal, direction, id)
-            && !matches!(
-                end.map(|end| end.outcome),
-                Some(Outcome::WentBack | Outcome::Cancelled)
-            )
+            && !end.is_some_and(|end| has_gone_back(end.outcome))
     };
     Some(Course {
         direction,

@@ -123,6 +123,10 @@ fn folder(head: &str, request: &RecoveryRequest, by: &Operator) -> Result<Folder
         .and_then(|gates| serde_json::from_value(gates.clone()).ok())
         .unwrap_or_default();
     let mut other = dead.other;
+    // What somebody vouched for was that one's: nobody has said it of this.
+    if let Some(overridden) = other.get_mut("overridden").and_then(Value::as_array_mut) {
+        overridden.retain(|name| name != SEEN_DEAD);
+    }
     if request.seen_dead {
         let overridden = other.entry("overridden").or_insert_with(|| json!([]));
         if let Some(overridden) = overridden.as_array_mut() {
@@ -276,7 +280,10 @@ mod tests {
         let vouched = super::folder(&head(1), &seen_dead, &jonas()).unwrap();
         assert_eq!(line(&vouched, "passes"), "lock\nunknown\n");
         let overridden = r#""overridden":["ci","lock","seen-dead"]"#;
-        assert!(line(&vouched, "record.json").contains(overridden));
+        let vouched = line(&vouched, "record.json");
+        assert!(vouched.contains(overridden));
+        let again = super::folder(&vouched, &request(Recovery::Resume), &jonas()).unwrap();
+        assert!(line(&again, "record.json").contains(r#""overridden":["ci","lock"]"#));
         let who = line(&folder, "who.json").trim_end().to_owned() + "}";
         let who: Value = serde_json::from_str(&who).unwrap();
         assert_eq!(

@@ -84,7 +84,7 @@ impl Recover {
             (None, Situation::SeenDead | Situation::Interrupted) => Err(format!(
                 "{id} was interrupted: nothing runs that could be cancelled"
             )),
-            (None, Situation::Ended) => Err(format!(
+            (None, Situation::Ended(_)) => Err(format!(
                 "{id} has ended: nothing runs that could be cancelled"
             )),
         }

@@ -17,7 +17,7 @@ use crate::{
     release::{
         EnvironmentName,
         confirm::Answer,
-        operation::{End, JournalLine, Liveness, OperationId},
+        operation::{End, JournalLine, Liveness, OperationId, Outcome},
         plan::{ConfirmWords, Plan},
         recovery::{self, Course, Recovery, RecoveryRequest, RecoveryWish, StoppedStep},
         text::clean,
@@ -59,7 +59,7 @@ enum Situation {
     /// The same; the operator says to have looked, and that nothing of it runs any more.
     SeenDead,
     Interrupted,
-    Ended,
+    Ended(Outcome),
 }
 
 /// How far the choice is.
@@ -89,6 +89,14 @@ const AFTERWARDS: [Deed; 5] = [
     Deed::Recover(Recovery::Resume),
     Deed::RollBack,
     Deed::Recover(Recovery::Abandon),
+];
+
+/// What can be chosen about one that ended and left nothing to abandon.
+const SETTLED: [Deed; 4] = [
+    Deed::Leave,
+    Deed::Recover(Recovery::Back),
+    Deed::Recover(Recovery::Resume),
+    Deed::RollBack,
 ];
 
 /// What can be chosen about an operation under way.
@@ -151,7 +159,7 @@ impl Recover {
                 record.operation,
                 record.kind.verb().to_owned(),
                 clean(&record.operator),
-                Situation::Ended,
+                Situation::Ended(record.outcome),
             ),
         };
         Some(Self {
@@ -206,7 +214,8 @@ impl Recover {
             Situation::SeenDead if self.is_over => &OVER_SEEN_DEAD,
             Situation::SeenDead => &SEEN_DEAD,
             Situation::Interrupted if self.is_over => &OVER,
-            Situation::Interrupted | Situation::Ended => &AFTERWARDS,
+            Situation::Ended(outcome) if !recovery::can_abandon(outcome) => &SETTLED,
+            Situation::Interrupted | Situation::Ended(_) => &AFTERWARDS,
         }
     }
 }
@@ -253,7 +262,7 @@ pub fn open(model: &mut Model, environment: &EnvironmentName) -> bool {
         return false;
     };
     // What an ended operation was to do is known only from following it.
-    if recover.situation == Situation::Ended {
+    if matches!(recover.situation, Situation::Ended(_)) {
         panes::operations::open(model, environment.clone(), recover.id);
     }
     model

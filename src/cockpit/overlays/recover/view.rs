@@ -170,7 +170,7 @@ fn standing(recover: &Recover, known: Option<Known<'_>>) -> String {
             "{kind} {id} of {operator}'s was INTERRUPTED{at}. Its runner is gone and nothing goes on by \
              itself. What still runs of its step is ended first."
         ),
-        Situation::Ended => {
+        Situation::Ended(_) => {
             let outcome = known
                 .and_then(|known| known.end)
                 .map_or("has ended", |end| end.outcome.words());
@@ -186,6 +186,10 @@ fn before(known: Option<Known<'_>>) -> String {
     )
 }
 
+fn is_gone_back(situation: Situation) -> bool {
+    matches!(situation, Situation::Ended(outcome) if recovery::has_gone_back(outcome))
+}
+
 fn deed_words(recover: &Recover, known: Option<Known<'_>>, deed: Deed) -> String {
     match deed {
         Deed::Leave if recover.situation == Situation::UnderWay => "let it go on".to_owned(),
@@ -199,6 +203,9 @@ fn deed_words(recover: &Recover, known: Option<Known<'_>>, deed: Deed) -> String
         Deed::Recover(Recovery::Back) => format!("go back to {}", before(known)),
         Deed::Recover(Recovery::Resume) if recover.is_over => {
             "finish it: the hooks that remain, then its record".to_owned()
+        }
+        Deed::Recover(Recovery::Resume) if is_gone_back(recover.situation) => {
+            "do all of it once more, from its first step; no gate is asked again".to_owned()
         }
         Deed::Recover(Recovery::Resume) => "go on where it stopped".to_owned(),
         Deed::Recover(Recovery::Abandon) => {
