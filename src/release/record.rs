@@ -421,14 +421,25 @@ impl Record {
         )
     }
 
-    /// Whether it proves this image of a service bad: an operator marked it, it was tried and did not hold,
-    /// or a rollback left it. Of what it did not change it says nothing.
+    /// Whether it is a rollback that left this image of a service, or began to: by that an operator has
+    /// judged the image, even where what it was to run instead did not come to run.
+    pub fn left(&self, service: &ServiceName, image: &ServiceRelease) -> bool {
+        let began = match self.outcome {
+            Outcome::Succeeded => true,
+            Outcome::Stuck | Outcome::Interrupted | Outcome::Abandoned => self.changed(),
+            _ => false,
+        };
+        self.kind == PlanKind::Rollback
+            && began
+            && self.before.runs(service, image)
+            && !self.after.runs(service, image)
+    }
+
+    /// Whether it proves this image of a service bad: an operator marked it, or it was tried and did not
+    /// hold. Of what it did not change it says nothing.
     pub fn proves_bad(&self, service: &ServiceName, image: &ServiceRelease) -> bool {
-        let before = self.before.runs(service, image);
-        let after = self.after.runs(service, image);
         match (self.kind, self.outcome) {
-            (PlanKind::MarkBad, Outcome::Succeeded) => after,
-            (PlanKind::Rollback, Outcome::Succeeded) => before && !after,
+            (PlanKind::MarkBad, Outcome::Succeeded) => self.after.runs(service, image),
             (PlanKind::Promote | PlanKind::Rollback, Outcome::WentBack | Outcome::Stuck) => {
                 let changed = self.after.changed_since(&self.before);
                 changed.runs(service, image) && self.tried(service)

@@ -2,7 +2,6 @@
 
 use crate::release::{
     ServiceName,
-    operation::Outcome,
     plan::PlanKind,
     record::{Record, Release, ServiceRelease},
 };
@@ -19,21 +18,27 @@ pub struct Bad<'a> {
 impl Bad<'_> {
     /// Why, in words: `marked bad by mira (it loses mails), operation 000042`.
     pub fn words(&self) -> String {
-        why(self.record)
+        why(self.record, self.is_left())
     }
 
     /// The same with what it is about: `backend v2 failed here at switch, operation 000042`.
     pub fn sentence(&self) -> String {
         let verb = match self.record.kind {
             PlanKind::MarkBad => "was ",
-            _ if is_left(self.record) => "was ",
+            _ if self.is_left() => "was ",
             _ => "",
         };
         format!("{} {verb}{}", named(&self.release), self.words())
     }
+
+    /// Whether it is bad because a rollback left it.
+    fn is_left(&self) -> bool {
+        let mut services = self.release.services.iter();
+        services.any(|(name, image)| self.record.left(name, image))
+    }
 }
 
-fn why(record: &Record) -> String {
+fn why(record: &Record, is_left: bool) -> String {
     let by = |deed: &str| {
         let reason = match record.reason.as_str() {
             "" => String::new(),
@@ -46,18 +51,13 @@ fn why(record: &Record) -> String {
     };
     match record.kind {
         PlanKind::MarkBad => by("marked bad"),
-        _ if is_left(record) => by("rolled back from"),
+        _ if is_left => by("rolled back from"),
         _ => format!(
             "failed here at {}, operation {}",
             record.step.as_deref().unwrap_or("an unknown step"),
             record.operation
         ),
     }
-}
-
-/// Whether what it proves bad is what a rollback left.
-fn is_left(record: &Record) -> bool {
-    record.kind == PlanKind::Rollback && record.outcome == Outcome::Succeeded
 }
 
 /// The images of `release` that count as bad, by the operation that says most of why.
@@ -68,10 +68,12 @@ pub fn bad<'a>(records: &'a [Record], release: &Release) -> Vec<Bad<'a>> {
             continue;
         };
         let part = (name.clone(), image.clone());
-        match found
-            .iter_mut()
-            .find(|bad| bad.record.operation == record.operation)
-        {
+        // A rollback that is stuck has left one image, and failed with another.
+        let is_left = record.left(name, image);
+        let is_same = |bad: &&mut Bad<'_>| {
+            bad.record.operation == record.operation && bad.is_left() == is_left
+        };
+        match found.iter_mut().find(is_same) {
             Some(bad) => bad.release.services.extend([part]),
             None => found.push(Bad {
                 record,
@@ -105,13 +107,13 @@ fn proof<'a>(
 ) -> Option<&'a Record> {
     let (mut was_well, mut left) = (false, None);
     for record in records.iter().rev() {
-        if record.proves_bad(service, image) {
-            if is_left(record) {
-                // That it was marked or has failed says more than that it was left.
-                left = left.or(Some(record));
-            } else if record.kind == PlanKind::MarkBad || !was_well {
-                return Some(record);
-            }
+        if record.left(service, image) {
+            // That it was marked or has failed says more than that it was left.
+            left = left.or(Some(record));
+        } else if record.proves_bad(service, image)
+            && (record.kind == PlanKind::MarkBad || !was_well)
+        {
+            return Some(record);
         }
         if brought_healthy(record, service, image) {
             return left;
@@ -158,7 +160,7 @@ pub fn past(records: &[Record], release: &Release) -> Vec<String> {
 /// The same of one image, in a few words.
 pub fn past_of(records: &[Record], service: &ServiceName, image: &ServiceRelease) -> String {
     if let Some(record) = proof(records, service, image) {
-        return why(record);
+        return why(record, record.left(service, image));
     }
     if is_seen_healthy(records, service, image) {
         return "recorded healthy here".to_owned();

@@ -120,6 +120,33 @@ fn what_a_rollback_left_is_bad_beside_whatever_it_ran() {
 }
 
 #[test]
+fn a_rollback_that_is_stuck_has_left_one_image_and_failed_with_another() {
+    let mut told = Told::default()
+        .promoted(1, 1)
+        .promoted(2, 1)
+        .promoted(3, 1)
+        .and(PlanKind::Rollback, (2, 1), Outcome::Stuck, "verify-health");
+    // Neither what it left nor what did not hold: a second one goes further back.
+    assert_eq!(told.healthy(), ["backend v1, frontend f1"]);
+    assert_eq!(
+        told.past(&pair(3, 1)),
+        ["backend v3 was rolled back from by mira, operation 000004"]
+    );
+    assert_eq!(
+        told.past(&pair(2, 1)),
+        ["backend v2 failed here at verify-health, operation 000004"]
+    );
+    // What stopped before it had changed anything has left nothing.
+    let changed = ("changed".to_owned(), false.into());
+    told.0[3].other.extend([changed]);
+    told.0[3].step = Some("basis".to_owned());
+    assert!(
+        told.healthy()
+            .contains(&"backend v3, frontend f1".to_owned())
+    );
+}
+
+#[test]
 fn a_failure_blames_what_was_brought_and_only_that() {
     let told = Told::default()
         .promoted(1, 1)

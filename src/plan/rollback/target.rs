@@ -20,7 +20,7 @@ use crate::plan::{Wanted, history, running};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::plan) struct Target {
     pub(super) release: Release,
-    /// Where it is recorded, in words, if nobody has named it.
+    /// Where it is recorded, in words, if nobody has named it, or if it is not what the name suggests.
     pub(super) recorded: Option<String>,
 }
 
@@ -128,9 +128,15 @@ fn recorded(
     let proven = history::healthy(&survey.records)
         .into_iter()
         .find(|proven| proven.operation == Some(operation));
+    let ended_elsewhere = record.brings_release() && record.outcome != Outcome::Succeeded;
     Ok(Target {
+        recorded: ended_elsewhere.then(|| {
+            format!(
+                "what ran after operation {operation} ({})",
+                record.ended_words()
+            )
+        }),
         release: proven.map_or(release, |proven| proven.release),
-        recorded: None,
     })
 }
 
