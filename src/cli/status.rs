@@ -14,7 +14,8 @@ use crate::{
         newer::{Newer, REMEDY},
         observed::{Freshness, Link, Policy},
         operation::{Claim, Liveness, OperationState, Outcome, ended_words, timestamp},
-        record::Record,
+        plan::PlanKind,
+        record::{Record, damaged_words},
         recovery,
         time::short_age,
     },
@@ -157,6 +158,10 @@ fn print(
             Some(_) => format!("  last that can be read here: {words}"),
         })?;
     }
+    let files = facts.files.value();
+    if let Some(words) = files.and_then(|files| damaged_words(files.damaged, &files.damaged_at)) {
+        output.line(format!("  ledger: {words}"))?;
+    }
     let rows = fleet.services(environment);
     if facts.containers.last.is_some() {
         let cells: Vec<[String; 6]> = rows.iter().map(|row| cells(row, now)).collect();
@@ -222,9 +227,10 @@ fn is_left(outcome: Outcome) -> bool {
     matches!(outcome, Outcome::Stuck | Outcome::Interrupted)
 }
 
-/// The last operation that has ended.
+/// The last operation that has ended. A lock by hand is none: whoever holds it is told beside.
 fn last(facts: &EnvironmentFacts) -> Option<&Record> {
-    facts.records().last()
+    let mut newest = facts.records().iter().rev();
+    newest.find(|record| record.kind != PlanKind::Lock)
 }
 
 /// What was done last and how it ended, in one line.
@@ -331,6 +337,10 @@ fn value(fleet: &Fleet, environment: &Environment, now: Now) -> Value {
             "step": record.step,
             "operator": record.operator,
             "ended": record.ended,
+        })),
+        "ledger": facts.and_then(|facts| facts.files.value()).map(|files| json!({
+            "damaged": files.damaged,
+            "damaged_at": files.damaged_at,
         })),
         "rollback": fleet.last_healthy(environment).map(|proven| json!({
             "operation": proven.operation,

@@ -51,6 +51,24 @@ async fn what_a_stuck_operation_has_left_is_not_somebody_elses_deed() {
 }
 
 #[tokio::test]
+async fn a_damaged_ledger_is_told_and_a_lock_that_ended_hides_no_release() {
+    let mut lock = record(6, V2);
+    lock.kind = PlanKind::Lock;
+    let mut server = well(V2);
+    server.readings[3] = Reading::Files(Arc::new(Files {
+        records: vec![record(5, V2), lock],
+        damaged: 2,
+        ..Files::default()
+    }));
+    let (text, _) = run(well(V1), server, "flightdeck status production").await;
+    assert!(text.contains("last: 000005 promote v0"), "{text}");
+    assert!(
+        text.contains("ledger: 2 lines damaged, set aside"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn an_operation_that_holds_or_died_is_told_with_since_when() {
     let held = OperationState {
         id: OperationId(7),
