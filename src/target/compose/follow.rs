@@ -96,7 +96,7 @@ async fn once(
     operation: OperationId,
     sender: &mpsc::Sender<Progress>,
 ) -> Stopped {
-    let subject = format!("{} operation {operation}", place.project);
+    let subject = format!("{} operation {operation}", place.environment);
     let script = match script::tail(place, operation) {
         Ok(script) => script,
         Err(error) => {

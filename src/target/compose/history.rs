@@ -17,7 +17,7 @@ const LINES_AN_OPERATION: usize = 2;
 /// # Errors
 /// The link's faults, and a directory that cannot be entered.
 pub async fn history(server: &Server, place: &Place, n: usize) -> Result<Ledger, Fault> {
-    let subject = server.host().label();
+    let subject = place.environment.as_str();
     let lines = n.saturating_mul(LINES_AN_OPERATION).max(1);
     let script = script::history(place, lines).map_err(|error| {
         Fault::new(FaultKind::Invalid, subject, "its ledger cannot be named")
@@ -28,13 +28,15 @@ pub async fn history(server: &Server, place: &Place, n: usize) -> Result<Ledger,
     let output = connected.channels.run(script).await?;
     if output.status != 0 {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(Fault::new(
-            FaultKind::Missing,
-            subject,
-            format!("the ledger of {} cannot be read", place.project),
-        )
-        .remedy(format!("look at {} on the server", place.directory))
-        .because(said.trim()));
+        return Err(
+            Fault::new(FaultKind::Missing, subject, "its ledger cannot be read")
+                .remedy(format!(
+                    "look at {} on {}",
+                    place.directory,
+                    server.host().label()
+                ))
+                .because(said.trim()),
+        );
     }
     let mut ledger = read(&output.stdout);
     let older = ledger.records.len().saturating_sub(n);
@@ -68,6 +70,7 @@ mod tests {
         std::fs::write(state.join("ledger.1.jsonl"), "1\n2\n3\n").unwrap();
         std::fs::write(state.join("ledger.jsonl"), "4\n5\n").unwrap();
         let place = Place {
+            environment: "production".parse().unwrap(),
             directory: directory.path().display().to_string(),
             project: "shop".into(),
         };
@@ -88,6 +91,7 @@ mod tests {
     async fn an_environment_that_was_never_seen_has_no_history() {
         let directory = tempfile::tempdir().unwrap();
         let place = Place {
+            environment: "production".parse().unwrap(),
             directory: directory.path().display().to_string(),
             project: "it's a shop".into(),
         };

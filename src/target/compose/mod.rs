@@ -144,6 +144,7 @@ pub struct ComposeTarget {
 impl ComposeTarget {
     fn place(&self) -> Place {
         Place {
+            environment: self.environment.name.clone(),
             directory: self.compose.directory.clone(),
             project: self.compose.project.clone(),
         }

@@ -52,7 +52,7 @@ pub(super) async fn hand_over(
             Err(error) => Err(Unsure(
                 Fault::new(
                     FaultKind::Malformed,
-                    &place.project,
+                    place.environment.as_str(),
                     "the server's answer was lost",
                 )
                 .because(format!("{error}; {}", complaint(&output))),
@@ -85,7 +85,7 @@ fn read_start(
             at,
         } => Ok(Err(newer.map_or_else(
             || refused(place, why, operation, claim.as_ref(), at),
-            |newer| newer.fault(&place.project),
+            |newer| newer.fault(place.environment.as_str()),
         ))),
         StartReply::Failed(failure) => {
             let fault = failed(place, failure).because(complaint(output));
@@ -126,14 +126,14 @@ async fn look_for(
     let fault = if was_looked {
         Fault::new(
             FaultKind::Failed,
-            &place.project,
+            place.environment.as_str(),
             "the operation did not begin: the server has no claim of it",
         )
         .remedy("nothing was changed; look whether the server is well and start it again")
     } else {
         Fault::new(
             FaultKind::TimedOut,
-            &place.project,
+            place.environment.as_str(),
             "the link broke while the operation was handed over: whether it runs is not known",
         )
         .remedy("wait until the environment is live again and shows its operation before you start another")
@@ -224,7 +224,7 @@ fn refused(
             "let them recover it, or roll back".to_owned(),
         ),
     };
-    Fault::new(FaultKind::Conflict, &place.project, message).remedy(remedy)
+    Fault::new(FaultKind::Conflict, place.environment.as_str(), message).remedy(remedy)
 }
 
 fn failed(place: &Place, failure: StartFailure) -> Fault {
@@ -277,13 +277,13 @@ fn failed(place: &Place, failure: StartFailure) -> Fault {
             format!("look at {directory}/.flightdeck on the server"),
         ),
     };
-    Fault::new(kind, &place.project, message).remedy(remedy)
+    Fault::new(kind, place.environment.as_str(), message).remedy(remedy)
 }
 
 pub(super) fn unnameable(place: &Place, error: script::Unquotable) -> Fault {
     Fault::new(
         FaultKind::Invalid,
-        &place.project,
+        place.environment.as_str(),
         "its files cannot be named",
     )
     .remedy("correct directory and project in the configuration")
@@ -304,6 +304,7 @@ mod tests {
 
     fn place() -> Place {
         Place {
+            environment: "production".parse().unwrap(),
             directory: "/srv/shop".into(),
             project: "shop".into(),
         }

@@ -36,14 +36,14 @@ pub async fn recover(
     let head = head_of(server, place, request.operation).await?;
     let folder = folder(&head, request, by).map_err(|refusal| {
         let operation = request.operation;
-        let fault = |kind, message: String| Fault::new(kind, &place.project, message);
+        let fault = |kind, message: String| Fault::new(kind, place.environment.as_str(), message);
         match refusal {
             Unfit::Newer => Newer {
                 file: Some(NewerFile::Record),
                 operation: Some(operation),
                 claim: Claim::known(closed(&head).as_bytes()),
             }
-            .fault(&place.project),
+            .fault(place.environment.as_str()),
             Unfit::Unreadable(why) => fault(
                 FaultKind::Malformed,
                 format!("what operation {operation} was to do cannot be read on the server"),
@@ -174,7 +174,7 @@ fn unclosed(object: &impl Serialize) -> Result<Vec<u8>, Unfit> {
 
 /// The first part of the ledger line of `operation`, as its folder has it.
 async fn head_of(server: &Server, place: &Place, operation: OperationId) -> Result<String, Fault> {
-    let subject = &place.project;
+    let subject = place.environment.as_str();
     let script = script(place, operation).map_err(|error| {
         Fault::new(FaultKind::Invalid, subject, "its files cannot be named")
             .remedy("correct directory and project in the configuration")
@@ -247,6 +247,7 @@ mod tests {
             folder,
             &super::super::script::Nonce::random(),
             &Place {
+                environment: "production".parse().unwrap(),
                 directory: "/srv/shop".into(),
                 project: "shop".into(),
             },

@@ -44,7 +44,7 @@ impl<'a> Answer<'a> {
         message: impl AsRef<str>,
         remedy: &str,
     ) -> Result<T, Fault> {
-        Err(Fault::new(kind, &self.place.project, message)
+        Err(Fault::new(kind, self.place.environment.as_str(), message)
             .remedy(remedy)
             .because(complaint(&self.output)))
     }
@@ -52,7 +52,7 @@ impl<'a> Answer<'a> {
 
 /// Refuses over what a newer flightdeck has written.
 fn newer<T>(answered: &Answer<'_>, operation: OperationId) -> Result<T, Fault> {
-    Err(newer_reply(&answered.output.stdout, operation).fault(&answered.place.project))
+    Err(newer_reply(&answered.output.stdout, operation).fault(answered.place.environment.as_str()))
 }
 
 /// Brings an operation a verdict; whether its step waited for it.

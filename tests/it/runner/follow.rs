@@ -118,7 +118,11 @@ under_each_shell! {
     fn the_first_pass_tells_everything(world) {
         fs::write(world.root.join(".env"), "").unwrap();
         let elsewhere = Watched {
-            place: Place { directory: "/nowhere/at all".to_owned(), project: "x".to_owned() },
+            place: Place {
+                environment: "elsewhere".parse().unwrap(),
+                directory: "/nowhere/at all".to_owned(),
+                project: "x".to_owned(),
+            },
             pins: Vec::new(),
             files: Vec::new(),
         };

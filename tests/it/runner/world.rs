@@ -73,6 +73,7 @@ impl World {
         fs::create_dir(&root).unwrap();
         Some(Self {
             place: Place {
+                environment: "production".parse().unwrap(),
                 directory: root.to_str().unwrap().to_owned(),
                 project: "shop".to_owned(),
             },
@@ -95,6 +96,7 @@ impl World {
             path: self.path.clone(),
             proc: self.proc.clone(),
             place: Place {
+                environment: "production".parse().unwrap(),
                 directory: directory.to_owned(),
                 project: project.to_owned(),
             },

@@ -368,6 +368,7 @@ impl Server {
     pub fn operate(&self, plan: &Plan) -> Ended {
         let folder = render::folder(plan, &self.environment(), &self.services()).unwrap();
         let place = Place {
+            environment: "production".parse().unwrap(),
             directory: self.directory(),
             project: self.project.name().to_owned(),
         };

@@ -7,6 +7,7 @@ use super::{
     quote::{Unquotable, directory, printf, quote},
 };
 use crate::release::{
+    EnvironmentName,
     check::{CheckAnswer, CheckVerdict},
     operation::OperationId,
     text::clean,
@@ -63,6 +64,8 @@ impl fmt::Display for Nonce {
 /// Where on a server an environment lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
+    /// What it is called: what refuses names it.
+    pub environment: EnvironmentName,
     /// The directory of the Compose files; may begin with `~/`.
     pub directory: String,
     /// The Compose project's name.
