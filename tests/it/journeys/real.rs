@@ -111,10 +111,7 @@ impl Real {
 repository = "acme/shop"
 api = "http://{closed}"
 
-[registries."{registry}"]
-user = "{user}"
-password = {{ env = "REGISTRY_PASSWORD" }}
-plain_http = true
+{login}
 
 [services.backend]
 image = "{registry}/{repository}"
@@ -140,7 +137,7 @@ interval = "1s"
 "#,
             closed = self.world.closed(),
             registry = self.registry,
-            user = self.world.registry_login().0,
+            login = self.world.registry_table(&self.registry),
             repository = self.repository(),
             host = self.world.host(self.compose),
             ssh_config = self.world.ssh_config().display(),

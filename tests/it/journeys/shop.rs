@@ -100,14 +100,10 @@ impl Shop {
                 "MAIL_FROM=shop@example.com\nBACKEND_IMAGE_TAG={former}\nFRONTEND_IMAGE_TAG={former}\n"
             ),
         );
-        let (user, _) = world.registry_login();
         fs::write(
             shop.configuration(),
             format!(
-                r#"[registries."{registry}"]
-user = "{user}"
-password = {{ env = "REGISTRY_PASSWORD" }}
-plain_http = true
+                r#"{login}
 
 [services.frontend]
 image = "{registry}/acme/shop-backend"
@@ -125,6 +121,7 @@ directory = "{directory}"
 health_timeout = "15s"
 stable_for = "4s"
 "#,
+                login = world.registry_table(world.registry()),
                 host = world.host(compose),
                 ssh_config = world.ssh_config().display(),
                 directory = shop.directory.display(),

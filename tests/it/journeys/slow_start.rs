@@ -62,10 +62,7 @@ impl Server {
         fs::write(
             server.configuration(),
             format!(
-                r#"[registries."{registry}"]
-user = "{user}"
-password = {{ env = "REGISTRY_PASSWORD" }}
-plain_http = true
+                r#"{login}
 
 [services.backend]
 image = "{image}"
@@ -79,8 +76,7 @@ directory = "{directory}"
 health_timeout = "5s"
 stable_for = "0s"
 "#,
-                registry = world.registry(),
-                user = world.registry_login().0,
+                login = world.registry_table(world.registry()),
                 host = world.host(compose),
                 ssh_config = world.ssh_config().display(),
                 directory = server.directory.display(),

@@ -3,7 +3,6 @@
 use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
-    process::Command,
 };
 
 use flightdeck::{
@@ -14,6 +13,7 @@ use flightdeck::{
 };
 
 use super::{under_each_shell, world::Operation};
+use crate::support::shellcheck::shellcheck;
 
 /// Everything that one could stumble over.
 fn hostile() -> Vec<u8> {
@@ -135,6 +135,7 @@ under_each_shell! {
 #[test]
 fn no_path_of_the_follower_holds_a_line_end() {
     let place = Place {
+        environment: "production".parse().unwrap(),
         directory: "/srv".to_owned(),
         project: "x".to_owned(),
     };
@@ -182,18 +183,10 @@ fn shellcheck_has_nothing_to_say() {
     for (name, text) in scripts {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), text).unwrap();
-        let Ok(output) = Command::new("shellcheck")
-            .args(["-s", "sh"])
-            .arg(file.path())
-            .output()
-        else {
-            assert!(
-                std::env::var_os("FLIGHTDECK_REAL").is_none(),
-                "shellcheck is not installed"
-            );
-            eprintln!("not run: shellcheck is not installed");
+        let Some(mut shellcheck) = shellcheck() else {
             return;
         };
+        let output = shellcheck.arg(file.path()).output().unwrap();
         assert!(
             output.status.success(),
             "{name}: {}",

@@ -287,14 +287,10 @@ impl Site {
     /// flightdeck with services and environments as `tables` say.
     #[track_caller]
     pub fn flightdeck_configured(&self, tables: &str, arguments: &[&str]) -> Said {
-        let (user, password) = self.world.registry_login();
-        let registry = self.world.registry();
+        let (_, password) = self.world.registry_login();
         let path = self.home.path().join("flightdeck.toml");
-        let text = format!(
-            "[registries.\"{registry}\"]\nuser = \"{user}\"\npassword = {{ env = \"REGISTRY_PASSWORD\" }}\n\
-             plain_http = true\n\n{tables}"
-        );
-        fs::write(&path, text).expect("the configuration");
+        let login = self.world.registry_table(self.world.registry());
+        fs::write(&path, format!("{login}\n{tables}")).expect("the configuration");
         let output = Command::new(env!("CARGO_BIN_EXE_flightdeck"))
             .arg("--config")
             .arg(&path)

@@ -1,14 +1,19 @@
 //! The scripts of a plan's steps on the real runner.
 
 mod alembic;
+mod backup;
 mod checks;
 mod heads;
 mod hooks;
 mod hostile;
+mod killed;
+mod pins;
 mod real;
 mod rolling;
 mod server;
 mod shells;
+mod travels;
+mod verify;
 
 use std::time::Duration;
 

@@ -2,5 +2,6 @@
 
 pub mod project;
 pub mod real_world;
+pub mod shellcheck;
 pub mod terminal;
 pub mod waiting;

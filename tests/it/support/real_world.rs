@@ -102,6 +102,16 @@ impl RealWorld {
         )
     }
 
+    /// The registry that answers at `address`, as flightdeck's configuration has it. The password is to be
+    /// in `REGISTRY_PASSWORD`.
+    pub fn registry_table(&self, address: &str) -> String {
+        format!(
+            "[registries.\"{address}\"]\nuser = \"{}\"\n\
+             password = {{ env = \"REGISTRY_PASSWORD\" }}\nplain_http = true\n",
+            self.registry_login().0
+        )
+    }
+
     /// An address of loopback where nobody listens.
     pub fn closed(&self) -> String {
         format!("127.0.0.1:{}", self.variable("CLOSED_PORT"))

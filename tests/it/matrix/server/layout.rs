@@ -22,8 +22,8 @@ pub struct Names<'a> {
     pub project: &'a str,
     pub directory: &'a str,
     pub registry: &'a str,
-    /// The registry's user.
-    pub user: &'a str,
+    /// The registry's table of flightdeck's configuration.
+    pub login: &'a str,
     /// Where nobody answers.
     pub closed: &'a str,
 }
@@ -135,10 +135,7 @@ impl Layout {
 repository = "acme/shop"
 api = "http://{closed}"
 
-[registries."{registry}"]
-user = "{user}"
-password = {{ env = "REGISTRY_PASSWORD" }}
-plain_http = true
+{login}
 
 [environments.production]
 host = "matrix"
@@ -159,8 +156,7 @@ attempts = 5
 interval = "1s"
 "#,
             closed = names.closed,
-            registry = names.registry,
-            user = names.user,
+            login = names.login,
             directory = names.directory,
             released = self.released(),
             migration = match self {

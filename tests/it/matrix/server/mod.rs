@@ -170,11 +170,12 @@ impl Server {
     }
 
     fn named(&self, write: impl FnOnce(&Names<'_>) -> String) -> String {
+        let registry = self.registry.address();
         write(&Names {
             project: &self.name,
             directory: &self.directory().display().to_string(),
-            registry: &self.registry.address(),
-            user: self.world.registry_login().0,
+            registry: &registry,
+            login: &self.world.registry_table(&registry),
             closed: &self.world.closed(),
         })
     }
