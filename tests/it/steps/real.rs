@@ -5,57 +5,8 @@ use flightdeck::release::{operation::Outcome, plan::PlanKind};
 use super::server::Server;
 use crate::support::{
     project::{Application, version},
-    real_world::{Compose, RealWorld, run},
+    real_world::{Compose, RealWorld},
 };
-
-#[test]
-fn a_promotion_ends_with_what_was_pinned_and_a_second_up_changes_nothing() {
-    let Some(world) = RealWorld::get() else {
-        return;
-    };
-    for compose in [Compose::V226, Compose::V500] {
-        let server = Server::up(&world, compose, Application::Plain);
-        let to = server.reference(version::CANDIDATE);
-        let ended = server.operate(&server.plan(PlanKind::Promote, &to, None));
-        assert_eq!(ended.record.outcome, Outcome::Succeeded, "{}", ended.output);
-        let results = &ended.record.results;
-        assert_eq!(results.get("healthy").map(String::as_str), Some("yes"));
-        assert_eq!(results["before_healthy"], "yes");
-        let backend = server.project.container("backend");
-        assert_eq!(backend.health, "healthy");
-        assert_eq!(backend.reference, to.to_string());
-        let pinned = format!("{}@{}", version::CANDIDATE, to.digest.as_ref().unwrap());
-        assert_eq!(server.project.variable("BACKEND_IMAGE_TAG"), Some(pinned));
-        run(&mut server.project.compose(&["up", "-d"]));
-        assert_eq!(server.project.container("backend").id, backend.id);
-
-        // Back, with nothing but the server.
-        server.docker(&["image", "prune", "-f"]);
-        let former = server.reference(version::FORMER);
-        let mut plan = server.plan(PlanKind::Rollback, &former, Some(ended.operation));
-        assert_eq!(plan.forward[1].id, "keep-backend");
-        let ended = server.operate(&plan);
-        assert_eq!(ended.record.outcome, Outcome::Succeeded, "{}", ended.output);
-        assert_eq!(
-            server.project.container("backend").reference,
-            former.to_string()
-        );
-        // The same plan once more: somebody was faster.
-        plan.reason = "again".to_owned();
-        let ended = server.operate(&plan);
-        assert_eq!(ended.record.outcome, Outcome::Refused, "{}", ended.output);
-        assert!(
-            ended.output.contains("last operation\t1\t2"),
-            "{}",
-            ended.output
-        );
-        assert!(
-            ended.output.contains("image of backend\t"),
-            "{}",
-            ended.output
-        );
-    }
-}
 
 #[test]
 fn a_version_that_does_not_hold_goes_back_and_leaves_its_last_words() {
@@ -88,33 +39,31 @@ fn a_migration_runs_with_the_candidate_and_tells_where_the_schema_is() {
     let Some(world) = RealWorld::get() else {
         return;
     };
-    for compose in [Compose::V226, Compose::V500] {
-        let server = Server::up(&world, compose, Application::Migrating);
-        let to = server.reference(version::CANDIDATE);
-        let ended = server.operate(&server.plan(PlanKind::Promote, &to, None));
-        assert_eq!(ended.record.outcome, Outcome::Succeeded, "{}", ended.output);
-        let results = &ended.record.results;
-        assert_eq!(results["schema_heads_before"], "a1f30c5d7e21");
-        assert_eq!(results["schema_heads"], "c9e2b4a86f13");
-        let left = server.docker(&["ps", "-aq", "--filter", "name=fd-"]);
-        assert_eq!(left, "", "{}", ended.output);
+    let server = Server::up(&world, Compose::V500, Application::Migrating);
+    let to = server.reference(version::CANDIDATE);
+    let ended = server.operate(&server.plan(PlanKind::Promote, &to, None));
+    assert_eq!(ended.record.outcome, Outcome::Succeeded, "{}", ended.output);
+    let results = &ended.record.results;
+    assert_eq!(results["schema_heads_before"], "a1f30c5d7e21");
+    assert_eq!(results["schema_heads"], "c9e2b4a86f13");
+    let left = server.docker(&["ps", "-aq", "--filter", "name=fd-"]);
+    assert_eq!(left, "", "{}", ended.output);
 
-        // The image before does not know that revision: nothing changes.
-        let backend = server.project.container("backend").id;
-        let older = server.reference(version::FORMER);
-        let plan = server.plan(PlanKind::Promote, &older, Some(ended.operation));
-        let ended = server.operate(&plan);
-        assert_eq!(
-            ended.record.step.as_deref(),
-            Some("schema"),
-            "{}",
-            ended.output
-        );
-        assert_eq!(ended.record.outcome, Outcome::WentBack);
-        let words = "ahead of v20260122.1: it is at c9e2b4a86f13";
-        assert!(ended.output.contains(words), "{}", ended.output);
-        assert_eq!(server.project.container("backend").id, backend);
-    }
+    // The image before does not know that revision: nothing changes.
+    let backend = server.project.container("backend").id;
+    let older = server.reference(version::FORMER);
+    let plan = server.plan(PlanKind::Promote, &older, Some(ended.operation));
+    let ended = server.operate(&plan);
+    assert_eq!(
+        ended.record.step.as_deref(),
+        Some("schema"),
+        "{}",
+        ended.output
+    );
+    assert_eq!(ended.record.outcome, Outcome::WentBack);
+    let words = "ahead of v20260122.1: it is at c9e2b4a86f13";
+    assert!(ended.output.contains(words), "{}", ended.output);
+    assert_eq!(server.project.container("backend").id, backend);
 }
 
 #[test]

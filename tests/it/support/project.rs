@@ -113,16 +113,6 @@ impl Project {
         &self.directory
     }
 
-    /// `docker compose` in its directory.
-    pub fn compose(&self, arguments: &[&str]) -> Command {
-        let mut command = self.world.docker(self.compose);
-        command
-            .arg("compose")
-            .args(arguments)
-            .current_dir(&self.directory);
-        command
-    }
-
     /// The container under the service's canonical name.
     #[track_caller]
     pub fn container(&self, service: &str) -> Container {
