@@ -190,9 +190,20 @@ forget_servers() {
   rm -f /etc/sudoers.d/flightdeck-real
   rm -rf "$ROOTLESS_DATA"
   for login in $SERVER_LOGINS; do
-    if id "flightdeck-${login%%:*}" >/dev/null 2>&1; then userdel "flightdeck-${login%%:*}"; fi
+    forget_login "flightdeck-${login%%:*}"
   done
   if getent group "$TEAM_GROUP" >/dev/null; then groupdel "$TEAM_GROUP"; fi
+}
+
+# forget_login USER: podman leaves a process behind that holds its namespaces.
+forget_login() {
+  local process deadline=$((SECONDS + 10))
+  id "$1" >/dev/null 2>&1 || return 0
+  for process in $(ps -o pid= -u "$1"); do
+    kill "$process"
+    while [ -e "/proc/$process" ] && [ "$SECONDS" -lt "$deadline" ]; do sleep 0.1; done
+  done
+  userdel "$1"
 }
 
 # --- an Engine without root ---

@@ -136,14 +136,11 @@ images() {
 # means_in SERVICE PROGRAM…: those that its running container has: one without the
 # program answers 126 or 127.
 means_in() {
-	means_id=$(running_of "$1")
-	means_id=${means_id%%
-*}
-	[ -n "$means_id" ] || return 0
+	find_running "$1" 2>/dev/null || return 0
 	shift
 	limit_to 10
 	for program; do
-		docker exec "$means_id" "$program" --help >/dev/null 2>&1
+		docker exec "$running" "$program" --help >/dev/null 2>&1
 		means_status=$?
 		[ "$means_status" -ge 124 ] || printf '%s\n' "$program"
 	done
@@ -212,18 +209,12 @@ backups() {
 # database_size SERVICE DATABASE USER: in bytes; false where it cannot be saved and
 # brought back from inside its container.
 database_size() {
-	database_id=$(running_of "$1") || return 1
-	database_id=${database_id%%
-*}
-	if [ -z "$database_id" ]; then
-		echo 'it does not run' >&2
-		return 1
-	fi
+	find_running "$1" || return
 	limit_to 30
 	for program in pg_dump pg_restore; do
-		postgres "$database_id" "$program" --version </dev/null >/dev/null || return
+		postgres "$running" "$program" --version </dev/null >/dev/null || return
 	done
-	postgres "$database_id" psql -X -q -A -t -w -U "$3" -d "$2" \
+	postgres "$running" psql -X -q -A -t -w -U "$3" -d "$2" \
 		-c 'SELECT pg_database_size(current_database())' </dev/null
 }
 

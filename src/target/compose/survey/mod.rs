@@ -85,8 +85,15 @@ pub async fn take(
     let candidates = pins.as_ref().map_or(&[][..], |pins| &pins.candidates);
     // Where they come back they are known already.
     let unknown = if changed.is_empty() { &others[..] } else { &[] };
-    let script = scripts::second(environment, services, candidates, &undo.questions, unknown)
-        .map_err(|e| bad(environment, e))?;
+    let script = scripts::second(
+        environment,
+        services,
+        candidates,
+        &undo.questions,
+        unknown,
+        request,
+    )
+    .map_err(|e| bad(environment, e))?;
     let answered = self::parts(environment, shell.run(script).await?)?;
     if let Some(pins) = pins {
         survey.candidate_services = self::services::read(environment, &answered)?;

@@ -95,6 +95,7 @@ pub(super) fn first(
     for part in [HEADS, FIRST, CLAIM] {
         script.0.push_str(&docker::bare(part));
     }
+    script.0.push_str(&patience(request));
     script.0.push_str(&format!(
         "{}if command -v sha256sum >/dev/null; then algorithm=sha256; else algorithm='cksum'; fi\nhere\n",
         root(compose)?
@@ -164,6 +165,16 @@ pub(super) fn first(
         }
     }
     Ok(script.finish())
+}
+
+/// How long a command in a running container may take, in seconds. A server under load takes its time, and
+/// what is not told costs the operator a choice; but a container that hangs must not hold up a rollback.
+fn patience(request: &Request) -> String {
+    let seconds = match request.deed {
+        Deed::Rollback { .. } => 20,
+        _ => 40,
+    };
+    format!("patience={seconds}\n")
 }
 
 fn root(compose: &Compose) -> Result<String, Unquotable> {
@@ -263,9 +274,11 @@ pub(super) fn second(
     candidates: &[Rendered],
     undo: &[Vec<String>],
     wanted: &[copies::Wanted],
+    request: &Request,
 ) -> Result<Vec<u8>, Unquotable> {
     let Target::Compose(compose) = &environment.target;
     let mut script = Script::new(environment, services)?;
+    script.0.push_str(&patience(request));
     for (number, candidate) in candidates.iter().enumerate() {
         script.0.push_str(&format!(
             "{} >\"$scratch/candidate-{number}\" || exit 1\n",

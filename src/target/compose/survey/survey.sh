@@ -79,17 +79,21 @@ running_of() {
 		--filter label=com.docker.compose.oneoff=False
 }
 
-# in_service SERVICE COMMAND…: in its running container.
-in_service() {
-	in_service_id=$(running_of "$1") || return 1
-	in_service_id=${in_service_id%%
+# find_running SERVICE: sets running to the ID of its first running container; false where
+# there is none.
+find_running() {
+	running=$(running_of "$1") || return 1
+	running=${running%%
 *}
-	if [ -z "$in_service_id" ]; then
-		echo 'it does not run' >&2
-		return 1
-	fi
+	[ -n "$running" ] && return
+	echo 'it does not run' >&2
+	return 1
+}
+
+# in_service SERVICE COMMAND…: in its running container, for $patience seconds.
+in_service() {
+	find_running "$1" || return
 	shift
-	# A server under load takes its time, and what is not told costs the operator a choice.
-	limit_to 40
-	docker exec "$in_service_id" "$@"
+	limit_to "$patience"
+	docker exec "$running" "$@"
 }

@@ -92,7 +92,7 @@ fn scripts_of(config: &Config, environments: &[Environment], deed: &Deed) -> Vec
         travels.extend([
             scripts::first(environment, services, &neighbours, &request).unwrap(),
             scripts::copies(environment, services, &wanted).unwrap(),
-            scripts::second(environment, services, &candidates, &undo, &wanted).unwrap(),
+            scripts::second(environment, services, &candidates, &undo, &wanted, &request).unwrap(),
         ]);
     }
     travels
