@@ -4,4 +4,5 @@ pub mod project;
 pub mod real_world;
 pub mod shellcheck;
 pub mod terminal;
+mod turns;
 pub mod waiting;

@@ -1,7 +1,7 @@
 //! The real world of `tests/real/world`: what it is made of, as its `env` prints it.
 //!
 //! Without `FLIGHTDECK_REAL=1` a test that needs it says that it did not run; with it a missing part
-//! is a failure.
+//! is a failure. With `FLIGHTDECK_REAL=today` it is the same, but that what takes long has its turns.
 
 use std::{
     collections::BTreeMap,
@@ -10,6 +10,8 @@ use std::{
     process::Command,
     sync::atomic::{AtomicUsize, Ordering},
 };
+
+use super::turns;
 
 /// A Docker Engine, three versions of Compose, a registry and ssh, all on loopback.
 #[derive(Debug, Clone)]
@@ -54,14 +56,19 @@ impl RealWorld {
     /// The real world, or `None` and a line that says so where it was not asked for.
     #[track_caller]
     pub fn get() -> Option<Self> {
-        if std::env::var_os("FLIGHTDECK_REAL").is_none_or(|value| value != "1") {
-            // libtest names each test's thread after the test, and captures `print!` but not this.
-            let thread = std::thread::current();
-            let _ = writeln!(
-                std::io::stderr(),
-                "not run: {}: real world (set FLIGHTDECK_REAL=1 after tests/real/world up)",
-                thread.name().unwrap_or("a test"),
-            );
+        // libtest names each test's thread after the test.
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("a test");
+        let asked = std::env::var("FLIGHTDECK_REAL").unwrap_or_default();
+        let why = match asked.as_str() {
+            "1" => None,
+            "today" => turns::is_of_another_day(test)
+                .then_some("its turn is tomorrow (FLIGHTDECK_REAL=1 tries all)"),
+            _ => Some("real world (set FLIGHTDECK_REAL=1 after tests/real/world up)"),
+        };
+        if let Some(why) = why {
+            // It captures `print!` but not this.
+            let _ = writeln!(std::io::stderr(), "not run: {test}: {why}");
             return None;
         }
         let output = Command::new(script())
