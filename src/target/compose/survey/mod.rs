@@ -67,8 +67,8 @@ pub async fn take(
     let others = copies::wanted(environment, services, request, &survey, &files);
     let mut changed = Vec::new();
     if matches!(request.deed, Deed::Rollback { files: true, .. }) && !others.is_empty() {
-        let script =
-            scripts::copies(environment, services, &others).map_err(|e| bad(environment, e))?;
+        let script = scripts::copies(environment, services, &others, request)
+            .map_err(|e| bad(environment, e))?;
         let answered = self::parts(environment, shell.run(script).await?)?;
         changed = copies::found(environment, services, &others, &answered);
         copies::refuse_lost(environment, &changed)?;

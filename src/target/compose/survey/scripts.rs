@@ -42,11 +42,13 @@ impl Script {
     fn new(
         environment: &Environment,
         services: &BTreeMap<ServiceName, Service>,
+        request: &Request,
     ) -> Result<Self, Unquotable> {
         let Target::Compose(compose) = &environment.target;
         let mut text = library::head(environment, services)?;
         // Not steps of an operation, and yet they share its functions.
         text.push_str("FD_FOLDER=/nowhere\nFD_OPERATION=0\n");
+        text.push_str(&patience(request));
         text.push_str(&docker::bare(COMMON));
         text.push_str(&docker::bare(SURVEY));
         text.push_str(&format!(
@@ -91,11 +93,10 @@ pub(super) fn first(
     request: &Request,
 ) -> Result<Vec<u8>, Unquotable> {
     let Target::Compose(compose) = &environment.target;
-    let mut script = Script::new(environment, services)?;
+    let mut script = Script::new(environment, services, request)?;
     for part in [HEADS, FIRST, CLAIM] {
         script.0.push_str(&docker::bare(part));
     }
-    script.0.push_str(&patience(request));
     script.0.push_str(&format!(
         "{}if command -v sha256sum >/dev/null; then algorithm=sha256; else algorithm='cksum'; fi\nhere\n",
         root(compose)?
@@ -186,8 +187,9 @@ pub(super) fn copies(
     environment: &Environment,
     services: &BTreeMap<ServiceName, Service>,
     wanted: &[copies::Wanted],
+    request: &Request,
 ) -> Result<Vec<u8>, Unquotable> {
-    let mut script = Script::new(environment, services)?;
+    let mut script = Script::new(environment, services, request)?;
     collect_copies(&mut script, environment, wanted)?;
     Ok(script.finish())
 }
@@ -277,8 +279,7 @@ pub(super) fn second(
     request: &Request,
 ) -> Result<Vec<u8>, Unquotable> {
     let Target::Compose(compose) = &environment.target;
-    let mut script = Script::new(environment, services)?;
-    script.0.push_str(&patience(request));
+    let mut script = Script::new(environment, services, request)?;
     for (number, candidate) in candidates.iter().enumerate() {
         script.0.push_str(&format!(
             "{} >\"$scratch/candidate-{number}\" || exit 1\n",

@@ -91,7 +91,7 @@ fn scripts_of(config: &Config, environments: &[Environment], deed: &Deed) -> Vec
         let services = &config.services;
         travels.extend([
             scripts::first(environment, services, &neighbours, &request).unwrap(),
-            scripts::copies(environment, services, &wanted).unwrap(),
+            scripts::copies(environment, services, &wanted, &request).unwrap(),
             scripts::second(environment, services, &candidates, &undo, &wanted, &request).unwrap(),
         ]);
     }
