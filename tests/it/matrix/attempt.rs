@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     after::Way,
     cell::{Cell, Fault, Kind, Place, failing_step, may_end},
-    prepare::{Before, Memory, newest, plan},
+    prepare::{Before, Memory, ledger, newest, plan},
     server::{Running, Server, Stops, output, wait_until, wait_until_every, words},
 };
 use crate::support::real_world::script;
@@ -119,14 +119,15 @@ impl Attempt<'_> {
         let plan = folder.ok_or("no operation has a folder")?.join("plan.json");
         let plan = fs::read_to_string(plan).map_err(words)?;
         let plan: Value = serde_json::from_str(&plan).map_err(words)?;
+        let is_rollback = matches!(self.cell.kind, Kind::Rollback | Kind::RollbackSeveral);
         let ways: &[Way] = match plan["on_failure"] == "go_back" {
             true if self.cell.place.is_back => &[Way::Back, Way::Resume],
             // There is nothing to go back from what was restored.
             true if self.cell.kind == Kind::Restore => &[Way::Back, Way::Resume],
             true => &[Way::Back, Way::Resume, Way::Rollback],
-            false if matches!(self.cell.kind, Kind::Rollback | Kind::RollbackSeveral) => {
-                &[Way::Resume, Way::Rollback]
-            }
+            // By a stuck one both releases are judged, and there may be no third.
+            false if is_rollback && self.is_stuck() => &[Way::Resume, Way::Back],
+            false if is_rollback => &[Way::Resume, Way::Rollback],
             false => &[Way::Resume],
         };
         let ways: Vec<Way> = match self.is_old_in_place()? {
@@ -139,6 +140,13 @@ impl Attempt<'_> {
         };
         let turn = usize::try_from(self.operation).map_err(words)?;
         Ok(ways[turn % ways.len()])
+    }
+
+    /// Whether the last operation that ended is stuck.
+    fn is_stuck(&self) -> bool {
+        let (records, _) = ledger(self.server);
+        let last = records.last();
+        last.is_some_and(|record| record.outcome == Outcome::Stuck)
     }
 
     /// The version that runs where it succeeds.

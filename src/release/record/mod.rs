@@ -1,225 +1,21 @@
-//! Releases and the ledger's records of them.
+//! The ledger's records of operations, and the releases that they tell of.
+
+mod ledger;
+mod release;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    ledger::{DamagedLine, Ledger, damaged_words},
+    release::{Release, ServiceRelease},
+};
 use super::{
-    Digest, EnvironmentName, ImageId, ImageReference, Repository, ServiceName, Tag,
-    newer::Newer,
+    EnvironmentName, ServiceName,
     operation::{self, OperationId, Outcome},
     plan::PlanKind,
 };
-
-/// What one service of a release runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceRelease {
-    /// Where the image comes from.
-    pub repository: Repository,
-    /// The tag that people know it by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tag: Option<Tag>,
-    /// The digest in that repository; `None` for an image that no registry has seen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
-    /// The image on that server's Engine; `None` before it was pulled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image_id: Option<ImageId>,
-    /// The commit that it was built from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revision: Option<String>,
-}
-
-impl ServiceRelease {
-    /// The reference that names it as exactly as is known: with tag and digest where both are.
-    pub fn reference(&self) -> ImageReference {
-        ImageReference {
-            repository: self.repository.clone(),
-            tag: self.tag.clone(),
-            digest: self.digest.clone(),
-        }
-    }
-
-    /// What people call it: the tag, else the short digest, else the short image ID.
-    pub fn label(&self) -> String {
-        match (&self.tag, &self.digest, &self.image_id) {
-            (Some(tag), _, _) => tag.to_string(),
-            (None, Some(digest), _) => digest.short().to_owned(),
-            (None, None, Some(id)) => id.short().to_owned(),
-            (None, None, None) => "unknown".to_owned(),
-        }
-    }
-
-    /// Whether both name the same image: by digest if both have one, else by image ID.
-    pub fn is_same_image(&self, other: &Self) -> bool {
-        match (&self.digest, &other.digest, &self.image_id, &other.image_id) {
-            (Some(a), Some(b), _, _) => a == b,
-            (_, _, Some(a), Some(b)) => a == b,
-            _ => false,
-        }
-    }
-}
-
-/// What an environment runs, as far as it is ours to say.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Release {
-    /// Each service's image.
-    pub services: BTreeMap<ServiceName, ServiceRelease>,
-    /// The schema's heads, one a branch; `None` if nobody looked, empty at base.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schema_heads: Option<Vec<String>>,
-    /// The compose and environment files' hashes, as `algorithm:hex`, by path.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub files: BTreeMap<String, String>,
-    /// Likewise of those that pin this release, as pinning leaves them: `files` tells how they were before.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub pinned_files: BTreeMap<String, String>,
-}
-
-impl Release {
-    /// What people call it: its services' labels, one if they are all the same.
-    pub fn label(&self) -> String {
-        let mut labels: Vec<String> = self.services.values().map(ServiceRelease::label).collect();
-        labels.dedup();
-        match labels.len() {
-            0 => "nothing".to_owned(),
-            1 => labels.remove(0),
-            _ => self.each(),
-        }
-    }
-
-    /// Each of its services with its label: `backend v1, frontend v2`.
-    pub fn each(&self) -> String {
-        let words = self.services.iter();
-        let words = words.map(|(name, service)| format!("{name} {}", service.label()));
-        words.collect::<Vec<_>>().join(", ")
-    }
-
-    /// Each service that is another than in `before`, with both labels: `backend v1 → v2`.
-    pub fn changes_since(&self, before: &Self) -> String {
-        let changed = self.changed_since(before);
-        let change = |(name, to): (&ServiceName, &ServiceRelease)| {
-            let from = before.services.get(name).map(ServiceRelease::label);
-            match from.filter(|from| *from != to.label()) {
-                Some(from) => format!("{name} {from} → {}", to.label()),
-                None => format!("{name} {}", to.label()),
-            }
-        };
-        changed
-            .services
-            .iter()
-            .map(change)
-            .collect::<Vec<_>>()
-            .join(", ")
-    }
-
-    /// Whether it runs that image as that service.
-    pub fn runs(&self, service: &ServiceName, image: &ServiceRelease) -> bool {
-        self.services
-            .get(service)
-            .is_some_and(|there| image.is_same_image(there))
-    }
-
-    /// What is another in this release than in `before`: the services that run another image, all of
-    /// them if none does.
-    #[must_use]
-    pub fn changed_since(&self, before: &Self) -> Self {
-        let mut changed = self.clone();
-        changed
-            .services
-            .retain(|name, service| !before.runs(name, service));
-        if changed.services.is_empty() {
-            changed.services.clone_from(&self.services);
-        }
-        changed
-    }
-
-    /// Whether every service that both name runs the same image in both, and they share at least one.
-    pub fn is_same_images(&self, other: &Self) -> bool {
-        let mut shared = 0;
-        self.services.iter().all(|(name, service)| {
-            other.services.get(name).is_none_or(|there| {
-                shared += 1;
-                service.is_same_image(there)
-            })
-        }) && shared > 0
-    }
-}
-
-/// What a ledger, or the end of one, says.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Ledger {
-    /// The last line of each operation, oldest operation first.
-    pub records: Vec<Record>,
-    /// Lines that could not be read and were set aside. A last line without its end is none: it may be
-    /// on its way; if it was torn, the next line's writer ends it.
-    pub damaged: usize,
-    /// Where those of them are that were read: lines counted from the ledger's end, the last one is 1.
-    pub damaged_lines: Vec<usize>,
-    /// Where all of them are, where somebody has looked at all of the ledger.
-    pub damaged_at: Vec<DamagedLine>,
-    /// How many lines were read.
-    pub lines: usize,
-    /// Lines of a newer format, set aside: what they mean only a newer flightdeck knows.
-    pub newer: usize,
-    /// What the last of those tells.
-    pub newer_line: Option<Newer>,
-}
-
-/// A line of a ledger that was set aside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DamagedLine {
-    /// The file's name.
-    pub file: String,
-    /// Its number there, from 1.
-    pub line: usize,
-}
-
-impl std::fmt::Display for DamagedLine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} line {}", self.file, self.line)
-    }
-}
-
-/// Places named at most: who has more to set right looks at the file.
-const MOST_PLACES: usize = 5;
-
-/// How many lines are damaged and where, in words; `None` if none is.
-pub fn damaged_words(damaged: usize, places: &[DamagedLine]) -> Option<String> {
-    if damaged == 0 {
-        return None;
-    }
-    let noun = if damaged == 1 { "line" } else { "lines" };
-    let mut at: Vec<String> = places.iter().map(ToString::to_string).collect();
-    if at.len() > MOST_PLACES {
-        at.truncate(MOST_PLACES);
-        at.push("…".to_owned());
-    }
-    let colon = if at.is_empty() { "" } else { ": " };
-    Some(format!(
-        "{damaged} {noun} damaged, set aside{colon}{}",
-        at.join(", ")
-    ))
-}
-
-impl Ledger {
-    /// What was set aside and where, in words; `None` if nothing was.
-    pub fn set_aside(&self) -> Option<String> {
-        let lines = |count: usize| match count {
-            1 => "1 line".to_owned(),
-            count => format!("{count} lines"),
-        };
-        let mut words = Vec::new();
-        words.extend(damaged_words(self.damaged, &self.damaged_at));
-        if self.newer > 0 {
-            words.push(format!(
-                "{} of a newer flightdeck, set aside",
-                lines(self.newer)
-            ));
-        }
-        (!words.is_empty()).then(|| words.join("; "))
-    }
-}
 
 /// One line of the ledger: an ended operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -421,16 +217,16 @@ impl Record {
         )
     }
 
-    /// Whether it is a rollback that left this image of a service, or began to: by that an operator has
-    /// judged the image, even where what it was to run instead did not come to run.
+    /// Whether it is a rollback that left this image of a service: by that an operator has judged the
+    /// image, even where what came in its place did not hold.
     pub fn left(&self, service: &ServiceName, image: &ServiceRelease) -> bool {
-        let began = match self.outcome {
+        let has_left = match self.outcome {
             Outcome::Succeeded => true,
-            Outcome::Stuck | Outcome::Interrupted | Outcome::Abandoned => self.changed(),
+            Outcome::Stuck => self.changed(),
             _ => false,
         };
         self.kind == PlanKind::Rollback
-            && began
+            && has_left
             && self.before.runs(service, image)
             && !self.after.runs(service, image)
     }
