@@ -1,7 +1,12 @@
 //! What a run of the matrix that was killed has left: processes, disks, containers. Each name has the number
 //! of the run's process in it, so that what another run needs stays.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    sync::{Mutex, PoisonError},
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -40,8 +45,12 @@ pub fn sweep_disks() -> Result<(), String> {
     Ok(())
 }
 
+/// Several servers of a run begin at once on one Engine: the first of them sweeps it.
+static SWEEPING: Mutex<()> = Mutex::new(());
+
 /// Takes away what earlier runs have left on an Engine, which `docker` asks.
 pub fn sweep_engine(docker: impl Fn(&[&str]) -> Result<String, String>) -> Result<(), String> {
+    let _alone = SWEEPING.lock().unwrap_or_else(PoisonError::into_inner);
     let lists: [(&[&str], &[&str]); 3] = [
         (
             &[
