@@ -100,3 +100,43 @@ pub fn steps(steps: &[&Step], commands: &[(String, Vec<String>)]) -> Vec<String>
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        plan::fixture,
+        release::plan::{Intent, Removal, SchemaChoice, SchemaOffer},
+    };
+
+    #[test]
+    fn what_is_chosen_between_and_what_is_removed_is_told_before() {
+        let mut plan = fixture::World::new().plan(fixture::promote(2)).unwrap();
+        let offer = |choice, obstacle: Option<&str>| SchemaOffer {
+            choice,
+            consequence: "the schema stays at c9e2".to_owned(),
+            obstacle: obstacle.map(str::to_owned),
+        };
+        plan.schema_offers = vec![
+            offer(SchemaChoice::ImageOnly, None),
+            offer(SchemaChoice::Downgrade, Some("c9e2 cannot be undone")),
+        ];
+        let removals = vec![Removal::Image {
+            id: fixture::image_id(1),
+            label: "backend v1".to_owned(),
+            references: Vec::new(),
+            all: true,
+            frees: Some(13_000_000),
+        }];
+        plan.forward[0].intent = Intent::CleanUp { removals };
+        let lines = before(&plan);
+        let downgrade = "  not possible: --schema downgrade: c9e2 cannot be undone";
+        assert!(lines.contains(&downgrade.to_owned()), "{lines:?}");
+        assert!(
+            !lines.iter().any(|line| line.contains("image-only")),
+            "it is what the plan does: {lines:?}"
+        );
+        let removed = "  removes: backend v1 (13.0 MB)".to_owned();
+        assert!(lines.contains(&removed), "{lines:?}");
+    }
+}

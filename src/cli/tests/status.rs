@@ -54,18 +54,25 @@ async fn what_a_stuck_operation_has_left_is_not_somebody_elses_deed() {
 async fn a_damaged_ledger_is_told_and_a_lock_that_ended_hides_no_release() {
     let mut lock = record(6, V2);
     lock.kind = PlanKind::Lock;
-    let mut server = well(V2);
-    server.readings[3] = Reading::Files(Arc::new(Files {
-        records: vec![record(5, V2), lock],
-        damaged: 2,
-        ..Files::default()
-    }));
-    let (text, _) = run(well(V1), server, "flightdeck status production").await;
+    let server = || {
+        let mut server = well(V2);
+        server.readings[3] = Reading::Files(Arc::new(Files {
+            records: vec![record(5, V2), lock.clone()],
+            damaged: 2,
+            ..Files::default()
+        }));
+        server
+    };
+    let (text, _) = run(well(V1), server(), "flightdeck status production").await;
     assert!(text.contains("last: 000005 promote v0"), "{text}");
-    assert!(
-        text.contains("ledger: 2 lines damaged, set aside"),
-        "{text}"
-    );
+    let damaged = "ledger: 2 lines damaged, set aside";
+    assert!(text.contains(damaged), "{text}");
+    let line = "flightdeck status production --json";
+    let (text, _) = run(well(V1), server(), line).await;
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let production = &value["environments"][0];
+    assert_eq!(production["ledger"]["damaged"], 2);
+    assert_eq!(production["last"]["operation"], 5);
 }
 
 #[tokio::test]

@@ -54,13 +54,7 @@ fn clean_up(world: &mut World) -> &mut CleanUp {
 }
 
 fn removed(plan: &Plan) -> Vec<String> {
-    plan.forward
-        .iter()
-        .filter_map(|step| match &step.intent {
-            Intent::CleanUp { removals } => Some(removals),
-            _ => None,
-        })
-        .flatten()
+    plan.removals()
         .map(|removal| match removal {
             Removal::Image { label, .. } => label.clone(),
             Removal::Container { name, .. } => name.clone(),

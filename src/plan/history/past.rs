@@ -2,6 +2,7 @@
 
 use crate::release::{
     ServiceName,
+    operation::Outcome,
     plan::PlanKind,
     record::{Record, Release, ServiceRelease},
 };
@@ -107,7 +108,7 @@ fn proof<'a>(
 ) -> Option<&'a Record> {
     let (mut was_well, mut left) = (false, None);
     for record in records.iter().rev() {
-        if record.left(service, image) {
+        if record.left(service, image) && !is_taken_back(records, record) {
             // That it was marked or has failed says more than that it was left.
             left = left.or(Some(record));
         } else if record.proves_bad(service, image)
@@ -121,6 +122,17 @@ fn proof<'a>(
         was_well |= super::seen_healthy(record).any(|(release, _)| release.runs(service, image));
     }
     left
+}
+
+/// Whether an operator took an operation back after all, by a recovery or by one of that. No rollback goes
+/// back by itself.
+fn is_taken_back(records: &[Record], record: &Record) -> bool {
+    records
+        .iter()
+        // A damaged line could name itself.
+        .filter(|later| later.operation > record.operation)
+        .filter(|later| later.recovers == Some(record.operation))
+        .any(|later| later.outcome == Outcome::WentBack || is_taken_back(records, later))
 }
 
 /// Whether somebody brought the image, and it held. An adoption only found it.

@@ -136,6 +136,17 @@ fn a_rollback_that_is_stuck_has_left_one_image_and_failed_with_another() {
         told.past(&pair(2, 1)),
         ["backend v2 failed here at verify-health, operation 000004"]
     );
+    // Whoever takes it back has not left it after all, through however many tries.
+    let mut taken_back = Told(told.0.clone())
+        .and(PlanKind::Rollback, (2, 1), Outcome::Stuck, "restart")
+        .and(PlanKind::Rollback, (2, 1), Outcome::WentBack, "restart");
+    for (at, recovered) in [(4, 4), (5, 5)] {
+        taken_back.0[at].before = pair(3, 1);
+        taken_back.0[at].recovers = Some(OperationId(recovered));
+    }
+    assert_eq!(taken_back.healthy()[0], "backend v3, frontend f1");
+    assert!(taken_back.past(&pair(3, 1)).is_empty());
+
     // What stopped before it had changed anything has left nothing.
     let changed = ("changed".to_owned(), false.into());
     told.0[3].other.extend([changed]);

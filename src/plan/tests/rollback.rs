@@ -186,6 +186,23 @@ fn the_number_that_is_shown_leads_to_the_release_that_was_named_there() {
 }
 
 #[test]
+fn a_number_of_what_did_not_hold_says_that_it_leads_to_what_ran_after_it() {
+    let went_back = record(2, PlanKind::Promote, 1, 3, Outcome::WentBack);
+    let mut world = recorded(2, vec![promoted(1, 2, 1), went_back, promoted(3, 1, 2)]);
+    let named = |number| Deed::Rollback {
+        to: RollbackTo::Operation(OperationId(number)),
+        schema: SchemaChoice::ImageOnly,
+        files: false,
+    };
+    let plan = world.plan(named(2)).unwrap();
+    assert_eq!(plan.after.label(), "v1", "not v3, which it was to bring");
+    let words = "what ran after operation 000002 (went back at switch)";
+    assert!(warns(&plan, words), "{:?}", plan.warnings);
+    let plan = world.plan(named(1)).unwrap();
+    assert!(!warns(&plan, "what ran after"), "{:?}", plan.warnings);
+}
+
+#[test]
 fn a_release_that_was_left_or_failed_is_named_so_and_not_as_never_seen() {
     let mut left = record(3, PlanKind::Rollback, 2, 1, Outcome::Succeeded);
     left.reason = "it loses orders".to_owned();

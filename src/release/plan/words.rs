@@ -141,7 +141,7 @@ impl Intent {
 }
 
 impl Removal {
-    /// What people call it, with its size where that is known: `backend v1 (13 MB)`.
+    /// What people call it, with its size where that is known: `backend v1 (13.0 MB)`.
     pub fn words(&self) -> String {
         match self {
             Self::Image { label, frees, .. } => match frees {

@@ -326,6 +326,7 @@ mod tests {
             "{fault}"
         );
         assert!(fault.message.contains("promote 000042"), "{fault}");
+        assert_eq!(&*fault.subject, "production", "not its Compose project");
 
         let at = Some((Direction::Forward, "switch".to_owned()));
         let fault = refused(&place(), Refusal::Interrupted, OperationId(42), None, at);

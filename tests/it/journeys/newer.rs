@@ -235,6 +235,13 @@ fn what_it_has_added_is_kept_and_what_it_goes_on_with_refused_in_the_real_world(
 }
 
 #[test]
+fn what_it_holds_is_refused_with_words_in_the_real_world() {
+    if let Some(world) = Real::adopted(Compose::V240, Application::Plain) {
+        what_it_holds_is_refused(&world);
+    }
+}
+
+#[test]
 fn what_it_holds_is_refused_with_words_in_the_embedded_world() {
     let world = Embedded::production();
     what_it_holds_is_refused(&world);

@@ -21,6 +21,7 @@ const TURNS: [&[&str]; 2] = [
         "journeys::backup::in_the_middle_of_a_dump_it_is_cancelled_killed_and_out_of_room",
         "journeys::first_contact::real_world_with_compose_2_40",
         "journeys::killed::the_runner_in_the_real_world",
+        "journeys::newer::what_it_holds_is_refused_with_words_in_the_real_world",
         "journeys::recovered::taken_back_in_the_real_world",
         "journeys::rollback::real_world_after_a_prune",
         "journeys::rolling::",

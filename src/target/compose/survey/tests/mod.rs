@@ -21,7 +21,10 @@ use super::*;
 use crate::{
     config::{self, Config},
     plan::fixture::{digest, image_id, of, promote},
-    release::{operation::Liveness, plan::Request},
+    release::{
+        operation::Liveness,
+        plan::{Request, RollbackTo, SchemaChoice},
+    },
     target::compose::pin::hash::Algorithm,
 };
 
@@ -455,6 +458,37 @@ fn who_holds_the_environment_is_told() {
         );
         let free = server.survey(Deed::Adopt).unwrap();
         assert_eq!((free.operation, free.last_operation.unwrap().0), (None, 7));
+    }
+}
+
+#[test]
+fn a_container_that_hangs_holds_up_a_rollback_less_than_any_other_plan() {
+    let server = Server::new(&["sh"]);
+    // Writes down how long which command may take.
+    server.answer(
+        "timeout",
+        "#!/bin/sh\nhere=${0%/*}\necho \"$*\" >>\"$here/limits\"\nshift\nexec \"$@\"\n",
+    );
+    let program = server.answers.join("timeout");
+    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+    let rollback = Deed::Rollback {
+        to: RollbackTo::Image {
+            service: of("backend"),
+            image: image_id(2),
+        },
+        schema: SchemaChoice::ImageOnly,
+        files: false,
+    };
+    for (deed, seconds) in [(promote(2), 40), (rollback, 20)] {
+        server.answer("limits", "");
+        server.survey(deed).unwrap();
+        let limits = fs::read_to_string(server.answers.join("limits")).unwrap();
+        let asked: Vec<&str> = limits
+            .lines()
+            .filter(|line| line.contains("alembic current"))
+            .collect();
+        let expected = format!("{seconds} docker exec aaaa alembic current");
+        assert_eq!(asked, [expected], "{limits}");
     }
 }
 
