@@ -135,7 +135,7 @@ fn as_left<'a>(
     pinning: &[&str],
 ) -> Option<&'a String> {
     if matches!(record.kind, PlanKind::Promote | PlanKind::Rollback) {
-        let written = of_path(&record.after.pinned_files, file);
+        let written = record.after.pinned_file(file);
         let is_pinning = written.is_some() || pinning.contains(&file);
         if is_pinning && record.outcome == Outcome::Succeeded {
             // An older flightdeck did not record it.
@@ -146,27 +146,11 @@ fn as_left<'a>(
             return None;
         }
     }
-    of_path(&release.files, file)
+    release.file(file)
 }
 
 fn algorithm(hash: &str) -> Option<&str> {
     hash.split_once(':').map(|(algorithm, _)| algorithm)
-}
-
-/// What is recorded of a configured path: records have absolute ones.
-pub(super) fn of_path<'a>(
-    recorded: &'a std::collections::BTreeMap<String, String>,
-    file: &str,
-) -> Option<&'a String> {
-    if let Some(hash) = recorded.get(file) {
-        return Some(hash);
-    }
-    let end = format!("/{}", file.trim_start_matches("./"));
-    recorded
-        .iter()
-        .filter(|(path, _)| path.ends_with(&end))
-        .min_by_key(|(path, _)| path.len())
-        .map(|(_, hash)| hash)
 }
 
 #[cfg(test)]

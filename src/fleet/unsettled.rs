@@ -119,7 +119,7 @@ impl Unsettled<'_> {
 
     /// Whether it has left a file so; `None` where that cannot be told.
     pub fn wrote(&self, file: &str, hash: &str) -> Option<bool> {
-        let Some(pinned) = super::file_drift::of_path(&self.after.pinned_files, file) else {
+        let Some(pinned) = self.after.pinned_file(file) else {
             return Some(false);
         };
         if pinned == hash {

@@ -139,4 +139,28 @@ impl Release {
             })
         }) && shared > 0
     }
+
+    /// The hash of a file that it was made with, by its path as it is configured; `None` where none is
+    /// recorded.
+    pub fn file(&self, configured: &str) -> Option<&String> {
+        of_path(&self.files, configured)
+    }
+
+    /// The hash of a file that pins it, as pinning left it, likewise.
+    pub fn pinned_file(&self, configured: &str) -> Option<&String> {
+        of_path(&self.pinned_files, configured)
+    }
+}
+
+/// What is recorded of a configured path: records have absolute ones.
+fn of_path<'a>(recorded: &'a BTreeMap<String, String>, configured: &str) -> Option<&'a String> {
+    if let Some(hash) = recorded.get(configured) {
+        return Some(hash);
+    }
+    let end = format!("/{}", configured.trim_start_matches("./"));
+    recorded
+        .iter()
+        .filter(|(path, _)| path.ends_with(&end))
+        .min_by_key(|(path, _)| path.len())
+        .map(|(_, hash)| hash)
 }

@@ -63,7 +63,7 @@ impl RealWorld {
         let why = match asked.as_str() {
             "1" => None,
             "today" => turns::is_of_another_day(test)
-                .then_some("its turn is tomorrow (FLIGHTDECK_REAL=1 tries all)"),
+                .then_some("its turn is another day (FLIGHTDECK_REAL=1 tries all)"),
             _ => Some("real world (set FLIGHTDECK_REAL=1 after tests/real/world up)"),
         };
         if let Some(why) = why {
