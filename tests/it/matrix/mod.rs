@@ -2,10 +2,11 @@
 //!
 //! The steps come from the plans themselves. What has to hold after each cell is in [`after`]. Without
 //! more, one cell of every second kind is tried, chosen by a seed that changes daily; `FLIGHTDECK_MATRIX_SEED=…`
-//! chooses the same again. `FLIGHTDECK_MATRIX=whole` tries all, in an order of the seed, and prints a table;
-//! another text there tries the cells whose name contains it. `FLIGHTDECK_MATRIX_SECONDS` ends a long run
-//! early, and the table says what was not tried; `FLIGHTDECK_MATRIX_HELD=FILE…`, with what earlier runs
-//! printed, goes on with the cells that have not held in one of them.
+//! chooses the same again. `FLIGHTDECK_MATRIX=whole` tries all, in an order of the seed, every fault at a step
+//! once before the step's other points, and prints a table; another text there tries the cells whose name
+//! contains it. `FLIGHTDECK_MATRIX_SECONDS` ends a long run early, and the table says what was not tried;
+//! `FLIGHTDECK_MATRIX_HELD=FILE…`, with what earlier runs printed, goes on with the cells that have not held
+//! in one of them.
 
 mod after;
 mod attempt;
@@ -267,9 +268,17 @@ impl Whole<'_> {
     fn choose(&self, kind: Kind, is_spare: bool, plan: &serde_json::Value) -> VecDeque<Cell> {
         let mut cells = cell::cells(kind, plan);
         cells.retain(|cell| (cell.fault == Fault::DockerRestarted) == is_spare);
-        cells.retain(|cell| !self.held.contains(cell.to_string().as_str()));
+        // A run that ends early has met as many steps with as many faults as there was time for.
+        let is_held = |cell: &Cell| self.held.contains(cell.to_string().as_str());
+        let (held, mut cells): (Vec<Cell>, Vec<Cell>) = cells.into_iter().partition(is_held);
+        let meeting = |cell: &Cell| (cell.place.is_back, cell.place.step.clone(), cell.fault);
+        let mut met: BTreeSet<_> = held.iter().map(meeting).collect();
         let mut random = fastrand::Rng::with_seed(self.seed);
         random.shuffle(&mut cells);
+        let (first, others): (Vec<Cell>, Vec<Cell>) = cells
+            .into_iter()
+            .partition(|cell| met.insert(meeting(cell)));
+        let mut cells = [first, others].concat();
         match self.wanted {
             "" => cells.truncate(sample(kind, is_spare, self.seed)),
             "whole" => {}
