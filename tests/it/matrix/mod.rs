@@ -1,7 +1,7 @@
 //! The fault matrix: every fault at every step of every kind of plan, in the real world.
 //!
 //! The steps come from the plans themselves. What has to hold after each cell is in [`after`]. Without
-//! more, one cell of every second kind is tried, chosen by a seed that changes daily; `FLIGHTDECK_MATRIX_SEED=…`
+//! more, one cell of every third kind is tried, chosen by a seed that changes daily; `FLIGHTDECK_MATRIX_SEED=…`
 //! chooses the same again. `FLIGHTDECK_MATRIX=whole` tries all, in an order of the seed, every fault at a step
 //! once before the step's other points, and prints a table; another text there tries the cells whose name
 //! contains it. `FLIGHTDECK_MATRIX_SECONDS` ends a long run early, and the table says what was not tried;
@@ -31,10 +31,10 @@ use self::{
 };
 use crate::support::real_world::{Compose, RealWorld, run as must, script};
 
-/// How many cells a sample has of each kind: enough that every kind is there in two days, and the
+/// How many cells a sample has of each kind: enough that every kind is there in three days, and the
 /// Engine's restart each day.
 fn sample(kind: Kind, is_spare: bool, seed: u64) -> usize {
-    let is_its_day = (kind as u64 + seed).is_multiple_of(2);
+    let is_its_day = (kind as u64 + seed).is_multiple_of(3);
     usize::from(if is_spare {
         kind == Kind::Promote
     } else {
@@ -154,6 +154,11 @@ struct Whole<'a> {
 impl Whole<'_> {
     fn work(&self, worker: Worker) -> Vec<Tried> {
         let mut tried = Vec::new();
+        let mut kinds = Kind::of(worker.layout);
+        kinds.retain(|kind| self.is_wanted(*kind, worker.is_spare));
+        if kinds.is_empty() {
+            return tried;
+        }
         let engine = match self.engine(worker) {
             Ok(engine) => engine,
             Err(error) => return vec![Tried::server(error)],
@@ -166,7 +171,7 @@ impl Whole<'_> {
         let mut memory = Memory::default();
         loop {
             let mut any = false;
-            for kind in Kind::of(worker.layout) {
+            for kind in kinds.iter().copied() {
                 if self.until.is_some_and(|until| Instant::now() > until) {
                     break;
                 }
@@ -213,17 +218,7 @@ impl Whole<'_> {
         worker: Worker,
         kind: Kind,
     ) -> Result<Option<Tried>, String> {
-        let named = self.wanted.split('/').next();
-        let is_of_another = Kind::ALL
-            .map(Kind::word)
-            .into_iter()
-            .any(|word| named == Some(word))
-            && named != Some(kind.word());
-        let is_left_out = match self.wanted {
-            "" => sample(kind, worker.is_spare, self.seed) == 0,
-            _ => is_of_another,
-        };
-        if is_left_out || self.is_exhausted(kind, worker.is_spare) {
+        if self.is_exhausted(kind, worker.is_spare) {
             return Ok(None);
         }
         let before = prepare::prepare(server, memory, kind)?;
@@ -256,6 +251,14 @@ impl Whole<'_> {
         };
         println!("{tried}");
         Ok(Some(tried))
+    }
+
+    fn is_wanted(&self, kind: Kind, is_spare: bool) -> bool {
+        if self.wanted.is_empty() {
+            return sample(kind, is_spare, self.seed) > 0;
+        }
+        let named = self.wanted.split('/').next().unwrap_or_default();
+        named == kind.word() || !Kind::ALL.map(Kind::word).contains(&named)
     }
 
     fn is_exhausted(&self, kind: Kind, is_spare: bool) -> bool {
