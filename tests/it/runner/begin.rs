@@ -13,8 +13,10 @@ use flightdeck::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
-    lock, under_each_shell,
-    world::{Operation, World, lives},
+    lock,
+    operation::Operation,
+    under_each_shell,
+    world::{World, lives},
 };
 use crate::support::waiting::eventually;
 

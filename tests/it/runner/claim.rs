@@ -16,8 +16,10 @@ use flightdeck::{
 use rustix::process::{Signal, kill_process, kill_process_group};
 
 use super::{
+    operation::Operation,
+    tail::Tail,
     under_each_shell,
-    world::{Operation, Tail, World, lives},
+    world::{World, lives},
 };
 use crate::support::waiting::eventually;
 

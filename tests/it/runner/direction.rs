@@ -7,10 +7,7 @@ use flightdeck::release::{
     record::Record,
 };
 
-use super::{
-    under_each_shell,
-    world::{Operation, lives},
-};
+use super::{operation::Operation, under_each_shell, world::lives};
 use crate::support::waiting::eventually;
 
 under_each_shell! {

@@ -9,8 +9,9 @@ use flightdeck::{
 
 use super::{
     follow::{Follower, watched},
+    operation::Operation,
     under_each_shell,
-    world::{Operation, World, lives},
+    world::{World, lives},
 };
 use crate::support::waiting::eventually;
 

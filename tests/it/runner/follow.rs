@@ -12,10 +12,7 @@ use std::{
 use flightdeck::target::compose::script::{Frame, Part, Pin, Place, Watched, follow, read_ledger};
 use rustix::process::{Signal, kill_process_group};
 
-use super::{
-    under_each_shell,
-    world::{Operation, World, read_frames},
-};
+use super::{operation::Operation, tail::read_frames, under_each_shell, world::World};
 use crate::support::waiting::PATIENCE;
 
 pub(super) struct Follower {

@@ -28,8 +28,9 @@ use serde_json::json;
 use super::{
     follow::Follower,
     lock::{lines, locked_by, unlocked_by},
+    operation::Operation,
     under_each_shell,
-    world::{Operation, World},
+    world::World,
 };
 
 /// An operation without steps, by somebody, for some reason.

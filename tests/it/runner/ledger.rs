@@ -8,11 +8,7 @@ use flightdeck::{
 };
 use proptest::prelude::*;
 
-use super::{
-    hostile::of_some,
-    under_each_shell,
-    world::{Operation, World},
-};
+use super::{hostile::of_some, operation::Operation, under_each_shell, world::World};
 use crate::hostile::spoilt::{edited, edits};
 
 fn short() -> Operation {

@@ -12,10 +12,7 @@ use flightdeck::{
 
 use serde_json::{Value, json};
 
-use super::{
-    under_each_shell,
-    world::{Operation, World},
-};
+use super::{operation::Operation, under_each_shell, world::World};
 
 /// What a lock by hand is made from.
 pub(super) fn folder() -> Folder {

@@ -14,10 +14,7 @@ use flightdeck::{
     target::compose::script::{Nonce, StartFailure, StartReply, start_reply, upload},
 };
 
-use super::{
-    under_each_shell,
-    world::{Operation, World},
-};
+use super::{operation::Operation, under_each_shell, world::World};
 
 /// Somebody who is not root: root's sessions are left alone.
 const NOBODY: u32 = 65534;

@@ -10,8 +10,10 @@ pub mod hostile;
 mod ledger;
 mod lock;
 mod logind;
+pub mod operation;
 mod race;
 mod recover;
+mod tail;
 mod travel;
 pub mod world;
 

@@ -19,8 +19,9 @@ use flightdeck::{
 use rustix::fs::{CWD, FileType, mknodat};
 
 use super::{
+    operation::Operation,
     under_each_shell,
-    world::{Operation, World, lives},
+    world::{World, lives},
 };
 use crate::support::waiting::eventually;
 

@@ -12,7 +12,7 @@ use flightdeck::{
     },
 };
 
-use super::{under_each_shell, world::Operation};
+use super::{operation::Operation, under_each_shell};
 use crate::support::shellcheck::shellcheck;
 
 /// Everything that one could stumble over.

@@ -19,7 +19,7 @@ use super::{
     shells::{Server, servers},
     step,
 };
-use crate::{runner::world::Operation, support::waiting::eventually};
+use crate::{runner::operation::Operation, support::waiting::eventually};
 
 /// A docker that knows the service `backend` alone: a file a container, `NUMBER STATUS IMAGE HASH`. It
 /// waits for good where a file `hold-COMMAND` lies, which the first one takes, and says so by

@@ -1,9 +1,10 @@
 //! Both trips' scripts as they travel, for everything that can be asked for, under shellcheck.
 
-use std::{collections::BTreeMap, fs, process::Command, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duration};
 
 use super::*;
 use crate::{
+    config::{self, Config},
     release::{
         operation::OperationId,
         plan::{MarkedRelease, RollbackTo, SchemaChoice},
