@@ -281,6 +281,15 @@ impl Whole<'_> {
         let (first, others): (Vec<Cell>, Vec<Cell>) = cells
             .into_iter()
             .partition(|cell| met.insert(meeting(cell)));
+        if self.wanted == "whole" {
+            println!(
+                "{}{}: {} cells to try, {} of them the first of their step and fault",
+                kind.word(),
+                if is_spare { " on the spare Engine" } else { "" },
+                first.len() + others.len(),
+                first.len()
+            );
+        }
         let mut cells = [first, others].concat();
         match self.wanted {
             "" => cells.truncate(sample(kind, is_spare, self.seed)),
