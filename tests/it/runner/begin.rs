@@ -85,24 +85,8 @@ fn starts(stop: &Stop<'_>, operation: &Operation) -> Child {
     begins(stop.world, &stop.laid(script.unwrap()))
 }
 
-fn kill_and_wait(all: &[Pid]) {
-    for pid in all {
-        kill_process(*pid, Signal::KILL).unwrap();
-    }
-    eventually("all of it is gone", || all.iter().all(|pid| !lives(*pid)));
-}
-
 fn replied(child: Child) -> StartReply {
     start_reply(&child.wait_with_output().unwrap().stdout).unwrap()
-}
-
-fn short() -> Operation {
-    Operation::promotion().step("pull", "echo pulled")
-}
-
-/// Kills supervisor and runner.
-fn kill_both(world: &World, id: OperationId) {
-    kill_and_wait(&["supervisor", "pid"].map(|role| world.process(id, role)));
 }
 
 /// The same directory, seen by somebody in another pid namespace.
@@ -119,7 +103,7 @@ fn dead_before_its_journal(world: &World, operation: &Operation) -> OperationId 
     let child = starts(&stop, operation);
     stop.reached();
     let id = OperationId(1);
-    kill_both(world, id);
+    world.kill_both(id);
     assert_eq!(replied(child), StartReply::Started(id));
     assert!(world.folder(id).exists());
     assert!(!world.folder(id).join("journal.jsonl").exists());
@@ -143,16 +127,16 @@ under_each_shell! {
         let claimed = |id: u64| world.state().join("claims").join(OperationId(id).to_string()).exists();
         assert!(claimed(1));
         // Where it can be seen to live it holds.
-        let StartReply::Refused { why, .. } = world.start(&short().folder()) else { panic!("not refused") };
+        let StartReply::Refused { why, .. } = world.start(&Operation::short().folder()) else { panic!("not refused") };
         assert_eq!(why, Refusal::Held);
         let elsewhere = elsewhere(world);
-        let mut other = elsewhere.started(&short().folder());
+        let mut other = elsewhere.started(&Operation::short().folder());
         assert_eq!((other.id, other.end().outcome), (OperationId(2), Outcome::Succeeded));
         // It lives on, and can do nothing any more.
         stop.go();
         assert_eq!(replied(child), StartReply::Failed(StartFailure::Overtaken));
         assert!(!world.folder(OperationId(1)).exists());
-        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+        assert_eq!(world.started(&Operation::short().folder()).end().outcome, Outcome::Succeeded);
         assert_eq!(world.records().len(), 2);
         let names: Vec<_> = fs::read_dir(world.state().join("operations")).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert!(names.iter().all(|name| !name.to_str().unwrap().starts_with('.')), "{names:?}");
@@ -164,9 +148,9 @@ under_each_shell! {
             let child = starts(&stop, &promotion());
             stop.reached();
             let newest = fs::read_dir(world.state().join("claims")).unwrap().count() as u64;
-            kill_both(world, OperationId(newest));
+            world.kill_both(OperationId(newest));
             assert_eq!(replied(child), StartReply::Failed(StartFailure::Runner));
-            let mut next = seen.started(&short().folder());
+            let mut next = seen.started(&Operation::short().folder());
             assert_eq!((next.id, next.end().outcome), (OperationId(newest + 1), Outcome::Succeeded));
         }
     }
@@ -175,23 +159,24 @@ under_each_shell! {
         let stop = Stop::at(world, "mv");
         let script = lock_script(&lock::folder(), &Nonce::random(), &world.place).unwrap();
         let child = begins(world, &stop.laid(script));
-        kill_and_wait(&[stop.reached()]);
+        let reached = stop.reached();
+        kill_process(reached, Signal::KILL).unwrap();
+        eventually("it is gone", || !lives(reached));
         assert_eq!(replied(child), StartReply::Failed(StartFailure::Runner));
         let id = OperationId(1);
         assert!(world.state().join("claims").join(id.to_string()).exists());
         let who = serde_json::json!({"operator": "jo"});
         let unlocked = world.run(&unlock(&world.place, id, &who).unwrap());
         assert_eq!(unlock_reply(&unlocked).unwrap(), UnlockReply::Missing);
-        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+        assert_eq!(world.started(&Operation::short().folder()).end().outcome, Outcome::Succeeded);
         // One that was told of stands.
         let lock = lock::locked(world);
-        let StartReply::Refused { why, operation, .. } = world.start(&short().folder()) else { panic!("not refused") };
-        assert_eq!((why, operation), (Refusal::Lock, lock));
+        assert_eq!(world.refusal(&Operation::short().folder()), (Refusal::Lock, lock.0));
     }
 
     fn what_died_before_its_journal_goes_on_from_its_first_step(world) {
         let dead = dead_before_its_journal(world, &promotion());
-        let StartReply::Refused { why, at, .. } = world.start(&short().folder()) else { panic!("not refused") };
+        let StartReply::Refused { why, at, .. } = world.start(&Operation::short().folder()) else { panic!("not refused") };
         assert_eq!((why, at), (Refusal::Interrupted, None));
         let mut tail = world.started(&Operation::recovery(dead, "resume"));
         assert_eq!(tail.end().outcome, Outcome::Succeeded);

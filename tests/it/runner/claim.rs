@@ -13,7 +13,7 @@ use flightdeck::{
         find, find_reply, newer_reply, unlock, unlock_reply, upload, verdict, verdict_reply,
     },
 };
-use rustix::process::{Signal, kill_process, kill_process_group};
+use rustix::process::{Signal, kill_process};
 
 use super::{
     operation::Operation,
@@ -21,7 +21,6 @@ use super::{
     under_each_shell,
     world::{World, lives},
 };
-use crate::support::waiting::eventually;
 
 /// A promotion that runs until somebody ends it.
 fn endless(world: &World) -> Tail {
@@ -35,36 +34,10 @@ fn endless(world: &World) -> Tail {
     tail
 }
 
-fn short() -> Operation {
-    Operation::promotion().step("pull", "echo pulled")
-}
-
-fn refusal(reply: StartReply) -> (Refusal, u64) {
-    match reply {
-        StartReply::Refused { why, operation, .. } => (why, operation.0),
-        other => panic!("not refused: {other:?}"),
-    }
-}
-
-/// Kills supervisor and runner, and waits until they are gone.
-fn kill_both(world: &World, tail: &Tail) {
-    let both = ["supervisor", "pid"].map(|role| world.process(tail.id, role));
-    world.kill(tail.id, "supervisor");
-    world.kill(tail.id, "pid");
-    eventually("both are gone", || both.iter().all(|pid| !lives(*pid)));
-}
-
-/// Kills everything of an operation, as a crash of the server would.
-fn kill_all(world: &World, tail: &Tail) {
-    kill_both(world, tail);
-    kill_process_group(tail.group(), Signal::KILL).unwrap();
-    eventually("its step is gone", || !lives(tail.group()));
-}
-
 under_each_shell! {
     fn a_refusal_shows_the_holder(world) {
         let tail = endless(world);
-        let StartReply::Refused { why, claim: Some(claim), .. } = world.start(&short().folder())
+        let StartReply::Refused { why, claim: Some(claim), .. } = world.start(&Operation::short().folder())
         else {
             panic!("not refused")
         };
@@ -77,8 +50,8 @@ under_each_shell! {
 
     fn an_interrupted_operation_must_be_recovered_first(world) {
         let tail = endless(world);
-        kill_all(world, &tail);
-        let StartReply::Refused { why, at, .. } = world.start(&short().folder()) else {
+        world.crash(&tail);
+        let StartReply::Refused { why, at, .. } = world.start(&Operation::short().folder()) else {
             panic!("not refused")
         };
         assert_eq!(why, Refusal::Interrupted);
@@ -89,7 +62,7 @@ under_each_shell! {
         assert_eq!(world.started(&failing).end().outcome, Outcome::Stuck);
         let refused = Operation::rollback().step("switch", ":").with("basis.sh", "exit 1").folder();
         assert_eq!(world.started(&refused).end().outcome, Outcome::Refused);
-        assert_eq!(refusal(world.start(&short().folder())), (Refusal::Interrupted, 1));
+        assert_eq!(world.refusal(&Operation::short().folder()), (Refusal::Interrupted, 1));
 
         // One that holds writes its end.
         let holding = Operation::rollback().step("switch", "echo switched").folder();
@@ -98,15 +71,15 @@ under_each_shell! {
         let interrupted = &records[0];
         assert_eq!((interrupted.operation, interrupted.outcome), (OperationId(1), Outcome::Interrupted));
         assert_eq!(interrupted.step.as_deref(), Some("switch"));
-        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+        assert_eq!(world.started(&Operation::short().folder()).end().outcome, Outcome::Succeeded);
     }
 
     fn a_step_that_outlives_its_runner_holds_the_claim(world) {
         let tail = endless(world);
-        kill_both(world, &tail);
+        world.kill_both(tail.id);
         assert!(lives(tail.group()));
-        assert_eq!(refusal(world.start(&short().folder())), (Refusal::Orphaned, 1));
-        assert_eq!(refusal(world.start(&Operation::rollback().folder())), (Refusal::Orphaned, 1));
+        assert_eq!(world.refusal(&Operation::short().folder()), (Refusal::Orphaned, 1));
+        assert_eq!(world.refusal(&Operation::rollback().folder()), (Refusal::Orphaned, 1));
         assert!(lives(tail.group()));
         // Whoever passes it ends it first.
         let recovery = Operation::rollback()
@@ -122,10 +95,10 @@ under_each_shell! {
         let rebooted = world.through(|proc| {
             fs::write(proc.join("sys/kernel/random/boot_id"), "another-boot\n").unwrap();
         });
-        assert_eq!(refusal(rebooted.start(&short().folder())), (Refusal::Interrupted, 1));
+        assert_eq!(rebooted.refusal(&Operation::short().folder()), (Refusal::Interrupted, 1));
         let rollback = Operation::rollback().step("switch", "echo switched").folder();
         assert_eq!(rebooted.started(&rollback).end().outcome, Outcome::Succeeded);
-        kill_all(world, &tail);
+        world.crash(&tail);
     }
 
     fn unknown_is_not_dead(world) {
@@ -134,7 +107,7 @@ under_each_shell! {
             fs::remove_file(proc.join("self/ns/pid")).unwrap();
             symlink("pid:[1]", proc.join("self/ns/pid")).unwrap();
         });
-        assert_eq!(refusal(elsewhere.start(&Operation::rollback().folder())), (Refusal::Unknown, 1));
+        assert_eq!(elsewhere.refusal(&Operation::rollback().folder()), (Refusal::Unknown, 1));
         let hidden = world.through(|proc| {
             for process in fs::read_dir(proc).unwrap().map(|entry| entry.unwrap().path()) {
                 if process.file_name().unwrap().as_encoded_bytes().iter().all(u8::is_ascii_digit) {
@@ -142,25 +115,25 @@ under_each_shell! {
                 }
             }
         });
-        assert_eq!(refusal(hidden.start(&Operation::rollback().folder())), (Refusal::Unknown, 1));
-        kill_all(world, &tail);
+        assert_eq!(hidden.refusal(&Operation::rollback().folder()), (Refusal::Unknown, 1));
+        world.crash(&tail);
     }
 
     fn a_pid_that_is_used_again_is_not_its_holder(world) {
         let tail = endless(world);
-        kill_all(world, &tail);
+        world.crash(&tail);
         // The claim of a process that lives and began at another time.
         let path = world.state().join("claims/000001");
         let record = fs::read_to_string(&path).unwrap();
         let pid = world.claim(tail.id)["pid"].to_string();
         let used = record.replace(&format!("\"pid\":{pid}"), &format!("\"pid\":{}", std::process::id()));
         fs::write(path, used).unwrap();
-        assert_eq!(refusal(world.start(&short().folder())), (Refusal::Interrupted, 1));
+        assert_eq!(world.refusal(&Operation::short().folder()), (Refusal::Interrupted, 1));
     }
 
     fn what_others_have_written_is_never_evaluated(world) {
         let tail = endless(world);
-        kill_all(world, &tail);
+        world.crash(&tail);
         let evil = world.root.join("evil");
         let command = format!("a[$(touch {})]", evil.display());
         let journal = world.folder(tail.id).join("journal.jsonl");
@@ -178,7 +151,7 @@ under_each_shell! {
             let claim = world.state().join("claims/000001");
             let record = fs::read_to_string(&claim).unwrap();
             fs::write(&claim, record.replace("\"over\":0", &format!("\"over\":{command}"))).unwrap();
-            assert_eq!(refusal(world.start(&short().folder())), (Refusal::Interrupted, 1));
+            assert_eq!(world.refusal(&Operation::short().folder()), (Refusal::Interrupted, 1));
             let passing = Operation::rollback()
                 .with("passes", "orphaned\ninterrupted\n")
                 .step("switch", "exit 1")
@@ -190,7 +163,7 @@ under_each_shell! {
 
     fn a_newer_format_is_refused(world) {
         let tail = endless(world);
-        kill_all(world, &tail);
+        world.crash(&tail);
         // In any of the files, wherever a newer flightdeck has written last.
         let newer = |file: NewerFile, path: std::path::PathBuf, text: &str| {
             let before = fs::read(&path).ok();
@@ -251,14 +224,14 @@ under_each_shell! {
         );
         let mut tail = world.started(&Operation::promotion().step("hook", &step).folder());
         tail.until_printed("left");
-        kill_all(world, &tail);
+        world.crash(&tail);
         let left = || {
             let pid = fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
             rustix::process::Pid::from_raw(pid).unwrap()
         };
         assert!(lives(left()));
         // It has inherited nothing that would say so.
-        assert_eq!(refusal(world.start(&short().folder())), (Refusal::Interrupted, 1));
+        assert_eq!(world.refusal(&Operation::short().folder()), (Refusal::Interrupted, 1));
         kill_process(left(), Signal::KILL).unwrap();
 
         fs::write(pid.with_extension("go"), "").unwrap();
@@ -266,7 +239,7 @@ under_each_shell! {
         let rollback = Operation::rollback().step("hook", &step).folder();
         assert_eq!(world.started(&rollback).end().outcome, Outcome::Succeeded);
         assert!(lives(left()));
-        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+        assert_eq!(world.started(&Operation::short().folder()).end().outcome, Outcome::Succeeded);
         kill_process(left(), Signal::KILL).unwrap();
     }
 
@@ -280,7 +253,7 @@ under_each_shell! {
             let then = std::time::SystemTime::now() - std::time::Duration::from_secs(age * 86_400 + 60);
             fs::File::open(&folder).unwrap().set_modified(then).unwrap();
         }
-        world.started(&short().folder()).end();
+        world.started(&Operation::short().folder()).end();
         assert!(!operations.join(".new-old").exists());
         assert!(operations.join(".new-young/who.json").exists());
     }
@@ -289,20 +262,20 @@ under_each_shell! {
         let (nonce, other) = (Nonce::random(), Nonce::random());
         let look = |nonce| find_reply(&world.run(&find(&world.place, nonce).unwrap())).unwrap();
         assert_eq!(look(&nonce), None);
-        world.run(&upload(&short().folder(), &nonce, &world.place).unwrap());
+        world.run(&upload(&Operation::short().folder(), &nonce, &world.place).unwrap());
         assert_eq!(look(&nonce), Some(OperationId(1)));
         assert_eq!(look(&other), None);
         world.tail(OperationId(1)).end();
     }
 
     fn whoever_dies_before_there_is_a_folder_has_not_begun(world) {
-        world.started(&short().folder()).end();
+        world.started(&Operation::short().folder()).end();
         let claims = world.state().join("claims");
         let claim = fs::read_to_string(claims.join("000001")).unwrap();
         fs::write(claims.join("000002"), claim).unwrap();
         assert_eq!(world.tail(OperationId(2)).only(), Part::NeverBegan);
         assert_eq!(world.tail(OperationId(3)).only(), Part::Missing);
-        let mut next = world.started(&short().folder());
+        let mut next = world.started(&Operation::short().folder());
         assert_eq!((next.id, next.end().outcome), (OperationId(3), Outcome::Succeeded));
     }
 
@@ -310,7 +283,7 @@ under_each_shell! {
         let mut child = world.sh().spawn().unwrap();
         {
             use std::io::Write as _;
-            let script = upload(&short().folder(), &Nonce::random(), &world.place).unwrap();
+            let script = upload(&Operation::short().folder(), &Nonce::random(), &world.place).unwrap();
             let mut stdin = child.stdin.take().unwrap();
             drop(child.stdout.take());
             stdin.write_all(&script).unwrap();

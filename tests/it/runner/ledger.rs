@@ -4,16 +4,12 @@ use std::{collections::BTreeSet, fs, io::Write as _};
 
 use flightdeck::{
     release::operation::{OperationId, Outcome},
-    target::compose::script::{LedgerShape, Refusal, StartReply, history, read_ledger},
+    target::compose::script::{LedgerShape, Refusal, history, read_ledger},
 };
 use proptest::prelude::*;
 
 use super::{hostile::of_some, operation::Operation, under_each_shell, world::World};
 use crate::hostile::spoilt::{edited, edits};
-
-fn short() -> Operation {
-    Operation::promotion().step("pull", "echo pulled")
-}
 
 /// One line as another version of flightdeck might have written it.
 fn line(operation: u64) -> String {
@@ -86,7 +82,7 @@ under_each_shell! {
         fs::write(passing, "{\"v\":1,\"kind\":\"rollback\",\"over\":9,\"at\":5}\n").unwrap();
         let before = fs::read_to_string(world.state().join("ledger.jsonl")).unwrap();
 
-        let mut tail = world.started(&short().folder());
+        let mut tail = world.started(&Operation::short().folder());
         assert_eq!((tail.end().outcome, tail.id), (Outcome::Succeeded, OperationId(1031)));
         let older = fs::read_to_string(world.state().join("ledger.1.jsonl")).unwrap();
         let newer = fs::read_to_string(world.state().join("ledger.jsonl")).unwrap();
@@ -103,7 +99,7 @@ under_each_shell! {
         let kept: BTreeSet<u64> = [7, 9].into_iter().chain(21..=1030).collect();
         assert_eq!(numbers(world, "releases"), kept);
         // Numbers go on.
-        let mut next = world.started(&short().folder());
+        let mut next = world.started(&Operation::short().folder());
         assert_eq!((next.end().outcome, next.id), (Outcome::Succeeded, OperationId(1032)));
     }
 
@@ -112,7 +108,7 @@ under_each_shell! {
         let wide = format!("{}\n", line(10).replace("\"mira\"", &format!("\"{}\"", "m".repeat(500_000))));
         let ledger = world.state().join("ledger.jsonl");
         fs::File::options().append(true).open(&ledger).unwrap().write_all(wide.repeat(10).as_bytes()).unwrap();
-        world.started(&short().folder()).end();
+        world.started(&Operation::short().folder()).end();
         assert_eq!(fs::read_to_string(ledger).unwrap().lines().count(), 11);
         assert_eq!(fs::read_to_string(world.state().join("ledger.1.jsonl")).unwrap().lines().count(), 10);
     }
@@ -123,7 +119,7 @@ under_each_shell! {
         let text = fs::read_to_string(&ledger).unwrap();
         let damaged = text.replacen("\"operation\":2", "\"opera\u{0}tion\":", 1) + "{\"v\":1,\"torn";
         fs::write(&ledger, damaged).unwrap();
-        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+        assert_eq!(world.started(&Operation::short().folder()).end().outcome, Outcome::Succeeded);
         let ledger = read_ledger(&fs::read(ledger).unwrap());
         assert_eq!(ledger.damaged, 2);
         let numbers: Vec<u64> = ledger.records.iter().map(|r| r.operation.0).collect();
@@ -190,7 +186,7 @@ under_each_shell! {
         past(world, 1, 1);
         let ledger = world.state().join("ledger.jsonl");
         fs::File::options().append(true).open(&ledger).unwrap().write_all(&[0; 700]).unwrap();
-        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+        assert_eq!(world.started(&Operation::short().folder()).end().outcome, Outcome::Succeeded);
         let ledger = read_ledger(&fs::read(ledger).unwrap());
         let numbers: Vec<u64> = ledger.records.iter().map(|record| record.operation.0).collect();
         assert_eq!((numbers.as_slice(), ledger.damaged), (&[1, 2][..], 1));
@@ -198,10 +194,8 @@ under_each_shell! {
 
     fn what_is_forgotten_is_not_there_to_be_recovered(world) {
         past(world, 21, 1030);
-        world.started(&short().folder()).end();
-        let StartReply::Refused { why, operation, .. } = world.start(&Operation::recovery(OperationId(3), "resume")) else {
-            panic!("not refused")
-        };
-        assert_eq!((why, operation), (Refusal::Missing, OperationId(3)));
+        world.started(&Operation::short().folder()).end();
+        let recovery = Operation::recovery(OperationId(3), "resume");
+        assert_eq!(world.refusal(&recovery), (Refusal::Missing, 3));
     }
 }

@@ -66,28 +66,17 @@ pub(super) fn unlocked_by(world: &World, id: OperationId, operator: &str) -> Unl
     unlock_reply(&world.run(&unlock(&world.place, id, &who).unwrap())).unwrap()
 }
 
-fn refusal(world: &World, operation: &Operation) -> (Refusal, u64) {
-    match world.start(&operation.folder()) {
-        StartReply::Refused { why, operation, .. } => (why, operation.0),
-        other => panic!("not refused: {other:?}"),
-    }
-}
-
-fn short() -> Operation {
-    Operation::promotion().step("pull", "echo pulled")
-}
-
 under_each_shell! {
     fn it_stands_until_it_is_unlocked(world) {
         let id = locked(world);
-        assert_eq!(refusal(world, &short()), (Refusal::Lock, 1));
+        assert_eq!(world.refusal(&Operation::short().folder()), (Refusal::Lock, 1));
         let rollback = Operation::rollback().step("switch", "echo switched");
-        assert_eq!(refusal(world, &rollback), (Refusal::Lock, 1));
+        assert_eq!(world.refusal(&rollback.folder()), (Refusal::Lock, 1));
         // It may be passed, which is written down, and stands nevertheless.
         let passing = rollback.with("passes", "lock\n").folder();
         assert_eq!(world.started(&passing).end().outcome, Outcome::Succeeded);
         assert_eq!(lines(world)[0]["passed_lock"], 1);
-        assert_eq!(refusal(world, &short()), (Refusal::Lock, 1));
+        assert_eq!(world.refusal(&Operation::short().folder()), (Refusal::Lock, 1));
 
         assert_eq!(unlocked(world, id), UnlockReply::Unlocked);
         let record = &lines(world)[1];
@@ -95,7 +84,7 @@ under_each_shell! {
         assert_eq!((&record["operator"], &record["reason"]), (&"mira".into(), &"database \"maintenance\"".into()));
         assert_eq!(record["unlocked_by"]["operator"], "jo's");
         assert_eq!(unlocked(world, id), UnlockReply::Ended);
-        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+        assert_eq!(world.started(&Operation::short().folder()).end().outcome, Outcome::Succeeded);
         assert!(lines(world)[2].get("passed_lock").is_none());
     }
 
@@ -130,7 +119,7 @@ under_each_shell! {
         assert_eq!(winners, 1, "{replies:?}");
         assert!(replies.iter().all(|r| matches!(r, UnlockReply::Unlocked | UnlockReply::Ended)), "{replies:?}");
         assert!(lines(world).iter().all(|line| *line == lines(world)[0]));
-        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+        assert_eq!(world.started(&Operation::short().folder()).end().outcome, Outcome::Succeeded);
         let mut names: Vec<_> = fs::read_dir(world.folder(id)).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(
@@ -145,9 +134,9 @@ under_each_shell! {
         // As if he had died before the last two of his three deeds.
         fs::remove_file(world.folder(id).join("end.json")).unwrap();
         fs::remove_file(world.state().join("ledger.jsonl")).unwrap();
-        assert_eq!(refusal(world, &short()), (Refusal::Lock, 1));
+        assert_eq!(world.refusal(&Operation::short().folder()), (Refusal::Lock, 1));
         assert_eq!(unlocked(world, id), UnlockReply::Ended);
         assert_eq!(lines(world)[0]["unlocked_by"]["operator"], "jo's");
-        assert_eq!(world.started(&short().folder()).end().outcome, Outcome::Succeeded);
+        assert_eq!(world.started(&Operation::short().folder()).end().outcome, Outcome::Succeeded);
     }
 }

@@ -29,6 +29,11 @@ impl Operation {
         }
     }
 
+    /// One that ends at once.
+    pub fn short() -> Self {
+        Self::promotion().step("pull", "echo pulled")
+    }
+
     /// A rollback stays where it fails, and may be started over what was interrupted.
     pub fn rollback() -> Self {
         Self {

@@ -15,12 +15,13 @@ use flightdeck::{
         record::Record,
     },
     target::compose::script::{
-        Folder, Nonce, Place, StartReply, cancel, read_ledger, start_reply, upload,
+        Folder, Nonce, Place, Refusal, StartReply, cancel, read_ledger, start_reply, upload,
     },
 };
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
 
 use super::tail::Tail;
+use crate::support::waiting::eventually;
 
 /// A server with one Compose project and one kind of `sh`.
 pub struct World {
@@ -179,6 +180,14 @@ impl World {
     }
 
     /// Starts an operation that must get its claim.
+    /// Why it is refused, and the operation that stands in its way.
+    pub fn refusal(&self, folder: &Folder) -> (Refusal, u64) {
+        match self.start(folder) {
+            StartReply::Refused { why, operation, .. } => (why, operation.0),
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
     pub fn started(&self, folder: &Folder) -> Tail {
         match self.start(folder) {
             StartReply::Started(id) => self.tail(id),
@@ -224,6 +233,22 @@ impl World {
 
     pub fn kill(&self, id: OperationId, role: &str) {
         kill_process(self.process(id, role), Signal::KILL).unwrap();
+    }
+
+    /// Kills supervisor and runner, and waits until they are gone.
+    pub fn kill_both(&self, id: OperationId) {
+        let both = ["supervisor", "pid"].map(|role| self.process(id, role));
+        for pid in both {
+            kill_process(pid, Signal::KILL).unwrap();
+        }
+        eventually("both are gone", || both.iter().all(|pid| !lives(*pid)));
+    }
+
+    /// Kills everything of an operation, as a crash of the server would.
+    pub fn crash(&self, tail: &Tail) {
+        self.kill_both(tail.id);
+        kill_process_group(tail.group(), Signal::KILL).unwrap();
+        eventually("its step is gone", || !lives(tail.group()));
     }
 
     pub fn records(&self) -> Vec<Record> {

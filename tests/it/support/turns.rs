@@ -1,7 +1,7 @@
 //! Whose turn it is: what takes the real world a minute or more, CI tries every third day, so that what
 //! is submitted is answered within half an hour. `FLIGHTDECK_REAL=1` tries all of it at any time.
 
-use std::time::SystemTime;
+use std::{process::Command, time::SystemTime};
 
 /// Three lists of about the same length, by the beginnings of the tests' names. Day by day since 1970
 /// the next one has its turn.
@@ -47,4 +47,15 @@ pub fn is_of_another_day(test: &str) -> bool {
         .iter()
         .enumerate()
         .any(|(turn, tests)| !is_todays(turn) && tests.iter().any(|name| test.starts_with(name)))
+}
+
+#[test]
+fn every_name_is_the_beginning_of_a_tests() {
+    let this = std::env::current_exe().unwrap();
+    let listed = Command::new(this).arg("--list").output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    for name in TURNS.concat() {
+        let is_there = listed.lines().any(|line| line.starts_with(name));
+        assert!(is_there, "no test's name begins with {name:?}");
+    }
 }

@@ -89,7 +89,7 @@ under_each_shell! {
         let dead = starts_and_crashes(world, &operation);
         let mut second = world.started(&Operation::recovery(dead, "resume"));
         second.until_printed("hangs");
-        crash(world, &second);
+        world.crash(&second);
         let mut third = world.started(&Operation::recovery(second.id, "resume"));
         let end = third.end();
         assert_eq!((end.outcome, end.changed, end.step.as_deref()), (Outcome::WentBack, false, Some("switch")));

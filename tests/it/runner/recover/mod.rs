@@ -9,32 +9,13 @@ use flightdeck::{
     release::operation::{Direction, OperationId, Outcome},
     target::compose::script::{Refusal, StartReply},
 };
-use rustix::process::{Signal, kill_process_group};
 
 use super::{
     operation::Operation,
-    tail::Tail,
     under_each_shell,
     world::{World, lives},
 };
 use crate::support::waiting::eventually;
-
-/// Kills supervisor and runner, and waits until they are gone.
-fn kill_both(world: &World, tail: &Tail) {
-    let both = ["supervisor", "pid"].map(|role| world.process(tail.id, role));
-    world.kill(tail.id, "supervisor");
-    world.kill(tail.id, "pid");
-    eventually("both are gone", || both.iter().all(|pid| !lives(*pid)));
-}
-
-/// Kills everything of an operation, as a crash of the server would.
-fn crash(world: &World, tail: &Tail) {
-    kill_both(world, tail);
-    if lives(tail.group()) {
-        kill_process_group(tail.group(), Signal::KILL).unwrap();
-    }
-    eventually("its step is gone", || !lives(tail.group()));
-}
 
 /// A script that says `name`, and hangs on its first run only.
 fn hangs_once(world: &World, name: &str) -> String {
@@ -49,15 +30,12 @@ fn hangs_once(world: &World, name: &str) -> String {
 fn starts_and_crashes(world: &World, operation: &Operation) -> OperationId {
     let mut tail = world.started(&operation.folder());
     tail.until_printed("hangs");
-    crash(world, &tail);
+    world.crash(&tail);
     tail.id
 }
 
 fn refused(world: &World, operation: OperationId, choice: &str) -> (Refusal, u64) {
-    match world.start(&Operation::recovery(operation, choice)) {
-        StartReply::Refused { why, operation, .. } => (why, operation.0),
-        other => panic!("not refused: {other:?}"),
-    }
+    world.refusal(&Operation::recovery(operation, choice))
 }
 
 fn outcomes(world: &World) -> Vec<(u64, Outcome)> {
@@ -153,7 +131,7 @@ under_each_shell! {
         let dead = starts_and_crashes(world, &operation);
         let mut second = world.started(&Operation::recovery(dead, "resume"));
         second.until_printed("hangs");
-        crash(world, &second);
+        world.crash(&second);
         assert_eq!(refused(world, dead, "resume"), (Refusal::Superseded, 2));
         let mut third = world.started(&Operation::recovery(second.id, "resume"));
         assert_eq!(third.end().outcome, Outcome::Succeeded);
@@ -235,7 +213,7 @@ under_each_shell! {
         let operation = Operation::promotion().step_as("hook", "60 yes ask", "echo hangs; exec sleep 600");
         let mut tail = world.started(&operation.folder());
         tail.until_printed("hangs");
-        kill_both(world, &tail);
+        world.kill_both(tail.id);
         assert_eq!(refused(world, tail.id, "resume"), (Refusal::Ask, 1));
         assert!(lives(tail.group()));
         assert_eq!(world.started(&Operation::recovery(tail.id, "abandon")).end().outcome, Outcome::Abandoned);
@@ -324,7 +302,7 @@ under_each_shell! {
         tail.until_printed("hangs");
         let written = || fs::read_to_string(&pids).is_ok_and(|text| text.lines().count() == 2);
         eventually("both have said who they are", written);
-        kill_both(world, &tail);
+        world.kill_both(tail.id);
         assert_eq!(refused(world, OperationId(9), "resume"), (Refusal::Missing, 9));
         let mut recovery = world.started(&Operation::recovery(tail.id, "resume"));
         assert_eq!(recovery.end().outcome, Outcome::Succeeded);
