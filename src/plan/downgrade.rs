@@ -212,6 +212,10 @@ impl Difference {
 
     /// `the database is at c9e2, v1 ran at a1f3, 1 revision between: c9e2 orders have a price`.
     fn words(&self, label: &str) -> String {
+        if self.now.is_none() {
+            let goal = schema::words(&self.goal);
+            return format!("where the schema is now is not known; {label} ran at {goal}");
+        }
         let recorded = if self.is_recorded { " (recorded)" } else { "" };
         let between = match self.undone() {
             [] => String::new(),

@@ -15,17 +15,47 @@ use super::{
     words,
 };
 
-/// The schema's heads: as read now, else as last recorded. With whether they are only recorded.
+/// The schema's heads: as read now, else as last recorded. With whether they are only recorded. A revision
+/// that its tool names while it complains is there now, whatever was recorded.
 pub fn heads_now(survey: &Survey) -> Option<(Vec<String>, bool)> {
     if let Some(heads) = &survey.schema_heads {
         return Some((heads.clone(), false));
     }
-    survey
-        .records
-        .iter()
-        .rev()
-        .find_map(recorded_heads)
-        .map(|heads| (heads, true))
+    let recorded = recorded(&survey.records);
+    let named = survey.schema_trouble.as_deref().and_then(named_in);
+    match named {
+        Some(named) if !recorded.as_ref().is_some_and(|at| at.contains(&named)) => {
+            Some((vec![named], false))
+        }
+        _ => recorded.map(|heads| (heads, true)),
+    }
+}
+
+/// Where the newest records leave the schema; `None` where nobody knows.
+fn recorded(records: &[Record]) -> Option<Vec<String>> {
+    for record in records.iter().rev() {
+        if let Some(line) = record.results.get("schema_heads") {
+            return Some(heads_of_result(line));
+        }
+        if may_have_moved(record) {
+            return None;
+        }
+        // What a recovery ran with was planned before what it recovers had moved anything.
+        let planned = record.runs().filter(|_| record.recovers.is_none());
+        if let Some(heads) = planned.and_then(|release| release.schema_heads.clone()) {
+            return Some(heads);
+        }
+    }
+    None
+}
+
+/// Whether an operation may have changed the schema.
+fn may_have_moved(record: &Record) -> bool {
+    let steps = record.times.keys().map(String::as_str);
+    steps
+        .chain(record.step.as_deref())
+        .filter_map(|step| step.rsplit('/').next())
+        .any(|step| step.starts_with("migrate") || step.starts_with("restore"))
 }
 
 /// What a survey says of a revision that the database has and an image does not.
@@ -116,13 +146,6 @@ pub fn pending_here(survey: &Survey) -> Option<String> {
         Vec::new()
     };
     (!pending.is_empty()).then(|| format!("{}: {}", counted(&pending), listed(&pending)))
-}
-
-fn recorded_heads(record: &Record) -> Option<Vec<String>> {
-    let result = record.results.get("schema_heads");
-    result
-        .map(|line| heads_of_result(line))
-        .or_else(|| record.runs().and_then(|r| r.schema_heads.clone()))
 }
 
 /// The way that a request would take the schema down, and where to: what a survey has to ask about.

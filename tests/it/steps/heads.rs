@@ -1,6 +1,7 @@
 //! What migration tools print, read by the shells that servers have.
 
 use std::{
+    fs,
     io::Write as _,
     process::{Command, Stdio},
 };
@@ -13,6 +14,7 @@ use crate::{
 };
 
 const HEADS: &str = include_str!("../../../src/target/compose/render/sh/heads.sh");
+const MIGRATE: &str = include_str!("../../../src/target/compose/render/sh/migrate.sh");
 
 /// `heads` and `ahead` as each shell reads them of what a tool prints; `unknown` where they cannot be told.
 fn told(format: &str, printed: &[u8]) -> Vec<(&'static str, String)> {
@@ -165,4 +167,74 @@ fn flyway_prints_json() {
     holds("flyway", "{\"schemaVersion\":\"7\"}", "7 ahead=");
     holds("flyway", &told("\"$(reboot)\"", "Success"), "unknown");
     holds("flyway", "ERROR: no connection\n", "unknown");
+}
+
+/// What an operation that has noted `before` has noted once a tool has printed `printed` and complained of
+/// `complained`, and what is said of it, in each shell. The tool fails where it complains.
+#[track_caller]
+fn noted(format: &str, before: &str, [printed, complained]: [&str; 2], expected: [&str; 2]) {
+    for shell in ["dash", "busybox", "bash"] {
+        let applet: &[&str] = if shell == "busybox" { &["sh"] } else { &[] };
+        let folder = tempfile::tempdir().unwrap();
+        let note = folder.path().join("results/schema_heads");
+        fs::create_dir(folder.path().join("results")).unwrap();
+        if !before.is_empty() {
+            fs::write(&note, format!("{before}\n")).unwrap();
+        }
+        let script = format!(
+            "set -u\nnewline='\n'\n{HEADS}\n{MIGRATE}\n\
+             say() {{ printf 'said: %s\\n' \"$1\"; }}\n\
+             result() {{ printf '%s\\n' \"$2\" >\"$FD_FOLDER/results/$1\"; }}\n\
+             migrations() {{ migrations=; }}\n\
+             tool() {{ printf %s \"$PRINTED\"; printf %s \"$COMPLAINED\" >&2; [ -z \"$COMPLAINED\" ]; }}\n\
+             note_heads schema_heads {format} tool\n"
+        );
+        let output = Command::new(shell)
+            .args(applet)
+            .args(["-c", &script])
+            .env("FD_FOLDER", folder.path())
+            .env("PRINTED", printed)
+            .env("COMPLAINED", complained)
+            .output();
+        let Ok(output) = output else {
+            continue;
+        };
+        let said = String::from_utf8(output.stdout).unwrap();
+        let said = said.lines().filter_map(|line| line.strip_prefix("said: "));
+        let found = fs::read_to_string(&note).unwrap_or_default();
+        assert_eq!(
+            [found.trim_end(), &said.collect::<String>()],
+            expected,
+            "{shell}: {printed:?} {complained:?} {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+#[test]
+fn what_an_older_image_cannot_tell_stays_as_the_newer_one_told_it() {
+    let complaint = "FAILED: Can't locate revision identified by 'c9e2'\n";
+    let ahead = |at: &str| {
+        format!("the database is ahead of this image: it is at {at}, which the image does not have")
+    };
+    let alembic = |before: &str, printed: [&str; 2], found: &str, said: &str| {
+        noted("lines", before, printed, [found, said]);
+    };
+    alembic("e555,c9e2", ["", complaint], "e555,c9e2", &ahead("c9e2"));
+    // Nobody has told of it, or it has moved since.
+    alembic("", ["", complaint], "", &ahead("c9e2"));
+    alembic("d4b7,xc9e2", ["", complaint], "", &ahead("c9e2"));
+    let untold = "where the schema is could not be told: see above";
+    alembic("c9e2", ["", "connection refused\n"], "", untold);
+    alembic("c9e2", ["a1f3\n", ""], "a1f3", "schema at a1f3");
+
+    let django = |before: &str, printed: &str, found: &str, said: &str| {
+        noted("django", before, [printed, ""], [found, said]);
+    };
+    let older = "[X]  auth.0001_initial\n[X]  shop.0001_orders\n";
+    let newer = "auth.0001_initial,shop.0002_price";
+    django(newer, older, newer, &ahead("shop.0002_price"));
+    let told = "auth.0001_initial,shop.0001_orders";
+    django("", older, told, &format!("schema at {told}"));
+    django(told, older, told, &format!("schema at {told}"));
 }

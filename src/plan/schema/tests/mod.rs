@@ -7,7 +7,7 @@ use crate::{
     plan::fixture::{World, image_id, of, promote, record, version},
     release::{
         FaultKind,
-        operation::Outcome,
+        operation::{OperationId, Outcome},
         plan::{Deed, ImageName, Intent, OnFailure, Plan, PlanKind, RollbackTo, SchemaChoice},
     },
 };
@@ -336,6 +336,52 @@ fn a_database_that_was_left_ahead_comes_down_with_the_newer_image() {
         .unwrap();
     assert_eq!(commands(&plan), ["alembic downgrade a1f3"]);
     assert!(warns(&plan, "ahead of the image that runs"));
+}
+
+#[test]
+fn what_a_migration_has_left_is_never_taken_for_what_its_plan_began_with() {
+    // Versions 1 and 2 ran at a1f3; version 4 went back after its migration.
+    let mut world = at("a1f3", "a1f3", line()[2..].to_vec());
+    let mut went_back = record(3, PlanKind::Promote, 2, 4, Outcome::WentBack);
+    went_back.before.schema_heads = Some(names(&["a1f3"]));
+    went_back.times.insert("migrate".to_owned(), 4);
+    let mut records = world.survey.records.clone();
+    records.push(went_back);
+    world.records(records);
+    world.survey.schema_heads = None;
+
+    let complaint = "FAILED: Can't locate revision identified by 'd4b7'";
+    world.survey.schema_trouble = Some(complaint.to_owned());
+    let plan = world.plan(rollback(SchemaChoice::ImageOnly)).unwrap();
+    assert!(
+        warns(&plan, "at d4b7, v1 ran at a1f3"),
+        "{:?}",
+        plan.warnings
+    );
+    let fault = world.plan(rollback(SchemaChoice::Downgrade)).unwrap_err();
+    assert!(fault.message.contains("cannot go down"), "{fault}");
+
+    // Without its complaint it is as recorded, or nobody knows; a recovery knows no more.
+    world.survey.schema_trouble = Some("connection refused".to_owned());
+    let mut taken_back = record(4, PlanKind::Promote, 2, 4, Outcome::WentBack);
+    taken_back.before.schema_heads = Some(names(&["a1f3"]));
+    taken_back.recovers = Some(OperationId(3));
+    for more in [None, Some(taken_back)] {
+        let mut records = world.survey.records.clone();
+        records.extend(more);
+        world.records(records);
+        let plan = world.plan(rollback(SchemaChoice::ImageOnly)).unwrap();
+        let unknown = "where the schema is now is not known; v1 ran at a1f3";
+        assert!(warns(&plan, unknown), "{:?}", plan.warnings);
+    }
+    let noted = ("schema_heads".to_owned(), "d4b7".to_owned());
+    world.survey.records[2].results.extend([noted]);
+    let plan = world.plan(rollback(SchemaChoice::ImageOnly)).unwrap();
+    assert!(
+        warns(&plan, "at d4b7 (recorded), v1 ran at a1f3"),
+        "{:?}",
+        plan.warnings
+    );
 }
 
 #[test]

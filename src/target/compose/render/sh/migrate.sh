@@ -17,26 +17,67 @@ once() {
 	compose run --rm --no-deps -T "$@" </dev/null
 }
 
-# note_heads RESULT FORMAT COMMAND...
+# ask_heads AT FORMAT COMMAND...: read_heads, with all that is complained of. Sets ahead
+# also where Alembic complains of it, and where Django does not list one of AT, heads
+# that were told before, with blanks between: it does not say what it misses.
+ask_heads() {
+	ask_at=$1
+	shift
+	if read_heads "$@" 2>"$FD_FOLDER/heads.complaint"; then
+		cat "$FD_FOLDER/heads.complaint" >&2
+		[ "$1" = django ] || return 0
+		for ask_head in $ask_at; do
+			case $heads_text$newline in
+			*" $ask_head$newline"*) ;;
+			*) ahead=$ask_head ;;
+			esac
+		done
+		[ -z "$ahead" ]
+		return
+	fi
+	printf '%s\n' "$heads_text"
+	ask_complaint=$(head -c 65536 "$FD_FOLDER/heads.complaint")
+	printf '%s\n' "$ask_complaint" >&2
+	case $heads_text$newline$ask_complaint in
+	*"Can't locate revision identified by '"*)
+		ahead=${heads_text}$newline$ask_complaint
+		ahead=${ahead#*"Can't locate revision identified by '"}
+		ahead=${ahead%%"'"*}
+		;;
+	esac
+	return 1
+}
+
+# note_heads RESULT FORMAT COMMAND...: what this operation has noted before stays where
+# an image that the database is ahead of is asked.
 note_heads() {
 	note_result=$1
+	note_before=
+	[ ! -s "$FD_FOLDER/results/$1" ] || read -r note_before <"$FD_FOLDER/results/$1"
 	shift
 	migrations
 	if [ -n "$migrations" ]; then
 		rm -f "$FD_FOLDER/results/$note_result"
 		say "where the schema will be is not known: a migration still runs, in the container $migrations"
-	elif read_heads "$@"; then
+	elif ask_heads "$(printf '%s' "$note_before" | tr , ' ')" "$@"; then
 		result "$note_result" "$heads"
 		say "schema at $heads"
 	else
-		rm -f "$FD_FOLDER/results/$note_result"
-		say 'where the schema is could not be told: see above'
+		case ",$note_before," in
+		*",${ahead:-?},"*) ;;
+		*) rm -f "$FD_FOLDER/results/$note_result" ;;
+		esac
+		if [ -n "$ahead" ]; then
+			say "the database is ahead of this image: it is at $ahead, which the image does not have"
+		else
+			say 'where the schema is could not be told: see above'
+		fi
 	fi
 }
 
 # knows_schema LABEL AT FORMAT COMMAND...: fails where the database is at a revision
 # that the image asked does not have. AT are the heads as the image that runs told
-# them, with blanks between: Django does not say what it misses.
+# them, with blanks between.
 knows_schema() {
 	knows_label=$1
 	knows_at=$2
@@ -46,30 +87,13 @@ knows_schema() {
 		say "a migration still runs, in the container $migrations: where the schema will be is not known"
 		return 0
 	fi
-	if read_heads "$@" 2>"$FD_FOLDER/heads.complaint"; then
-		cat "$FD_FOLDER/heads.complaint" >&2
-		for knows_head in $knows_at; do
-			[ "$1" = django ] || break
-			case $heads_text$newline in
-			*" $knows_head$newline"*) ;;
-			*) ahead=$knows_head ;;
-			esac
-		done
+	if ask_heads "$knows_at" "$@"; then
 		[ -z "$ahead" ] || is_ahead "$ahead"
 		result schema_heads_before "$heads"
 		say "schema at $heads, which $knows_label knows"
 		return 0
 	fi
-	printf '%s\n' "$heads_text"
-	knows_complaint=$(head -c 65536 "$FD_FOLDER/heads.complaint")
-	printf '%s\n' "$knows_complaint" >&2
-	case $heads_text$newline$knows_complaint in
-	*"Can't locate revision identified by '"*)
-		ahead=${heads_text}$newline$knows_complaint
-		ahead=${ahead#*"Can't locate revision identified by '"}
-		is_ahead "${ahead%%"'"*}"
-		;;
-	esac
+	[ -z "$ahead" ] || is_ahead "$ahead"
 	say 'where the schema is could not be told with this image: see above'
 }
 

@@ -52,6 +52,7 @@ restore_postgres() {
 	case $newline$restore_said in
 	*"${newline}restored")
 		say "the database is as it was saved in $1"
+		restored_schema
 		return
 		;;
 	esac
@@ -78,6 +79,12 @@ restore_command() {
 	sh -c "$2" </dev/null
 	restore_exit=$?
 	[ "$restore_exit" = 0 ] || fail "the restore command failed with exit code $restore_exit: how the database is now, only it can tell"
+	restored_schema
+}
+
+# restored_schema: where it was before is not where it is.
+restored_schema() {
+	rm -f "$FD_FOLDER/results/schema_heads"
 }
 
 # own_backup: sets handle to what this operation saved before it touched the database, or
