@@ -221,9 +221,14 @@ stable_for = "4s"
         id
     }
 
+    /// Its name: its directory's.
+    fn project(&self) -> &str {
+        let name = self.directory.file_name().and_then(|name| name.to_str());
+        name.expect("a name of ours")
+    }
+
     fn state(&self) -> PathBuf {
-        let name = self.directory.file_name().expect("a name of ours");
-        self.directory.join(".flightdeck").join(name)
+        self.directory.join(".flightdeck").join(self.project())
     }
 
     /// The newest operation; 0 where there is none.
@@ -269,7 +274,17 @@ stable_for = "4s"
     /// The IDs of a service's containers, running or not.
     #[track_caller]
     pub fn all(&self, service: &str) -> Vec<String> {
-        let ids = run(&mut self.compose(&["ps", "-a", "-q", service]));
+        // Compose asks for each container after it has listed them, and fails where one has gone meanwhile.
+        let project = self.project();
+        let ids = run(&mut self.docker(&[
+            "ps",
+            "-aq",
+            "--no-trunc",
+            "--filter",
+            &format!("label=com.docker.compose.project={project}"),
+            "--filter",
+            &format!("label=com.docker.compose.service={service}"),
+        ]));
         ids.lines().map(str::to_owned).collect()
     }
 
@@ -288,8 +303,7 @@ impl Drop for Shop {
         let _ = self
             .compose(&["down", "-v", "--remove-orphans", "--timeout", "1"])
             .output();
-        let name = self.directory.file_name().and_then(|name| name.to_str());
-        let kept = format!("reference=flightdeck.keep/{}/*", name.unwrap_or("none"));
+        let kept = format!("reference=flightdeck.keep/{}/*", self.project());
         let list = [
             "images",
             "--format",
