@@ -177,10 +177,12 @@ fn nothing_recorded(
     survey: &Survey,
     running: &Release,
 ) -> Fault {
+    let held = survey.operation.as_ref();
+    let interrupted = held.filter(|held| held.end.is_none() && !held.is_lock());
     let fault = Fault::new(
         FaultKind::Missing,
         environment.name.as_str(),
-        if survey.records.is_empty() {
+        if survey.records.is_empty() && interrupted.is_none() {
             "nothing is recorded here: flightdeck has never released to this server"
         } else {
             "no other release is recorded healthy here"
@@ -202,13 +204,20 @@ fn nothing_recorded(
             offers.join(", ")
         )
     };
-    // What a stuck operation left is set right by itself first: it knows what ran before.
-    fault.remedy(match survey.records.last() {
-        Some(last) if last.outcome == Outcome::Stuck => format!(
-            "operation {} is stuck: `flightdeck recover {} back` brings back what ran before it, `resume` goes on; else {other}",
-            last.operation, environment.name
+    // What an operation left half-way is set right by itself first: it knows what ran before.
+    let stuck = survey.records.last();
+    let stuck = stuck.filter(|last| last.outcome == Outcome::Stuck);
+    let half_way = match (interrupted, stuck) {
+        (Some(held), _) => Some((held.id, "was interrupted")),
+        (None, Some(last)) => Some((last.operation, "is stuck")),
+        (None, None) => None,
+    };
+    fault.remedy(match half_way {
+        Some((operation, state)) => format!(
+            "operation {operation} {state}: `flightdeck recover {} back` brings back what ran before it, `resume` goes on; else {other}",
+            environment.name
         ),
-        _ => other,
+        None => other,
     })
 }
 

@@ -69,3 +69,20 @@ fn only_a_rollback_goes_over_an_interrupted_operation_or_a_lock() {
     request.overrides = vec!["lock".to_owned()];
     assert_eq!(world.plan_for(&request).unwrap().closed_gates().count(), 0);
 }
+
+#[test]
+fn where_nothing_is_recorded_yet_what_was_interrupted_is_gone_back_on_by_itself() {
+    let mut world = World::new();
+    world.survey.operation = Some(held("promote", Liveness::Dead));
+    let fault = world.plan(rollback()).unwrap_err();
+    assert!(
+        fault
+            .remedy
+            .contains("`flightdeck recover production back`"),
+        "{fault}"
+    );
+    assert!(!fault.message.contains("never released"), "{fault}");
+    world.survey.operation = Some(held("lock", Liveness::Alive));
+    let fault = world.plan(rollback()).unwrap_err();
+    assert!(!fault.remedy.contains("recover"), "{fault}");
+}

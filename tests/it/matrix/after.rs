@@ -23,13 +23,12 @@ impl Attempt<'_> {
     /// What holds right after the fault, whatever it was.
     pub(super) fn look(&self, outcome: Option<Outcome>) -> Result<(), String> {
         let old = &self.server.versions[self.before.from];
-        let new = match self.cell.kind {
-            // What is to be left may still run.
-            Kind::Back => &self.server.versions[self.before.to],
-            _ => &self.server.versions[self.goal()],
-        };
+        let new = &self.server.versions[self.other()];
+        let needs_operator = matches!(outcome, None | Some(Outcome::Stuck));
         for container in self.server.containers()? {
             match container.service.as_str() {
+                // It outlives its step, and whoever recovers waits for it.
+                "one-off" if needs_operator && container.name.ends_with("-migrate") => {}
                 "one-off" => return Err(format!("left lying: {container:?}")),
                 service if !self.server.layout.released().contains(&service) => {}
                 _ if container.image == old.image || container.image == new.image => {}
@@ -55,7 +54,6 @@ impl Attempt<'_> {
             )),
         }?;
         let status = self.server.say(&["status", "production"])?;
-        let needs_operator = matches!(outcome, None | Some(Outcome::Stuck));
         if needs_operator && status.code != Some(5) {
             return Err(format!(
                 "an operator has to come, and status says {:?}: {}",
@@ -69,6 +67,15 @@ impl Attempt<'_> {
             ));
         }
         Ok(())
+    }
+
+    /// The version that may be there beside the one that ran before.
+    fn other(&self) -> usize {
+        match self.cell.kind {
+            // What was to be left still runs, or is resumed.
+            Kind::Back => self.before.to,
+            _ => self.goal(),
+        }
     }
 
     fn records(&self) -> Result<Vec<Record>, String> {
@@ -101,6 +108,14 @@ impl Attempt<'_> {
                 .all(|container| container.image == old.image))
     }
 
+    /// Whether the image that the operation brings runs, of the service that migrates.
+    fn does_new_run(&self) -> Result<bool, String> {
+        let new = &self.server.versions[self.before.to];
+        let containers = self.server.containers()?;
+        let mut backend = containers.iter().filter(|found| found.service == "backend");
+        Ok(backend.any(|container| container.image == new.image))
+    }
+
     /// One command, and it is healthy.
     pub(super) fn recover(&self) -> Result<Memory, String> {
         let way = self.way()?;
@@ -116,7 +131,12 @@ impl Attempt<'_> {
                 &["rollback", "production", "--schema", "restore", "--yes"]
             }
             (Way::Rollback, _) if self.is_schema_ahead()? => {
-                &["rollback", "production", "--schema", "downgrade", "--yes"]
+                let schema = match self.does_new_run()? {
+                    true => "downgrade",
+                    // The image that runs does not know the way down.
+                    false => "image-only",
+                };
+                &["rollback", "production", "--schema", schema, "--yes"]
             }
             (Way::Rollback, _) => &["rollback", "production", "--yes"],
         };
@@ -161,7 +181,7 @@ impl Attempt<'_> {
             pins.values()
                 .all(|pin| pin == tag || pin.starts_with(&start))
         };
-        match [self.before.from, self.goal()].into_iter().find(is_at) {
+        match [self.before.from, self.other()].into_iter().find(is_at) {
             Some(version) => self.afterwards(version),
             None => Err(format!("after {way:?} the pins are {pins:?}")),
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     after::Way,
     cell::{Cell, Fault, Kind, Place, failing_step, may_end},
-    prepare::{Before, Memory, ledger, newest, plan},
+    prepare::{Before, Memory, is_recorded_healthy, ledger, newest, plan},
     server::{Running, Server, Stops, output, wait_until, wait_until_every, words},
 };
 use crate::support::real_world::script;
@@ -130,14 +130,18 @@ impl Attempt<'_> {
             false if is_rollback => &[Way::Resume, Way::Rollback],
             false => &[Way::Resume],
         };
-        let ways: Vec<Way> = match self.is_old_in_place()? {
-            true => ways
-                .iter()
-                .copied()
-                .filter(|way| *way != Way::Rollback)
-                .collect(),
-            false => ways.to_vec(),
+        // Nor to one of which nothing is recorded, as where the adoption never came about.
+        let to = if is_rollback {
+            self.before.to
+        } else {
+            self.before.from
         };
+        let can_roll_back = !self.is_old_in_place()? && is_recorded_healthy(self.server, to);
+        let ways: Vec<Way> = ways
+            .iter()
+            .copied()
+            .filter(|way| *way != Way::Rollback || can_roll_back)
+            .collect();
         let turn = usize::try_from(self.operation).map_err(words)?;
         Ok(ways[turn % ways.len()])
     }
@@ -257,8 +261,10 @@ impl Attempt<'_> {
                 return Ok(true);
             }
             let claimed = newest(self.server) >= self.operation;
-            // Before there is a claim the cockpit is what may still come.
-            let may_come = !claimed && (!is_upload || !cockpit.has_ended());
+            // Before there is a claim the cockpit is what may still come; and, where it has been cut off, what
+            // it had sent.
+            let may_come =
+                !claimed && (!is_upload || !cockpit.has_ended() || self.server.has_sessions());
             Ok(!may_come && self.server.processes().is_empty() && !end.exists())
         })
         .map_err(|error| {

@@ -49,13 +49,22 @@ pub struct Memory {
 impl Memory {
     /// A version runs, and the ledger is this.
     pub fn of(server: &Server, version: usize, records: &[Record]) -> Self {
-        let other = &server.versions[1 - version.min(1)];
-        let is_other = |proven: &history::Proven| brings(&proven.release, &other.tag);
         Self {
             runs: Some(version),
-            can_roll_back: history::healthy(records).iter().any(is_other),
+            can_roll_back: is_healthy_in(records, server, 1 - version.min(1)),
         }
     }
+}
+
+/// Whether the ledger proves that a version was healthy.
+pub fn is_recorded_healthy(server: &Server, version: usize) -> bool {
+    is_healthy_in(&ledger(server).0, server, version)
+}
+
+fn is_healthy_in(records: &[Record], server: &Server, version: usize) -> bool {
+    let tag = &server.versions[version].tag;
+    let is_that = |proven: &history::Proven| brings(&proven.release, tag);
+    history::healthy(records).iter().any(is_that)
 }
 
 fn brings(release: &Release, tag: &str) -> bool {

@@ -28,6 +28,7 @@ const FRAGMENTS: &[&str] = &[
     include_str!("sh/postgres.sh"),
     include_str!("sh/backup.sh"),
     include_str!("sh/stopping.sh"),
+    include_str!("sh/lost.sh"),
     include_str!("sh/restore.sh"),
     include_str!("sh/clean_up.sh"),
     include_str!("sh/health.sh"),

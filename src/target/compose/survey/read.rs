@@ -11,7 +11,7 @@ use super::{
     services, storage, surroundings,
 };
 use crate::{
-    config::{Environment, Service},
+    config::{Environment, Service, Target},
     plan::schema,
     release::{
         Fault, FaultKind, ServiceName,
@@ -138,7 +138,14 @@ pub(super) fn survey(
     files: &[ServerFile],
     taken: Timestamp,
 ) -> Result<Survey, Fault> {
-    let (mut containers, anonymous_volumes) = containers(environment, parts)?;
+    let (mut containers, of_anonymous, migrations) = containers(environment, parts)?;
+    let mut warnings = surroundings::warnings(environment, parts);
+    warnings.extend(migrations.iter().map(|name| {
+        format!(
+            "a migration still runs, in the container {name}: where the schema will be is not known before \
+             it has ended (`docker stop {name}` ends it)"
+        )
+    }));
     let images = images(environment, parts)?;
     containers.images = images
         .iter()
@@ -160,7 +167,7 @@ pub(super) fn survey(
     Ok(Survey {
         taken,
         containers,
-        anonymous_volumes,
+        anonymous_volumes: of_anonymous,
         services: services::read(environment, parts)?,
         candidate_services: BTreeMap::new(),
         compose_version: first_line(parts, "compose-version"),
@@ -176,7 +183,7 @@ pub(super) fn survey(
         changed_settings: Vec::new(),
         images,
         means: means(environment, parts),
-        warnings: surroundings::warnings(environment, parts),
+        warnings,
         last_operation,
         operation,
         records: ledger.records,
@@ -195,13 +202,19 @@ pub(super) fn first_line(parts: &BTreeMap<String, Part>, name: &str) -> String {
     text::clean(line.unwrap_or_default().trim())
 }
 
+/// The containers; which services have anonymous volumes; the names of those in which an operation's
+/// migration runs.
 fn containers(
     environment: &Environment,
     parts: &BTreeMap<String, Part>,
-) -> Result<(Containers, BTreeSet<ServiceName>), Fault> {
+) -> Result<(Containers, BTreeSet<ServiceName>, Vec<String>), Fault> {
     let part = part(environment, parts, "containers")?;
     let inspected: Vec<ContainerInspectResponse> = serde_json::from_slice(&part.bytes)
         .map_err(|error| malformed(environment, "containers", error))?;
+    let migrations = inspected
+        .iter()
+        .filter_map(|inspected| migration(environment, inspected))
+        .collect();
     let mut anonymous_volumes = BTreeSet::new();
     let mut containers: Vec<_> = inspected
         .into_iter()
@@ -225,7 +238,17 @@ fn containers(
         images: BTreeMap::new(),
         engine_version: first_line(parts, "engine-version"),
     };
-    Ok((containers, anonymous_volumes))
+    Ok((containers, anonymous_volumes, migrations))
+}
+
+/// The name of a container in which a migration of flightdeck's runs; see `names::migration`.
+fn migration(environment: &Environment, inspected: &ContainerInspectResponse) -> Option<String> {
+    let Target::Compose(compose) = &environment.target;
+    let name = inspected.name.as_deref()?.trim_start_matches('/');
+    let own = name.strip_prefix(&format!("fd-{}-", compose.project))?;
+    let (operation, _) = own.split_once('-')?;
+    let runs = inspected.state.as_ref()?.running?;
+    (runs && operation.parse::<u64>().is_ok()).then(|| text::clean(name))
 }
 
 /// Whether it has a volume that nobody named: the Engine gives such a volume 64 hexadecimal digits.

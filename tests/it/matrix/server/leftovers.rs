@@ -115,6 +115,16 @@ pub fn processes_in(directory: &Path) -> Vec<(Pid, String)> {
     found
 }
 
+/// Whether a process lives that was given `text` in its environment.
+pub fn is_given(text: &str) -> bool {
+    let mut processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.any(|entry| {
+        // One that has ended, and whatever is no process, has none.
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        String::from_utf8_lossy(&environment).contains(text)
+    })
+}
+
 /// Ends them with SIGKILL.
 pub fn kill_all_in(directory: &Path) {
     for (pid, _) in processes_in(directory) {

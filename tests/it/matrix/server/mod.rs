@@ -308,6 +308,12 @@ impl Server {
         leftovers::processes_in(&self.directory())
     }
 
+    /// Whether anything lives that somebody has started over ssh, wherever it works: all of it finds the
+    /// hooks first.
+    pub fn has_sessions(&self) -> bool {
+        leftovers::is_given(&self.home.path().join("hooks").display().to_string())
+    }
+
     /// An image that nothing needs, by the name that it is given.
     pub fn unneeded_image(&self) -> Result<String, String> {
         let name = format!(

@@ -134,6 +134,6 @@ start_them() {
 		start_ids=$(containers_of "$service") || fail 'the Engine does not answer: see above'
 		[ -n "$start_ids" ] || fail "$service has no container any more: docker compose up -d $service makes one"
 		# shellcheck disable=SC2086 # an ID a word
-		docker start $start_ids >/dev/null || fail "cannot start $service: see above"
+		docker start $start_ids >/dev/null || made_anew "$service" || fail "cannot start $service: see above"
 	done
 }

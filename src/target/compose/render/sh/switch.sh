@@ -104,6 +104,8 @@ switch() {
 	switch_up
 	# shellcheck disable=SC2086
 	settle switch_up $switch_services
+	# shellcheck disable=SC2086
+	if [ "$switch_exit" != 0 ] && made_anew $switch_services; then switch_up; fi
 	[ "$switch_exit" != 0 ] || stopping_ends
 	# shellcheck disable=SC2086
 	look $switch_services || fail 'the Engine does not answer: see above'
@@ -153,7 +155,7 @@ END
 
 # restart SERVICE...
 restart() {
-	compose restart "$@" </dev/null || fail 'docker compose restart failed: see above'
+	compose restart "$@" </dev/null || made_anew "$@" || fail 'docker compose restart failed: see above'
 	wait_well "$@"
 	note
 }

@@ -211,6 +211,38 @@ fn what_runs_and_is_not_what_is_pinned_is_what_back_pins() {
 }
 
 #[test]
+fn a_migration_that_still_runs_is_told_before_anything_else_begins() {
+    for server in servers() {
+        let named = |name: &str, runs: bool| {
+            let mut container = server.container("");
+            container["Name"] = name.into();
+            container["State"]["Running"] = runs.into();
+            container["Config"]["Labels"]["com.docker.compose.oneoff"] = "True".into();
+            container
+        };
+        let containers = json!([
+            server.container(""),
+            named("/fd-shop-7-migrate", true),
+            named("/fd-shop-6-migrate", false),
+            named("/fd-shop-two-7-migrate", true),
+            named("/shop-backend-run-0123", true),
+        ]);
+        server.answer("containers", &containers.to_string());
+        let survey = server.survey(promote(2)).unwrap();
+        let told: Vec<&String> = survey
+            .warnings
+            .iter()
+            .filter(|warning| warning.contains("migration still runs"))
+            .collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].contains("`docker stop fd-shop-7-migrate`"),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
 fn who_holds_the_environment_is_told() {
     let claim = |more: &str| {
         format!(
