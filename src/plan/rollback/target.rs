@@ -7,8 +7,8 @@ use crate::{
     config::{Environment, Service},
     release::{
         Fault, FaultKind, ImageId, ServiceName,
-        operation::{OperationId, Outcome},
-        plan::RollbackTo,
+        operation::{OperationId, OperationState, Outcome},
+        plan::{PlanKind, RollbackTo},
         record::{Release, ServiceRelease},
         survey::Survey,
     },
@@ -177,12 +177,10 @@ fn nothing_recorded(
     survey: &Survey,
     running: &Release,
 ) -> Fault {
-    let held = survey.operation.as_ref();
-    let interrupted = held.filter(|held| held.end.is_none() && !held.is_lock());
     let fault = Fault::new(
         FaultKind::Missing,
         environment.name.as_str(),
-        if survey.records.is_empty() && interrupted.is_none() {
+        if survey.records.is_empty() && interrupted(survey).is_none() {
             "nothing is recorded here: flightdeck has never released to this server"
         } else {
             "no other release is recorded healthy here"
@@ -204,21 +202,37 @@ fn nothing_recorded(
             offers.join(", ")
         )
     };
-    // What an operation left half-way is set right by itself first: it knows what ran before.
-    let stuck = survey.records.last();
-    let stuck = stuck.filter(|last| last.outcome == Outcome::Stuck);
-    let half_way = match (interrupted, stuck) {
-        (Some(held), _) => Some((held.id, "was interrupted")),
-        (None, Some(last)) => Some((last.operation, "is stuck")),
-        (None, None) => None,
-    };
-    fault.remedy(match half_way {
-        Some((operation, state)) => format!(
-            "operation {operation} {state}: `flightdeck recover {} back` brings back what ran before it, `resume` goes on; else {other}",
-            environment.name
-        ),
+    fault.remedy(match left_half_way(environment, survey) {
+        Some(ways) => format!("{ways}; else {other}"),
         None => other,
     })
+}
+
+/// The operation that is to be recovered, in words that say how: it is set right by itself, since it knows
+/// what ran before.
+fn left_half_way(environment: &Environment, survey: &Survey) -> Option<String> {
+    let last = survey.records.last();
+    let (operation, state, is_migration) = match (interrupted(survey), last) {
+        (Some(held), _) => (held.id, "was interrupted", held.claim.kind == "migrate"),
+        (None, Some(last)) if last.outcome == Outcome::Stuck => {
+            (last.operation, "is stuck", last.kind == PlanKind::Migrate)
+        }
+        _ => return None,
+    };
+    let recover = format!("`flightdeck recover {}", environment.name);
+    Some(if is_migration {
+        // What was migrated alone has no way back.
+        format!("operation {operation} {state}: {recover} resume` goes on with it")
+    } else {
+        format!(
+            "operation {operation} {state}: {recover} back` brings back what ran before it, `resume` goes on"
+        )
+    })
+}
+
+fn interrupted(survey: &Survey) -> Option<&OperationState> {
+    let held = survey.operation.as_ref();
+    held.filter(|held| held.end.is_none() && !held.is_lock())
 }
 
 /// The images of the services' repositories that lie on the server and do not run, newest first: what a

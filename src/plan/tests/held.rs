@@ -82,6 +82,14 @@ fn where_nothing_is_recorded_yet_what_was_interrupted_is_gone_back_on_by_itself(
         "{fault}"
     );
     assert!(!fault.message.contains("never released"), "{fault}");
+    // A migration alone has no way back.
+    world.survey.operation = Some(held("migrate", Liveness::Dead));
+    let fault = world.plan(rollback()).unwrap_err();
+    assert!(
+        fault.remedy.contains("recover production resume` goes on")
+            && !fault.remedy.contains("back`"),
+        "{fault}"
+    );
     world.survey.operation = Some(held("lock", Liveness::Alive));
     let fault = world.plan(rollback()).unwrap_err();
     assert!(!fault.remedy.contains("recover"), "{fault}");
