@@ -27,8 +27,13 @@ impl Attempt<'_> {
         let needs_operator = matches!(outcome, None | Some(Outcome::Stuck));
         for container in self.server.containers()? {
             match container.service.as_str() {
-                // It outlives its step, and whoever recovers waits for it.
-                "one-off" if needs_operator && container.name.ends_with("-migrate") => {}
+                // It outlives a step whose runner was killed, and whoever recovers waits for it.
+                "one-off"
+                    if needs_operator
+                        && self.cell.fault == Fault::RunnerKilled
+                        && container
+                            .name
+                            .ends_with(&format!("-{}", self.cell.place.step)) => {}
                 "one-off" => return Err(format!("left lying: {container:?}")),
                 service if !self.server.layout.released().contains(&service) => {}
                 _ if container.image == old.image || container.image == new.image => {}

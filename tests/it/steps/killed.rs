@@ -84,19 +84,27 @@ fn a_container_that_the_engine_has_lost_hold_of_is_made_anew_and_no_other() {
     let lost = "exited task 0123abcd: already exists: unknown";
     let broken = "exited driver failed programming external connectivity";
     for mut server in servers() {
-        let script = "#!/bin/sh\ncase \"$*\" in\n*' restart backend') exit 1 ;;\nps*) echo 0123abcd ;;\n\
+        let script = "#!/bin/sh\ncase \"$*\" in\n*' restart backend') echo >>restarts; [ -e healed ] ;;\nps*) echo 0123abcd ;;\n\
                       *State.Error*) cat state ;;\n\
                       *RestartCount*) echo 'backend 1 0123abcd /shop-backend-1 sha256:a running healthy 0 t 0' ;;\n\
-                      *' up '*'--no-deps --force-recreate'*backend) echo \"$*\" >>anew ;;\nesac\n";
+                      *' up '*'--no-deps --force-recreate'*backend) echo \"$*\" >>anew; : >healed ;;\nesac\n";
         let docker = server.write("bin/docker", script);
         fs::set_permissions(docker, fs::Permissions::from_mode(0o755)).unwrap();
-        server.write("anew", "");
-        for (state, outcome, times) in [
-            (broken, Outcome::Stuck, 0),
-            (lost, Outcome::Succeeded, 1),
-            ("running ", Outcome::Stuck, 1),
+        // Compose gives up the others where one cannot be restarted: all are restarted once more.
+        for (state, outcome, times, restarts) in [
+            (broken, Outcome::Stuck, 0, 1),
+            (lost, Outcome::Succeeded, 1, 2),
+            (
+                "running task 0123abcd: already exists",
+                Outcome::Stuck,
+                0,
+                1,
+            ),
         ] {
             server.write("state", state);
+            server.write("anew", "");
+            server.write("restarts", "");
+            let _ = fs::remove_file(server.file("healed"));
             let restart = Intent::Restart {
                 services: vec![name("backend")],
             };
@@ -105,6 +113,8 @@ fn a_container_that_the_engine_has_lost_hold_of_is_made_anew_and_no_other() {
             assert_eq!(record.outcome, outcome, "{state}: {output}");
             let anew = server.read("anew").lines().count();
             assert_eq!(anew, times, "{state}: {output}");
+            let again = server.read("restarts").lines().count();
+            assert_eq!(again, restarts, "{state}: {output}");
         }
     }
 }

@@ -138,7 +138,7 @@ pub(super) fn survey(
     files: &[ServerFile],
     taken: Timestamp,
 ) -> Result<Survey, Fault> {
-    let (mut containers, of_anonymous, migrations) = containers(environment, parts)?;
+    let (mut containers, anonymous_volumes, migrations) = containers(environment, parts)?;
     let mut warnings = surroundings::warnings(environment, parts);
     warnings.extend(migrations.iter().map(|name| {
         format!(
@@ -167,7 +167,7 @@ pub(super) fn survey(
     Ok(Survey {
         taken,
         containers,
-        anonymous_volumes: of_anonymous,
+        anonymous_volumes,
         services: services::read(environment, parts)?,
         candidate_services: BTreeMap::new(),
         compose_version: first_line(parts, "compose-version"),

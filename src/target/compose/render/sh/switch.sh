@@ -155,7 +155,9 @@ END
 
 # restart SERVICE...
 restart() {
-	compose restart "$@" </dev/null || made_anew "$@" || fail 'docker compose restart failed: see above'
+	# Compose gives up the others where one cannot be restarted.
+	compose restart "$@" </dev/null || { made_anew "$@" && compose restart "$@" </dev/null; } ||
+		fail 'docker compose restart failed: see above'
 	wait_well "$@"
 	note
 }
