@@ -19,8 +19,13 @@ pub(super) fn clear(
 ) -> Result<(Vec<Gate>, Vec<String>), Fault> {
     let mut gates = Vec::new();
     let mut warnings = Vec::new();
-    if let Some(held) = making.survey.operation.as_ref().filter(|o| o.end.is_none()) {
+    if let Some(held) = making.survey.holder() {
         let who = holder(held);
+        let back = if held.claim.plan_kind().has_way_back() {
+            ", `back`"
+        } else {
+            ""
+        };
         if held.is_lock() {
             gates.push(lock(making, kind, &who)?);
         } else {
@@ -44,7 +49,7 @@ pub(super) fn clear(
                             format!("operation {} was interrupted: {who}", held.id),
                         )
                         .remedy(format!(
-                            "recover it first: `flightdeck recover {} resume`, `back` or `abandon`; or roll back",
+                            "recover it first: `flightdeck recover {} resume`{back} or `abandon`; or roll back",
                             making.environment.name
                         )));
                 }
@@ -67,7 +72,7 @@ pub(super) fn clear(
                         )
                         .remedy(format!(
                             "look on the machine or in the container where it was started; if nothing of it \
-                             runs there, `flightdeck recover {} back --seen-dead`, or `resume` or `abandon`",
+                             runs there, `flightdeck recover {} resume --seen-dead`{back} or `abandon`",
                             making.environment.name
                         )));
                 }

@@ -77,6 +77,13 @@ pub struct Survey {
     pub clean_up: Option<CleanUp>,
 }
 
+impl Survey {
+    /// The operation or the lock that holds the environment and has not ended, whether it still runs or not.
+    pub fn holder(&self) -> Option<&OperationState> {
+        self.operation.as_ref().filter(|held| held.end.is_none())
+    }
+}
+
 /// What there is for backups.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Backups {

@@ -8,7 +8,7 @@ use crate::{
     release::{
         Fault, FaultKind, ImageId, ServiceName,
         operation::{OperationId, OperationState, Outcome},
-        plan::{PlanKind, RollbackTo},
+        plan::RollbackTo,
         record::{Release, ServiceRelease},
         survey::Survey,
     },
@@ -212,27 +212,25 @@ fn nothing_recorded(
 /// what ran before.
 fn left_half_way(environment: &Environment, survey: &Survey) -> Option<String> {
     let last = survey.records.last();
-    let (operation, state, is_migration) = match (interrupted(survey), last) {
-        (Some(held), _) => (held.id, "was interrupted", held.claim.kind == "migrate"),
+    let (operation, state, kind) = match (interrupted(survey), last) {
+        (Some(held), _) => (held.id, "was interrupted", held.claim.plan_kind()),
         (None, Some(last)) if last.outcome == Outcome::Stuck => {
-            (last.operation, "is stuck", last.kind == PlanKind::Migrate)
+            (last.operation, "is stuck", last.kind)
         }
         _ => return None,
     };
     let recover = format!("`flightdeck recover {}", environment.name);
-    Some(if is_migration {
-        // What was migrated alone has no way back.
-        format!("operation {operation} {state}: {recover} resume` goes on with it")
-    } else {
+    Some(if kind.has_way_back() {
         format!(
             "operation {operation} {state}: {recover} back` brings back what ran before it, `resume` goes on"
         )
+    } else {
+        format!("operation {operation} {state}: {recover} resume` goes on with it")
     })
 }
 
 fn interrupted(survey: &Survey) -> Option<&OperationState> {
-    let held = survey.operation.as_ref();
-    held.filter(|held| held.end.is_none() && !held.is_lock())
+    survey.holder().filter(|held| !held.is_lock())
 }
 
 /// The images of the services' repositories that lie on the server and do not run, newest first: what a

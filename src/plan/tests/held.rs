@@ -71,6 +71,24 @@ fn only_a_rollback_goes_over_an_interrupted_operation_or_a_lock() {
 }
 
 #[test]
+fn only_the_ways_are_named_that_what_holds_the_environment_has() {
+    let mut world = recorded(2, vec![promoted(1, 3, 1), promoted(2, 1, 2)]);
+    for (kind, liveness, back) in [
+        ("promote", Liveness::Dead, true),
+        ("promote", Liveness::Unknown, true),
+        ("migrate", Liveness::Orphaned, false),
+        ("migrate", Liveness::Unknown, false),
+        ("clean_up", Liveness::Dead, false),
+        ("of a newer flightdeck", Liveness::Dead, true),
+    ] {
+        world.survey.operation = Some(held(kind, liveness));
+        let remedy = world.plan(promote(3)).unwrap_err().remedy;
+        assert!(remedy.contains("recover production resume"), "{remedy}");
+        assert_eq!(remedy.contains("`back`"), back, "{kind}: {remedy}");
+    }
+}
+
+#[test]
 fn where_nothing_is_recorded_yet_what_was_interrupted_is_gone_back_on_by_itself() {
     let mut world = World::new();
     world.survey.operation = Some(held("promote", Liveness::Dead));

@@ -1,9 +1,9 @@
 //! Who holds an environment.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::value::StrDeserializer};
 
-use crate::release::text::clean;
+use crate::release::{plan::PlanKind, text::clean};
 
 /// Who holds an environment, as the claim's record says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +61,13 @@ impl Claim {
             at: seconds("at").or_else(|| seconds("started")),
             nonce: text("nonce").unwrap_or_default(),
         })
+    }
+
+    /// The kind of plan that it does; [`PlanKind::Unknown`] for one of a newer format, and where it does not
+    /// tell.
+    pub fn plan_kind(&self) -> PlanKind {
+        let kind = StrDeserializer::<serde::de::value::Error>::new(&self.kind);
+        PlanKind::deserialize(kind).unwrap_or(PlanKind::Unknown)
     }
 
     /// Who, in words: `mira from laptop`.

@@ -79,6 +79,14 @@ impl PlanKind {
             Self::Unknown => "newer kind",
         }
     }
+
+    /// Whether plans of this kind have a way back to what ran before. One of a newer kind may.
+    pub fn has_way_back(self) -> bool {
+        match self {
+            Self::Promote | Self::Rollback | Self::Restore | Self::Unknown => true,
+            Self::Adopt | Self::Migrate | Self::CleanUp | Self::Lock | Self::MarkBad => false,
+        }
+    }
 }
 
 /// What is to be done, with everything that an operator has to know before.

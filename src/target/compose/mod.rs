@@ -16,6 +16,7 @@ mod history;
 mod hook_secrets;
 mod lock;
 pub mod logs;
+mod one_off;
 mod operate;
 pub mod pin;
 mod readings;

@@ -118,3 +118,41 @@ fn a_container_that_the_engine_has_lost_hold_of_is_made_anew_and_no_other() {
         }
     }
 }
+
+#[test]
+fn a_switch_and_a_start_have_a_lost_container_made_anew_too() {
+    let services = || vec![name("backend")];
+    let switch = || Intent::Switch {
+        services: services(),
+        expected: BTreeMap::new(),
+        dependencies: false,
+        reasons: BTreeMap::new(),
+    };
+    let start = || Intent::Start {
+        services: services(),
+    };
+    for mut server in servers() {
+        let script = "#!/bin/sh\ncase \"$*\" in\n\
+                      *' up '*'--no-deps --force-recreate'*backend) echo \"$*\" >>anew; : >healed ;;\n\
+                      *' up '* | start*) [ -e healed ] ;;\nps*) echo 0123abcd ;;\n\
+                      *State.Error*) cat state ;;\n\
+                      *RestartCount*) echo 'backend 1 0123abcd /shop-backend-1 sha256:a running healthy 0 t 0' ;;\nesac\n";
+        let docker = server.write("bin/docker", script);
+        fs::set_permissions(docker, fs::Permissions::from_mode(0o755)).unwrap();
+        for (state, outcome, times) in [
+            ("exited driver failed", Outcome::Stuck, 0),
+            ("created task 0123: already exists", Outcome::Succeeded, 1),
+        ] {
+            for intent in [switch(), start()] {
+                server.write("state", state);
+                server.write("anew", "");
+                let _ = fs::remove_file(server.file("healed"));
+                let forward = vec![step("run", intent)];
+                let (record, output) = server.operate(forward, &[], server.basis());
+                assert_eq!(record.outcome, outcome, "{state}: {output}");
+                let anew = server.read("anew").lines().count();
+                assert_eq!(anew, times, "{state}: {output}");
+            }
+        }
+    }
+}

@@ -29,11 +29,6 @@ pub(super) fn keep_tag_before(project: &str, service: &ServiceName, operation: &
     format!("{}:{operation}-before", keep::repository(project, service))
 }
 
-/// The container that a migration runs in.
-pub(super) fn migration(project: &str, operation: &str, step: &str) -> String {
-    format!("fd-{project}-{operation}-{step}")
-}
-
 /// The file that an operation saves the database in, relative to the project's directory: its handle.
 pub(super) fn backup(project: &str, operation: u64) -> String {
     format!(".flightdeck/{project}/backups/{operation:06}.dump")

@@ -6,7 +6,7 @@ use bollard::models::{ContainerInspectResponse, ImageInspect};
 use jiff::Timestamp;
 
 use super::{
-    super::{engine::containers as engine, script::read_ledger},
+    super::{engine::containers as engine, one_off, script::read_ledger},
     frames::Part,
     services, storage, surroundings,
 };
@@ -241,14 +241,12 @@ fn containers(
     Ok((containers, anonymous_volumes, migrations))
 }
 
-/// The name of a container in which a migration of flightdeck's runs; see `names::migration`.
+/// The name of a container in which a migration of flightdeck's runs.
 fn migration(environment: &Environment, inspected: &ContainerInspectResponse) -> Option<String> {
     let Target::Compose(compose) = &environment.target;
     let name = inspected.name.as_deref()?.trim_start_matches('/');
-    let own = name.strip_prefix(&format!("fd-{}-", compose.project))?;
-    let (operation, _) = own.split_once('-')?;
     let runs = inspected.state.as_ref()?.running?;
-    (runs && operation.parse::<u64>().is_ok()).then(|| text::clean(name))
+    (runs && one_off::is_of(&compose.project, name)).then(|| text::clean(name))
 }
 
 /// Whether it has a volume that nobody named: the Engine gives such a volume 64 hexadecimal digits.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::{pin::keep, script::read_ledger},
+    super::{one_off, pin::keep, script::read_ledger},
     frames::Part,
     read::part,
 };
@@ -146,14 +146,10 @@ fn user(line: &str, project: &str) -> Option<User> {
     let state = words.next()?;
     let name = words.next()?.trim_start_matches('/').to_owned();
     let is_ours = words.next() == Some(project);
-    let number_and_step = name.strip_prefix(&format!("fd-{project}-"));
-    let is_operations = number_and_step
-        .and_then(|rest| rest.split_once('-'))
-        .is_some_and(|(number, _)| {
-            !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
-        });
     Some(User {
-        is_left_over: is_ours && is_operations && matches!(state, "exited" | "created" | "dead"),
+        is_left_over: is_ours
+            && one_off::is_of(project, &name)
+            && matches!(state, "exited" | "created" | "dead"),
         id,
         name,
         image_id,

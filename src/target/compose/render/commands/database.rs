@@ -7,7 +7,7 @@ use crate::{
         plan::{BackupTool, HeadsQuery, ImageName, RestoreFrom, Step},
         text::clean,
     },
-    target::compose::render::names,
+    target::compose::{one_off, render::names},
 };
 
 impl People<'_> {
@@ -20,8 +20,7 @@ impl People<'_> {
         heads: Option<&HeadsQuery>,
     ) -> Vec<String> {
         let file = format!("{}.yml", step.id);
-        let container =
-            names::migration(&self.compose.project, &self.operation.to_string(), &step.id);
+        let container = one_off::name(&self.compose.project, &self.operation.to_string(), &step.id);
         let mut words = vec![
             "-f",
             &file,

@@ -10,7 +10,8 @@ use crate::{
     },
     target::compose::{
         docker::quoted as words,
-        render::{RenderError, library, names},
+        one_off,
+        render::{RenderError, library},
         script::{Unquotable, quote},
     },
 };
@@ -70,7 +71,7 @@ pub(super) fn migrate(
     }
     text.push_str(&format!(
         "migrate {} {service} {}\n",
-        names::migration(&quote(&compose.project)?, "\"$FD_FIRST\"", &step.id),
+        one_off::name(&quote(&compose.project)?, "\"$FD_FIRST\"", &step.id),
         words(command)?
     ));
     text.push_str(&ask("schema_heads")?);
