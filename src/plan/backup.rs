@@ -22,13 +22,13 @@ const LEAST_PART: u64 = 10;
 /// A backup that an operation recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
-    /// Which operation.
+    /// The operation that made it.
     pub operation: OperationId,
     /// What brings it back.
     pub handle: String,
     /// In bytes, where it is a file.
     pub size: Option<u64>,
-    /// When that operation began, by the server's clock.
+    /// When that operation began, by the server's clock: not later than it was taken.
     pub taken: Timestamp,
     /// The schema's heads that it holds, where they are recorded.
     pub heads: Option<Vec<String>>,
@@ -38,19 +38,27 @@ pub struct Recorded {
 
 /// The backups that the ledger knows, the newest first.
 pub fn recorded(records: &[Record]) -> Vec<Recorded> {
-    let mut found: Vec<Recorded> = Vec::new();
+    let mut found: Vec<(Recorded, bool)> = Vec::new();
     for record in records.iter().rev() {
-        let Some(handle) = record.results.get("backup") else {
+        let Some(handle) = record.backup() else {
             continue;
         };
-        // The last line of an operation counts.
-        if found.iter().any(|known| known.handle == *handle) {
+        // What the last line says of it counts; but who only went on with an operation has not made its
+        // backup, nor was it taken when they began.
+        if let Some((known, is_makers)) = found.iter_mut().find(|(known, _)| known.handle == handle)
+        {
+            if !*is_makers {
+                known.operation = record.operation;
+                known.taken = timestamp(record.started);
+                known.before = before(record);
+                *is_makers = record.made_backup();
+            }
             continue;
         }
         let heads = record.results.get("schema_heads_before");
-        found.push(Recorded {
+        let recorded = Recorded {
             operation: record.operation,
-            handle: handle.clone(),
+            handle: handle.to_owned(),
             size: record
                 .results
                 .get("backup_size")
@@ -59,14 +67,19 @@ pub fn recorded(records: &[Record]) -> Vec<Recorded> {
             heads: heads
                 .map(|line| schema::heads_of_result(line))
                 .or_else(|| record.before.schema_heads.clone()),
-            before: format!(
-                "{} {}",
-                record.kind.verb(),
-                record.after.changed_since(&record.before).label()
-            ),
-        });
+            before: before(record),
+        };
+        found.push((recorded, record.made_backup()));
     }
-    found
+    found.into_iter().map(|(recorded, _)| recorded).collect()
+}
+
+fn before(record: &Record) -> String {
+    format!(
+        "{} {}",
+        record.kind.verb(),
+        record.after.changed_since(&record.before).label()
+    )
 }
 
 /// The step that saves the database, where that is configured.
@@ -276,5 +289,31 @@ mod tests {
             Some(vec!["a1f3".to_owned(), "b2c4".to_owned()])
         );
         assert_eq!(all[0].before, "promote v2");
+    }
+
+    #[test]
+    fn a_backup_is_as_old_as_the_operation_that_made_it_whoever_recovered_that() {
+        let with_backup = |operation, recovers, times: &[&str]| {
+            let mut record = record(operation, PlanKind::Promote, 1, 2, Outcome::WentBack);
+            record.recovers = recovers;
+            record
+                .results
+                .insert("backup".to_owned(), "a.dump".to_owned());
+            record.times = times.iter().map(|step| ((*step).to_owned(), 1)).collect();
+            record
+        };
+        let mut died = with_backup(3, None, &["backup"]);
+        died.outcome = Outcome::Interrupted;
+        let handed_on = with_backup(4, Some(OperationId(3)), &["back/pin"]);
+        let all = recorded(&[died.clone(), handed_on.clone()]);
+        assert_eq!(all.len(), 1);
+        assert_eq!(
+            (all[0].operation, all[0].taken),
+            (OperationId(3), timestamp(died.started))
+        );
+        assert!(!handed_on.remarks().contains(&"made a backup".to_owned()));
+        // It was killed in the middle of it, and what went on made it again.
+        let again = with_backup(4, Some(OperationId(3)), &["backup", "migrate"]);
+        assert_eq!(recorded(&[died, again])[0].operation, OperationId(4));
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn clear(
     let mut warnings = Vec::new();
     if let Some(held) = making.survey.holder() {
         let who = holder(held);
+        let environment = &making.environment.name;
         let back = if held.claim.plan_kind().has_way_back() {
             ", `back`"
         } else {
@@ -49,8 +50,7 @@ pub(super) fn clear(
                             format!("operation {} was interrupted: {who}", held.id),
                         )
                         .remedy(format!(
-                            "recover it first: `flightdeck recover {} resume`{back} or `abandon`; or roll back",
-                            making.environment.name
+                            "recover it first: `flightdeck recover {environment} resume`{back} or `abandon`; or roll back"
                         )));
                 }
                 Liveness::Alive => {
@@ -59,7 +59,11 @@ pub(super) fn clear(
                             FaultKind::Conflict,
                             format!("operation {} is under way: {who}", held.id),
                         )
-                        .remedy("follow it, or cancel it and go back"));
+                        .remedy(format!(
+                            "follow it: `flightdeck logs {environment} --operation {}`, or cancel it: `flightdeck \
+                             recover {environment} cancel`",
+                            held.id.0
+                        )));
                 }
                 Liveness::Unknown => {
                     return Err(making
@@ -72,8 +76,7 @@ pub(super) fn clear(
                         )
                         .remedy(format!(
                             "look on the machine or in the container where it was started; if nothing of it \
-                             runs there, `flightdeck recover {} resume --seen-dead`{back} or `abandon`",
-                            making.environment.name
+                             runs there, `flightdeck recover {environment} resume --seen-dead`{back} or `abandon`"
                         )));
                 }
             }

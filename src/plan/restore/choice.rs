@@ -32,7 +32,15 @@ pub(super) fn chosen(
                 .remedy("a backup is made before each migration, once one is configured")
         });
     };
-    let Some(recorded) = all.iter().find(|recorded| recorded.operation == operation) else {
+    // Also where it only went on with the operation that made it.
+    let records = making.survey.records.iter().rev();
+    let handle = records
+        .filter(|record| record.operation == operation)
+        .find_map(|record| record.backup());
+    let Some(recorded) = all
+        .iter()
+        .find(|recorded| Some(recorded.handle.as_str()) == handle)
+    else {
         return Err(making
             .fault(
                 FaultKind::Missing,

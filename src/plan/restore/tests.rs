@@ -111,6 +111,22 @@ fn only_what_lies_there_as_it_was_recorded_is_brought_back() {
 }
 
 #[test]
+fn a_backup_is_found_by_who_made_it_and_by_who_only_went_on_with_that() {
+    let mut world = world(vec![file("4.dump", 1000)]);
+    let mut recovered = saved(5, "4.dump");
+    recovered.recovers = Some(OperationId(4));
+    let mut records = world.survey.records.clone();
+    records.push(recovered);
+    world.records(records);
+    for operation in [4, 5] {
+        let plan = world.plan(restore(Some(operation))).unwrap();
+        assert_eq!(plan.title(), "restore production: backup 4.dump");
+        let told = |words: &str| plan.warnings.iter().any(|w| w.contains(words));
+        assert!(told("(operation 000004)"), "{:?}", plan.warnings);
+    }
+}
+
+#[test]
 fn a_backup_of_a_newer_schema_than_the_image_knows_is_called_so() {
     let migration =
         "[environments.production.migration]\nservice = \"backend\"\ntool = \"alembic\"\n";

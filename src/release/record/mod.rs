@@ -128,7 +128,7 @@ impl Record {
                 remarks.push(format!("cancelled by {operator}{why}"));
             }
         }
-        if self.results.contains_key("backup") {
+        if self.made_backup() {
             remarks.push("made a backup".to_owned());
         }
         if let Some(steps) = self.results.get("skipped") {
@@ -146,6 +146,16 @@ impl Record {
             remarks.push(format!("failed, only reported: {}", steps.join(", ")));
         }
         remarks
+    }
+
+    /// The handle of the backup that stands behind it, if there is one: made by it, or by what it recovered.
+    pub fn backup(&self) -> Option<&str> {
+        self.results.get("backup").map(String::as_str)
+    }
+
+    /// Whether it has made that backup itself. What it recovers without saving anew hands its own on.
+    pub fn made_backup(&self) -> bool {
+        self.backup().is_some() && (self.recovers.is_none() || self.times.contains_key("backup"))
     }
 
     /// Whether it may have made what was before it a thing of the past: neither refused nor gone back

@@ -234,8 +234,8 @@ fn restore_chosen(model: &mut Model) -> Vec<Effect> {
     let chosen = rows.get(cursor(model, &rows));
     let backup = match chosen {
         Some(Row::Ended(environment, record)) => record
-            .results
-            .contains_key("backup")
+            .backup()
+            .is_some()
             .then(|| (environment.name.clone(), record.operation)),
         _ => None,
     };
