@@ -100,7 +100,8 @@ pub fn mark<'a>(records: &'a [Record], record: &Record) -> Option<Bad<'a>> {
 ///
 /// A failure is refuted by any sight of the image in a healthy release. What an operator has judged, by a
 /// mark or by rolling back, was healthy to all that flightdeck can see: that is refuted only by somebody
-/// who brings the image anew, and it holds. That another service is promoted beside it says nothing.
+/// who brings the image anew, and it holds: at the end of that, or later, where just then it was restarted.
+/// That another service is promoted beside it says nothing.
 fn proof<'a>(
     records: &'a [Record],
     service: &ServiceName,
@@ -116,7 +117,9 @@ fn proof<'a>(
         {
             return Some(record);
         }
-        if brought_healthy(record, service, image) {
+        if brought(record, service, image)
+            && (record.proves_healthy().is_some() || (was_well && record.was_verified()))
+        {
             return left;
         }
         was_well |= super::seen_healthy(record).any(|(release, _)| release.runs(service, image));
@@ -135,12 +138,13 @@ fn is_taken_back(records: &[Record], record: &Record) -> bool {
         .any(|later| later.outcome == Outcome::WentBack || is_taken_back(records, later))
 }
 
-/// Whether somebody brought the image, and it held. An adoption only found it.
-fn brought_healthy(record: &Record, service: &ServiceName, image: &ServiceRelease) -> bool {
+/// Whether somebody set out to bring the image. An adoption only found it.
+fn brought(record: &Record, service: &ServiceName, image: &ServiceRelease) -> bool {
     matches!(record.kind, PlanKind::Promote | PlanKind::Rollback)
         && record
-            .proves_healthy()
-            .is_some_and(|after| after.changed_since(&record.before).runs(service, image))
+            .after
+            .changed_since(&record.before)
+            .runs(service, image)
 }
 
 /// What an operator has to know of the past of `release` before it is brought back, a sentence each;

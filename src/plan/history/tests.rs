@@ -234,6 +234,32 @@ fn a_failure_is_refuted_by_the_sight_of_its_health() {
 }
 
 #[test]
+fn what_was_left_and_brought_anew_is_good_once_it_was_seen_to_hold() {
+    let brought = |found: &str, said: &str| {
+        let mut told = Told::default()
+            .promoted(2, 1)
+            .rolled_back(1, 1)
+            .promoted(2, 1);
+        let anew = told.0.last_mut().unwrap();
+        anew.results.insert(found.to_owned(), said.to_owned());
+        told
+    };
+    let is_bad = |told: &Told| !bad(&told.0, &pair(2, 1)).is_empty();
+    // The Engine was restarted just as it was to be observed.
+    let starting = brought("healthy", "no");
+    assert!(is_bad(&starting));
+    assert!(!is_bad(&starting.failed(3, 1, "switch")));
+    // What was not asked is not answered by its health.
+    let unasked = brought("not_verified", "front door").failed(3, 1, "switch");
+    assert!(is_bad(&unasked));
+    // Nor is it, once it was left again.
+    let again = brought("healthy", "no")
+        .failed(3, 1, "switch")
+        .rolled_back(1, 1);
+    assert!(is_bad(&again));
+}
+
+#[test]
 fn a_past_without_health_is_told_as_it_was() {
     let mut told = Told::default().promoted(1, 1).promoted(2, 2);
     assert_eq!(

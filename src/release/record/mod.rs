@@ -206,16 +206,20 @@ impl Record {
         self.results.get("not_verified").map(String::as_str)
     }
 
+    /// Whether it succeeded, and every check of it could be asked.
+    pub fn was_verified(&self) -> bool {
+        self.outcome == Outcome::Succeeded && self.not_verified().is_none()
+    }
+
     /// The release that this record proves healthy: every verification held at its end. An adoption
     /// proves it only if it found everything healthy.
     pub fn proves_healthy(&self) -> Option<&Release> {
-        (self.outcome == Outcome::Succeeded
+        (self.was_verified()
             && matches!(
                 self.kind,
                 PlanKind::Adopt | PlanKind::Promote | PlanKind::Rollback | PlanKind::Restore
             )
-            && self.results.get("healthy").map(String::as_str) != Some("no")
-            && self.not_verified().is_none())
+            && self.results.get("healthy").map(String::as_str) != Some("no"))
         .then_some(&self.after)
     }
 
