@@ -112,14 +112,12 @@ pub fn unknown_here(survey: &Survey, heads: &[String]) -> Vec<String> {
 /// What a migration to the newest revision does, in words: `a1f3 → c9e2 (2 revisions)` where the
 /// candidate lies on the server and could be asked.
 pub fn summary_up(survey: &Survey) -> String {
-    let from = survey
-        .schema_heads
-        .as_deref()
-        .map_or_else(|| "unknown".to_owned(), words);
+    let now = heads_now(survey).map(|(now, _)| now);
+    let from = now.as_deref().map_or_else(|| "unknown".to_owned(), words);
     let pending = survey
         .candidate_history
         .as_ref()
-        .zip(survey.schema_heads.as_ref())
+        .zip(now.as_ref())
         .map(|(candidate, now)| pending(candidate, now));
     match pending.as_deref() {
         Some([]) => format!("{from}: nothing to do"),
